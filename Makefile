@@ -1,0 +1,61 @@
+# One command each; all of them set up what they need inside the checkout.
+#   make demo        the main job in the terminal, no key and no editor needed
+#   make test        format, lint, types, layers and tests (under five minutes)
+#   make test-real   real Neovim and a real model behind /v1/messages (slower)
+#   make bench       every figure that this repository states
+#   make lock        write the lock files anew
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOCKS := requirements/run.txt requirements/test.txt requirements/real.txt
+
+.DEFAULT_GOAL := test
+.PHONY: demo test test-fast test-real check format bench lock clean
+
+$(VENV)/made-run: requirements/run.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("kibitz needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m compileall -q server context
+	touch $@
+
+$(VENV)/made-test: $(VENV)/made-run requirements/test.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/test.txt
+	touch $@
+
+$(VENV)/made-real: $(VENV)/made-test requirements/real.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/real.txt
+	touch $@
+
+demo: $(VENV)/made-run
+	$(BIN)/kibitz demo
+
+check: $(VENV)/made-test
+	$(BIN)/ruff format --check server context tests
+	$(BIN)/ruff check server context tests
+	$(BIN)/mypy
+
+test: check
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not real"
+
+test-fast: $(VENV)/made-test
+	$(BIN)/pytest -n 2 -m "not real" -x -q
+
+test-real: $(VENV)/made-real
+	$(BIN)/pytest -m real
+
+format: $(VENV)/made-test
+	$(BIN)/ruff format server context tests
+	$(BIN)/ruff check --fix server context tests
+
+bench: $(VENV)/made-test
+	$(BIN)/python -m bench
+
+lock:
+	$(PYTHON) -m venv .cache/lock && .cache/lock/bin/pip install --quiet uv
+	.cache/lock/bin/python requirements/lock.py
+
+clean:
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build

@@ -1,0 +1,109 @@
+"""What an action is asked for and what it yields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from kibitz.claude.values import Tier, Usage
+from kibitz.edits.values import LineEdit
+from kibitz.findings.values import Dropped, Finding
+from kibitz_context.document import Document
+from kibitz_context.lines import Span
+
+OutputKind = Literal["answer", "findings", "edit"]
+
+
+@dataclass(frozen=True)
+class Order:
+    """One thing that a user asked for.
+
+    `document` is the text as it was when the user asked, None for a question about the whole
+    repository.  `span` is the selection in it (the whole document for a file action).
+    `overlays` are the unsaved buffers of the repository by real path.  `model` and
+    `max_tokens` override the tier's.
+    """
+
+    action: str
+    root: Path
+    document: Document | None = None
+    span: Span | None = None
+    instruction: str = ""
+    overlays: Mapping[Path, str] = field(default_factory=dict[Path, str])
+    diagnostics: tuple[str, ...] = ()
+    tier: Tier | None = None
+    model: str | None = None
+    max_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The request is about to be sent; `prompt_tokens` is an estimate."""
+
+    model: str
+    prompt_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """Claude has begun to answer."""
+
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """More of an answer in Markdown."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A finding that is complete and anchored."""
+
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
+class NotKept:
+    """A finding that did not hold."""
+
+    dropped: Dropped
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """The whole lines ``[first_line, first_line + len(lines))`` that edits will refer to."""
+
+    first_line: int
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Edits of the region that are certain, in order, after those already yielded."""
+
+    edits: tuple[LineEdit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """The reply cannot be used; `sentence` says why.  What it had changed must be undone."""
+
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """The action has ended and this is the bill.  `cost_usd` is None for unknown prices."""
+
+    usage: Usage
+    cost_usd: float | None
+    model: str
+    request_id: str | None = None
+
+
+Step = Asked | Begun | Said | Found | NotKept | Region | Changed | Unusable | Spent

@@ -1,0 +1,254 @@
+"""What is said to Claude and what Claude says, as plain values.
+
+No SDK type leaves `anthropic_client`, and nothing in here can send anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+Tier = Literal["fast", "standard", "deep"]
+CacheLifetime = Literal["5m", "1h"]
+StopReason = Literal[
+    "end_turn",
+    "max_tokens",
+    "stop_sequence",
+    "tool_use",
+    "pause_turn",
+    "refusal",
+    "model_context_window_exceeded",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One text block of a prompt; `marker` asks for a cache entry that ends here."""
+
+    text: str
+    marker: CacheLifetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolUse:
+    """A tool call that Claude made in an earlier turn of the same task."""
+
+    id: str
+    name: str
+    input: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What that call returned."""
+
+    tool_use_id: str
+    text: str
+    is_error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    role: Literal["user", "assistant"]
+    content: tuple[Block | ToolUse | ToolResult, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool that Claude may call.  `input_schema` is JSON Schema; its byte order is kept."""
+
+    name: str
+    description: str
+    input_schema: Mapping[str, Any]
+    strict: bool = False
+    eager_input_streaming: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One request, complete: everything that is part of the cache key is in here.
+
+    `max_tokens` is a hard limit on the reply, thinking included.
+    """
+
+    tier: Tier
+    model: str
+    system: tuple[Block, ...]
+    messages: tuple[Message, ...]
+    max_tokens: int
+    tools: tuple[Tool, ...] = ()
+    tool_choice: Literal["auto", "none"] = "auto"
+    stop_sequences: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one response by class.  What an endpoint does not report is 0."""
+
+    input_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_5m_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    output_tokens: int = 0
+
+    @property
+    def cache_write_tokens(self) -> int:
+        return self.cache_write_5m_tokens + self.cache_write_1h_tokens
+
+    @property
+    def prompt_tokens(self) -> int:
+        """All tokens of the prompt, cached or not."""
+        return self.input_tokens + self.cache_read_tokens + self.cache_write_tokens
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.cache_read_tokens + other.cache_read_tokens,
+            self.cache_write_5m_tokens + other.cache_write_5m_tokens,
+            self.cache_write_1h_tokens + other.cache_write_1h_tokens,
+            self.output_tokens + other.output_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The response has begun; its prompt is now readable from the cache."""
+
+    request_id: str | None
+    model: str
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolInputDelta:
+    """A fragment of the JSON input of the tool call `id`; the first one may be empty."""
+
+    id: str
+    name: str
+    partial_json: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A finished tool call.  `input_json` is as it came: it may not parse."""
+
+    id: str
+    name: str
+    input_json: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The response has ended in the way that the API documents.
+
+    `cost_usd` is None where the model's price is not known.  `stop_detail` is the refusal's
+    category or explanation, if the API gave one.
+    """
+
+    stop_reason: StopReason
+    stop_sequence: str | None
+    usage: Usage
+    request_id: str | None
+    model: str
+    cost_usd: float | None = None
+    stop_detail: str | None = None
+
+
+Event = Started | TextDelta | ToolInputDelta | ToolCall | Finished
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """Why a request is made: what the ledger keeps of it.  Never code, never a question."""
+
+    action: str
+    repository: str = ""
+    session: str = ""
+    interactive: bool = True
+
+
+FailureKind = Literal[
+    "no_credentials",
+    "wrong_credentials",
+    "no_permission",
+    "no_credit",
+    "spend_limit",
+    "rate_limit",
+    "overloaded",
+    "unknown_model",
+    "bad_request",
+    "too_large",
+    "network",
+    "timeout",
+    "dropped",
+    "not_an_api",
+    "server_error",
+    "budget",
+]
+
+
+class ClaudeFailure(Exception):
+    """A request that did not come to its end.  `errors.sentence_for` turns it into words.
+
+    `message` is the endpoint's own text, shortened and free of control characters (may be "").
+    `retry_after_seconds` is what the endpoint asked for, if it did.
+    """
+
+    def __init__(
+        self,
+        kind: FailureKind,
+        message: str = "",
+        *,
+        retry_after_seconds: float | None = None,
+        status: int | None = None,
+        request_id: str | None = None,
+        model: str | None = None,
+        endpoint: str | None = None,
+        facts: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(f"{kind}: {message}")
+        self.kind: FailureKind = kind
+        self.message = message
+        self.retry_after_seconds = retry_after_seconds
+        self.status = status
+        self.request_id = request_id
+        self.model = model
+        self.endpoint = endpoint
+        self.facts: Mapping[str, Any] = facts or {}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What the Models API says of one model; None where the endpoint does not say."""
+
+    id: str
+    display_name: str | None = None
+    max_input_tokens: int | None = None
+    max_output_tokens: int | None = None
+    lifecycle: str | None = None
+    capabilities: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+class Claude(Protocol):
+    """Something that answers prompts: the SDK, or a stand-in in a test."""
+
+    def stream(self, prompt: Prompt, purpose: Purpose) -> AsyncIterator[Event]:
+        """The events of one response, ending with exactly one `Finished`.
+
+        Raises ClaudeFailure when the response does not come to its end.  Closing the
+        iterator (``contextlib.aclosing``) or cancelling the task closes the connection, so
+        that no further token is paid for.
+        """
+        ...
+
+    async def models(self) -> tuple[ModelFacts, ...]:
+        """The models of the endpoint, newest first.  Raises ClaudeFailure."""
+        ...
+
+    async def aclose(self) -> None: ...

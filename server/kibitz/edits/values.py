@@ -1,0 +1,31 @@
+"""Edits of lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class LineEdit:
+    """Old lines ``[start, end)`` of a region become `lines`.
+
+    Indices count the region's *original* lines from 0.  Each of `lines` carries its own line
+    ending, except possibly the very last line of the region.  ``start == end`` inserts.
+    """
+
+    start: int
+    end: int
+    lines: tuple[str, ...]
+
+
+def apply_line_edits(old: list[str], edits: list[LineEdit]) -> list[str]:
+    """`old` with `edits` applied.  Edits must be in order and must not overlap."""
+    new: list[str] = []
+    done = 0
+    for edit in edits:
+        if not done <= edit.start <= edit.end <= len(old):
+            raise ValueError(f"edit {edit.start}..{edit.end} is out of order or out of range")
+        new += old[done : edit.start]
+        new += edit.lines
+        done = edit.end
+    return new + old[done:]
