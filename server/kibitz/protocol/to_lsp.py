@@ -1,0 +1,120 @@
+"""From our values to the protocol's: ranges, edits, diagnostics and URIs.
+
+Called by module (`to_lsp.range(…)`), so that a reader sees where the border is crossed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from lsprotocol import types
+
+from kibitz.findings.values import Finding, Severity
+from kibitz_context.document import Document
+from kibitz_context.lines import Encoding, LineTable, Position, Span, without_ending
+
+#: Shown by the client in front of each finding.
+SOURCE = "kibitz"
+
+_SEVERITIES: dict[Severity, types.DiagnosticSeverity] = {
+    "error": types.DiagnosticSeverity.Error,
+    "warning": types.DiagnosticSeverity.Warning,
+    "info": types.DiagnosticSeverity.Information,
+    "hint": types.DiagnosticSeverity.Hint,
+}
+
+
+class SpanChange(Protocol):
+    """A span of a document that is replaced by a text."""
+
+    @property
+    def span(self) -> Span: ...
+
+    @property
+    def text(self) -> str: ...
+
+
+def position(place: Position) -> types.Position:
+    return types.Position(place.line, place.character)
+
+
+def range(table: LineTable, span: Span, encoding: Encoding) -> types.Range:
+    """The range of a span of offsets."""
+    start = table.position(span.start, encoding)
+    end = table.position(span.end, encoding)
+    return types.Range(position(start), position(end))
+
+
+def range_of_lines(
+    table: LineTable, start_line: int, end_line: int, encoding: Encoding
+) -> types.Range:
+    """The range of the whole lines ``[start_line, end_line)``, endings included, clamped."""
+    start = table.offset(Position(start_line, 0), encoding)
+    end = table.offset(Position(end_line, 0), encoding)
+    return range(table, Span(start, max(start, end)), encoding)
+
+
+def text_edits(
+    table: LineTable, changes: Iterable[SpanChange], encoding: Encoding
+) -> list[types.TextEdit]:
+    """Edits of one text, all of them in terms of the text as it is before any."""
+    return [types.TextEdit(range(table, change.span, encoding), change.text) for change in changes]
+
+
+def text_document_edit(
+    uri: str, version: int | None, edits: Iterable[tuple[types.Range, str]]
+) -> types.TextDocumentEdit:
+    """Edits of one document at one version; None leaves the version to the client."""
+    return types.TextDocumentEdit(
+        types.OptionalVersionedTextDocumentIdentifier(uri=uri, version=version),
+        [types.TextEdit(where, new_text) for where, new_text in edits],
+    )
+
+
+def workspace_edit(
+    document: Document, changes: Sequence[SpanChange], encoding: Encoding, *, versioned: bool
+) -> types.WorkspaceEdit:
+    """Edits of one document; with its version for a client that takes `documentChanges`."""
+    edits = text_edits(document.lines, changes, encoding)
+    if not versioned:
+        return types.WorkspaceEdit(changes={document.uri: edits})
+    pairs = [(edit.range, edit.new_text) for edit in edits]
+    return types.WorkspaceEdit(
+        document_changes=[text_document_edit(document.uri, document.version, pairs)]
+    )
+
+
+def diagnostic(
+    finding: Finding, table: LineTable, start_line: int, end_line: int, encoding: Encoding
+) -> types.Diagnostic:
+    """A finding at the lines ``[start_line, end_line)``, from the first character to the last.
+
+    Indentation and line endings are left out: an underlined margin is noise.  `data` says what
+    a client's plugin may want to show, and comes back with a code action request.
+    """
+    last_line = max(start_line, end_line - 1)
+    first = without_ending(table.line(start_line))
+    last = without_ending(table.line(last_line))
+    indent = len(first) - len(first.lstrip())
+    start = table.offset(Position(start_line, 0), encoding) + indent
+    end = table.offset(Position(last_line, 0), encoding) + len(last.rstrip())
+    return types.Diagnostic(
+        range=range(table, Span(start, max(start, end)), encoding),
+        message=f"{finding.title}\n{finding.message}".strip(),
+        severity=_SEVERITIES[finding.severity],
+        code=finding.category,
+        source=SOURCE,
+        data={
+            "title": finding.title,
+            "category": finding.category,
+            "severity": finding.severity,
+            "suggestion": finding.suggestion,
+        },
+    )
+
+
+def uri(path: Path) -> str:
+    """The URI of a file that no editor has opened; an open one keeps its editor's spelling."""
+    return path.absolute().as_uri()
