@@ -90,13 +90,6 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
-class Unusable:
-    """The reply cannot be used; `sentence` says why.  What it had changed must be undone."""
-
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
 class Spent:
     """The action has ended and this is the bill.  `cost_usd` is None for unknown prices."""
 
@@ -106,4 +99,4 @@ class Spent:
     request_id: str | None = None
 
 
-Step = Asked | Begun | Said | Found | NotKept | Region | Changed | Unusable | Spent
+Step = Asked | Begun | Said | Found | NotKept | Region | Changed | Spent

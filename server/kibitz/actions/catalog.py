@@ -1,0 +1,157 @@
+"""The list of actions: what is offered where, and with which words.
+
+Offers are computed from the text alone, in well under a millisecond, and never ask Claude.
+Every entry makes the menu longer for everybody, so an action is offered only where it can work:
+what needs a selection is not offered without one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kibitz.actions.prompt_files import PromptFile
+from kibitz.actions.scope import comment_above, definition_around
+from kibitz_context.document import Document
+from kibitz_context.lines import Span
+
+EXPLAIN_KIND = "source.kibitz.explain"
+REVIEW_KIND = "source.kibitz.review"
+REFACTOR_KIND = "refactor.rewrite.kibitz"
+QUICKFIX_KIND = "quickfix.kibitz"
+
+
+_KIND_OF_OUTPUT = {"answer": EXPLAIN_KIND, "findings": REVIEW_KIND, "edit": REFACTOR_KIND}
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A refactoring with a fixed instruction, for clients that cannot ask for text."""
+
+    title: str
+    instruction: str
+
+
+PRESETS = (
+    Preset(
+        "simplify",
+        "Make this simpler to read without changing what it does: fewer branches, less state, "
+        "the standard library where it has the thing. Keep its interface.",
+    ),
+    Preset(
+        "clearer names",
+        "Give better names to local variables and private helpers in this region where the "
+        "present ones mislead or say nothing. Change no name that other code may use.",
+    ),
+    Preset(
+        "handle errors",
+        "Handle the errors that can really happen here, the way this repository does it "
+        "elsewhere. Do not swallow any, and do not add checks for what cannot happen.",
+    ),
+    Preset(
+        "add types",
+        "Add the missing type annotations, as precise as the code allows, in this repository's "
+        "style. Change nothing else.",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One entry of the menu: a command with one argument object.
+
+    `whole_lines` is the half-open range of lines it is about, None for the whole document.
+    """
+
+    title: str
+    kind: str
+    command: str
+    whole_lines: tuple[int, int] | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+def offers(
+    document: Document,
+    span: Span,
+    *,
+    asks_for_text: bool,
+    diagnostics: Sequence[str] = (),
+    prompt_files: Sequence[PromptFile] = (),
+) -> list[Offer]:
+    """What can be asked about `span` of `document`, most specific first.
+
+    `asks_for_text` is true for a client whose plugin lets the user type an instruction.
+    """
+    table = document.lines
+    if not document.text.strip():
+        return []
+    selected = not span.is_empty
+    if selected:
+        whole = table.whole_lines(span)
+        first = table.line_at(whole.start)
+        last = max(first + 1, table.line_at(max(whole.start, whole.end - 1)) + 1)
+        lines, what = (first, last), "selection"
+    else:
+        lines, what = definition_around(table.lines, table.line_at(span.start)), "this"
+    if not "".join(table.lines[lines[0] : lines[1]]).strip():
+        lines = None if not selected else lines
+    found: list[Offer] = []
+    if diagnostics and lines is not None:
+        found.append(
+            Offer(
+                f"Fix with Claude: {_short(diagnostics[0])}",
+                QUICKFIX_KIND,
+                "kibitz.fix",
+                lines,
+                {"diagnostics": list(diagnostics)},
+            )
+        )
+    if lines is not None:
+        comment = comment_above(table.lines, lines[0])
+        if comment is not None:
+            number, instruction = comment
+            found.append(
+                Offer(
+                    f"Do what the comment says: {_short(instruction)}",
+                    REFACTOR_KIND,
+                    "kibitz.refactor",
+                    (min(number, lines[0]), lines[1]),
+                )
+            )
+        found.append(Offer(f"Explain {what}", EXPLAIN_KIND, "kibitz.explain", lines))
+        found.append(Offer(f"Review {what}", REVIEW_KIND, "kibitz.review", lines))
+    if lines is not None:
+        found.append(Offer("Refactor…", REFACTOR_KIND, "kibitz.refactor", lines))
+        if not asks_for_text:
+            found += [
+                Offer(
+                    f"Refactor: {preset.title}",
+                    REFACTOR_KIND,
+                    "kibitz.refactor",
+                    lines,
+                    {"instruction": preset.instruction},
+                )
+                for preset in PRESETS
+            ]
+        found.append(Offer(f"Document {what}", REFACTOR_KIND, "kibitz.document", lines))
+    found += [
+        Offer(
+            prompt.title,
+            prompt.kind or _KIND_OF_OUTPUT[prompt.output],
+            "kibitz.runPrompt",
+            lines,
+            {"prompt": prompt.name},
+        )
+        for prompt in prompt_files
+        if lines is not None or prompt.output != "edit"
+    ]
+    found.append(Offer("Explain file", EXPLAIN_KIND, "kibitz.explain"))
+    found.append(Offer("Review file", REVIEW_KIND, "kibitz.review"))
+    return found
+
+
+def _short(text: str, limit: int = 48) -> str:
+    """`text` on one line, printable and not longer than a menu allows."""
+    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"

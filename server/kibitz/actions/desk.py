@@ -1,0 +1,281 @@
+"""What every action needs: Claude, the settings, and the context of a repository.
+
+The desk turns an `Order` into a `Brief`: the text that may be sent, the lines it is about and
+the layers around them.  All reading of files happens off the event loop and through the gate.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from kibitz.actions.task_text import prompt_text, tagged
+from kibitz.actions.values import Asked, Begun, Order, Spent, Step
+from kibitz.claude import prompt as prompts
+from kibitz.claude.values import (
+    Block,
+    Claude,
+    Event,
+    Finished,
+    Prompt,
+    Purpose,
+    Started,
+    Tier,
+    Tool,
+)
+from kibitz.errors import UserError, sentence_for_stop
+from kibitz.settings import Settings
+from kibitz_context.gate import Gate
+from kibitz_context.gather import Focus, gather
+from kibitz_context.lines import LineTable, Span
+from kibitz_context.repository import Repository
+from kibitz_context.secrets import redact
+from kibitz_context.tokens import estimate
+from kibitz_context.values import Allowed, Context, Refused
+
+COMPLETE_STOPS = ("end_turn", "stop_sequence", "tool_use")
+
+REPORT_FINDINGS = Tool(
+    name="report_findings",
+    description=(
+        "Report the findings of a review, all of them in one call. "
+        "Use it for tasks of the kind `review` and for nothing else."
+    ),
+    input_schema={
+        "type": "object",
+        "properties": {
+            "findings": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "path": {
+                            "type": "string",
+                            "description": "Relative to the repository root.",
+                        },
+                        "severity": {
+                            "type": "string",
+                            "enum": ["error", "warning", "info", "hint"],
+                        },
+                        "category": {
+                            "type": "string",
+                            "description": "One of: correctness, security, concurrency, "
+                            "performance, error handling, API, tests, readability.",
+                        },
+                        "start_line": {"type": "integer", "description": "1-based."},
+                        "end_line": {"type": "integer", "description": "1-based, inclusive."},
+                        "quote": {
+                            "type": "string",
+                            "description": "The first offending line, verbatim.",
+                        },
+                        "title": {"type": "string"},
+                        "message": {"type": "string"},
+                        "suggestion": {
+                            "type": "string",
+                            "description": "Replacement of those lines, or an empty string.",
+                        },
+                    },
+                    "required": [
+                        "path",
+                        "severity",
+                        "category",
+                        "start_line",
+                        "end_line",
+                        "quote",
+                        "title",
+                        "message",
+                        "suggestion",
+                    ],
+                    "additionalProperties": False,
+                },
+            }
+        },
+        "required": ["findings"],
+        "additionalProperties": False,
+    },
+    strict=True,
+    eager_input_streaming=True,
+)
+
+# The same tools in the same order on every request: they are the first bytes of the cache key.
+TOOLS: tuple[Tool, ...] = (REPORT_FINDINGS,)
+
+
+@dataclass(frozen=True)
+class Brief:
+    """An order with everything that is needed to write its prompt.
+
+    `text` is the document's text as it may be sent (same offsets as the document's own);
+    `path` is relative to the repository root, as Claude sees it.  `first_line` and `end_line`
+    (zero-based, half-open) are the whole lines that the order is about.
+    """
+
+    order: Order
+    settings: Settings
+    context: Context
+    tier: Tier
+    model: str
+    path: str
+    text: str
+    secrets: tuple[tuple[str, str], ...]
+    first_line: int
+    end_line: int
+
+    @property
+    def lines(self) -> list[str]:
+        return LineTable(self.text).lines
+
+    @property
+    def region_lines(self) -> list[str]:
+        return self.lines[self.first_line : self.end_line]
+
+    def region(self, shown: str) -> str:
+        """The region as it stands in the task: `shown`, between tags that name the place."""
+        return tagged("region", shown, path=self.path, first_line=self.first_line + 1)
+
+
+class Desk:
+    """Prepares orders and sends their prompts.
+
+    `settings_for` gives the settings that hold in a repository.  Repositories are found once.
+    """
+
+    def __init__(self, claude: Claude, settings_for: Callable[[Path], Settings]) -> None:
+        self._claude = claude
+        self._settings_for = settings_for
+        self._repositories: dict[Path, Repository] = {}
+
+    async def brief(self, order: Order) -> Brief:
+        """Gather what `order` needs.  Raises UserError when its document may not be sent."""
+        return await asyncio.to_thread(self._brief, order)
+
+    def repository(self, start: Path) -> Repository:
+        """The repository that holds `start`.  May run git: not for the event loop."""
+        found = self._repositories.get(start)
+        if found is None:
+            found = self._repositories[start] = Repository.find(start)
+        return found
+
+    def _brief(self, order: Order) -> Brief:
+        settings = self._settings_for(order.root)
+        repository = self.repository(order.root)
+        gate = Gate(
+            repository.root, include=settings.context.include, exclude=settings.context.exclude
+        )
+        document = order.document
+        path, allowed, first_line, end_line = "", Allowed(""), 0, 0
+        if document is not None:
+            path = shown_path(document.path, document.uri, repository.root)
+            answer = (
+                gate.admit(document.path, document.text)
+                if document.path is not None
+                else redact(document.text)
+            )
+            if isinstance(answer, Refused):
+                raise UserError(f"{path} is not sent: {answer.reason}.")
+            allowed = answer
+            table = LineTable(allowed.text)
+            span = table.whole_lines(order.span if order.span is not None else document.whole)
+            first_line = table.line_at(span.start)
+            end_line = first_line + len(LineTable(allowed.text[span.start : span.end]).lines)
+        tier = order.tier or settings.route.get(order.action, "standard")
+        focus = (
+            Focus(path, allowed.text, Span(0, len(allowed.text)))
+            if document is not None and document.path is not None
+            else None
+        )
+        context = gather(
+            repository,
+            gate,
+            max_tokens=settings.context.max_tokens,
+            focus=focus,
+            overlays=order.overlays,
+            question=order.instruction,
+        )
+        return Brief(
+            order,
+            settings,
+            context,
+            tier,
+            order.model or getattr(settings.models, tier),
+            path,
+            allowed.text,
+            allowed.secrets,
+            first_line,
+            end_line,
+        )
+
+    def prompt(
+        self,
+        brief: Brief,
+        task: str,
+        *,
+        max_tokens: int,
+        tool_choice: Literal["auto", "none"] = "none",
+        stop_sequences: tuple[str, ...] = (),
+    ) -> Prompt:
+        """The prompt of one request; everything but the last message is the tier's prefix."""
+        return prompts.build(
+            brief.context,
+            rules=prompt_text("rules"),
+            task_blocks=(Block(task),),
+            tier=brief.tier,
+            model=brief.model,
+            tools=TOOLS,
+            tool_choice=tool_choice,
+            max_tokens=brief.order.max_tokens or max_tokens,
+            stop_sequences=stop_sequences,
+        )
+
+    async def reply(self, brief: Brief, prompt: Prompt) -> AsyncIterator[Event | Step]:
+        """Send `prompt`; yields Claude's events, with `Asked`, `Begun` and `Spent` among them.
+
+        A reply that is refused, cut off or does not end as a complete one raises UserError
+        after `Spent`, since it was paid for.
+        """
+        yield Asked(prompt.model, prompt_tokens(prompt))
+        purpose = Purpose(brief.order.action, str(brief.context.root))
+        finished: Finished | None = None
+        # Leaving the block closes the stream, and with it the connection.
+        async with aclosing(self._claude.stream(prompt, purpose)) as events:
+            async for event in events:
+                if isinstance(event, Started):
+                    yield Begun(event.usage)
+                elif isinstance(event, Finished):
+                    finished = event
+                yield event
+        assert finished is not None, "a stream ends with Finished or raises"
+        yield Spent(finished.usage, finished.cost_usd, finished.model, finished.request_id)
+        if finished.stop_reason not in COMPLETE_STOPS:
+            raise UserError(
+                sentence_for_stop(finished.stop_reason, finished.stop_detail), exit_code=3
+            )
+
+
+def shown_path(path: Path | None, uri: str, root: Path) -> str:
+    """How a document is called in a prompt and in messages: relative to the repository."""
+    if path is None:
+        return uri.rpartition(":")[2].rpartition("/")[2] or "untitled"
+    for candidate in (path, path.resolve()):
+        try:
+            return candidate.relative_to(root).as_posix()
+        except ValueError:
+            continue
+    return path.name
+
+
+def prompt_tokens(prompt: Prompt) -> int:
+    """An estimate of the prompt's size in tokens."""
+    texts: Sequence[str] = [
+        block.text for block in prompt.system
+    ] + [
+        block.text
+        for message in prompt.messages
+        for block in message.content
+        if isinstance(block, Block)
+    ]
+    return sum(estimate(text) for text in texts)

@@ -1,0 +1,109 @@
+"""Refactor: the region's new text, as small edits of whole lines while it arrives."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+from kibitz.actions.desk import Brief, Desk
+from kibitz.actions.task_text import task_text
+from kibitz.actions.values import Changed, Order, Region, Step
+from kibitz.claude.values import Finished, Started, TextDelta, ToolCall, ToolInputDelta
+from kibitz.edits.diff import StreamingDiff
+from kibitz.edits.hygiene import LineNormalizer
+from kibitz.edits.reader import ReplacementReader
+from kibitz.edits.secrets import restore
+from kibitz.edits.values import LineEdit
+from kibitz.errors import UserError
+from kibitz_context.tokens import estimate
+
+CLOSING_TAG = "</replacement>"
+REFACTOR_MIN_TOKENS = 2048
+REFACTOR_MAX_TOKENS = 32_000
+
+
+async def refactor(order: Order, desk: Desk) -> AsyncIterator[Step]:
+    """Rewrite the order's lines as its instruction says.
+
+    Yields one `Region`, then `Changed` with edits of it, last a `Spent`.  Raises UserError
+    when the reply is not complete: what was yielded by then must be taken back.
+    """
+    if not order.instruction.strip():
+        raise UserError(
+            "Say what to change: give an instruction, or write a `kibitz: …` comment above the "
+            "code."
+        )
+    if order.document is None:
+        raise UserError("A refactoring needs a document.")
+    brief = await desk.brief(order)
+    original = order.document.lines.lines[brief.first_line : brief.end_line]
+    yield Region(brief.first_line, tuple(original))
+    region = "".join(brief.region_lines)
+    if CLOSING_TAG in region:
+        raise UserError(
+            f"The selected lines contain `{CLOSING_TAG}`, which ends a reply; select fewer lines."
+        )
+    task = task_text(
+        "refactor",
+        region=brief.region(region),
+        related=brief.context.task.text,
+        instruction=order.instruction,
+        diagnostics=order.diagnostics,
+    )
+    room = REFACTOR_MIN_TOKENS + 2 * estimate(region)
+    prompt = desk.prompt(
+        brief,
+        task,
+        max_tokens=min(room, REFACTOR_MAX_TOKENS),
+        stop_sequences=(CLOSING_TAG,),
+    )
+    reader = ReplacementReader()
+    normalizer = LineNormalizer(brief.region_lines)
+    diff = StreamingDiff(brief.region_lines)
+    closed = False
+    async for event in desk.reply(brief, prompt):
+        match event:
+            case TextDelta(text):
+                edits = diff.push(normalizer.feed(reader.feed(text)))
+                if edits:
+                    yield Changed(_with_secrets(brief, edits))
+            case Finished(stop_reason="stop_sequence"):
+                closed = True
+            case Started() | Finished() | ToolInputDelta() | ToolCall():
+                pass
+            case step:
+                yield step
+    rest = reader.finish(closed=closed)
+    if not reader.opened:
+        raise UserError(_without_replacement(reader.prose), exit_code=3)
+    if not reader.complete:
+        raise UserError(
+            "Claude's reply broke off before the end of the new text; nothing was changed. "
+            "Try again.",
+            exit_code=3,
+        )
+    edits = diff.push(normalizer.feed(rest) + normalizer.finish())
+    edits += diff.finish()
+    if edits:
+        yield Changed(_with_secrets(brief, edits))
+
+
+def _with_secrets(brief: Brief, edits: Sequence[LineEdit]) -> tuple[LineEdit, ...]:
+    """`edits` with the secrets back in the place of their placeholders."""
+    if not brief.secrets:
+        return tuple(edits)
+    return tuple(
+        LineEdit(
+            edit.start, edit.end, tuple(restore(line, brief.secrets) for line in edit.lines)
+        )
+        for edit in edits
+    )
+
+
+def _without_replacement(prose: str) -> str:
+    """What to tell when Claude answered in words instead of code."""
+    words = " ".join(prose.split())
+    if not words:
+        return "Claude's reply was empty; nothing was changed. Try again."
+    if len(words) > 240:
+        words = words[:239] + "…"
+    return f"Claude did not change the code: {words}"

@@ -1,0 +1,26 @@
+"""What a request cost, in the words that the editor and the terminal show."""
+
+from __future__ import annotations
+
+from kibitz.claude.values import Usage
+
+
+def dollars(usd: float) -> str:
+    """An amount with enough digits to tell small ones apart: ``$0.0123``, ``$1.20``."""
+    if usd >= 1:
+        return f"${usd:,.2f}"
+    return f"${usd:.4f}"
+
+
+def cache_share(usage: Usage) -> float:
+    """The share of the prompt's tokens that was read from the cache, 0 to 1."""
+    return usage.cache_read_tokens / usage.prompt_tokens if usage.prompt_tokens else 0.0
+
+
+def bill(usage: Usage, cost_usd: float | None) -> str:
+    """One line: tokens in and out, cost, share read from the cache."""
+    cost = dollars(cost_usd) if cost_usd is not None else "cost unknown"
+    return (
+        f"{usage.prompt_tokens:,} tokens in ({cache_share(usage):.0%} from cache), "
+        f"{usage.output_tokens:,} out, {cost}"
+    )

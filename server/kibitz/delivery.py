@@ -1,0 +1,467 @@
+"""Edits of one region, delivered into the editor while they arrive, and verified.
+
+The rules, each of which some client makes necessary:
+
+- One edit is in flight at a time, against the exact version that was last received.
+- It counts as applied when the client has answered *and* its `didChange` shows the expected text.
+  "applied: true" alone proves nothing: one client says so and drops the edit, another says so
+  before it applies.
+- What did not arrive is sent once more against the current text; after that the job stops.
+- A change by the user outside the region moves the region.  A change inside it that is not the
+  edit in flight is a conflict: nothing more is sent, and every character of the user's stays.
+
+The object has no task and no clock of its own: the editor's answers, its changes and the timer
+drive it, so that a test can put them into any order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from kibitz.edits.values import LineEdit
+from kibitz.profiles import Profile
+from kibitz.session import DocumentChange
+from kibitz_context.document import Document
+from kibitz_context.lines import LineChange, Span, dominant_ending, line_ending, split_lines
+
+logger = logging.getLogger(__name__)
+
+Undo = Literal["start", "continue", "end"]
+
+MAX_SENDS = 2  # the first time, and once more after a rebase
+
+
+@dataclass(frozen=True, slots=True)
+class TextChange:
+    """Replace a span of a document (offsets in code points) by `text`."""
+
+    span: Span
+    text: str
+
+
+class Editor(Protocol):
+    """The editor, as far as a delivery needs it."""
+
+    def document(self, uri: str) -> Document | None:
+        """The document as last received, None when it is not open."""
+        ...
+
+    def send_edit(
+        self, document: Document, changes: Sequence[TextChange], undo: Undo
+    ) -> asyncio.Future[bool]:
+        """Ask the editor to apply `changes` to exactly that version; its answer, taken as said."""
+        ...
+
+    def later(self, seconds: float, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call back after a while; returns the way to call that off."""
+        ...
+
+
+@dataclass(slots=True)
+class _InFlight:
+    edits: list[LineEdit]  # in current lines of the region
+    before: list[str]
+    expected: list[str]
+    remember: bool  # False for an edit that takes back what was written
+    answered: bool = False
+    echoed: bool = False
+    call_off: Callable[[], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedHunk:
+    """Lines of the document that a delivery has written, and what stood there before."""
+
+    first_line: int
+    old_lines: tuple[str, ...]
+    new_lines: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Hunk:
+    start: int  # in current lines of the region
+    old: list[str]
+    new: list[str]
+
+
+class Conflict(Exception):
+    """The delivery has stopped; the text is as the user has it.  `sentence` says why."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+class Delivery:
+    """Streams the edits of one region into one document.
+
+    `region_lines` are the document's lines ``[first_line, first_line + len)`` at the time of the
+    request; edits refer to them by index.  With `hold` nothing is sent before `finish`.
+    """
+
+    def __init__(
+        self,
+        editor: Editor,
+        profile: Profile,
+        uri: str,
+        first_line: int,
+        region_lines: Sequence[str],
+        *,
+        hold: bool = False,
+    ) -> None:
+        self._editor = editor
+        self._profile = profile
+        self._uri = uri
+        self._first = first_line
+        self._current = list(region_lines)  # what the region holds in the editor, as confirmed
+        self._original_count = len(region_lines)
+        self._pending: list[LineEdit] = []  # in original lines, not yet sent
+        self._hunks: list[_Hunk] = []
+        self._in_flight: _InFlight | None = None
+        self._sends = 0
+        self._hold = hold
+        self._stopped: str | None = None
+        self._cooling: Callable[[], None] | None = None
+        self._ever_sent = False
+        self._idle: list[asyncio.Future[None]] = []
+
+    # -- what the job calls --------------------------------------------------------------------
+
+    @property
+    def stopped(self) -> str | None:
+        """Why the delivery has stopped, None while it goes on."""
+        return self._stopped
+
+    def check_ground(self) -> None:
+        """Raise Conflict unless the region still stands in the editor as it was asked about."""
+        document = self._editor.document(self._uri)
+        if document is None:
+            self._stop("the document was closed")
+        elif not self._stands(document, self._first, self._current):
+            self._stop("the text changed before the answer came")
+        if self._stopped is not None:
+            raise Conflict(self._stopped)
+
+    def offer(self, edits: Sequence[LineEdit]) -> None:
+        """Take further edits, in order after those before.  Raises Conflict once stopped."""
+        if self._stopped is not None:
+            raise Conflict(self._stopped)
+        self._pending += edits
+        self._pump()
+
+    async def finish(self) -> None:
+        """Return when everything offered stands in the editor.  Raises Conflict otherwise."""
+        self._hold = False
+        self._pump()
+        await self._drained()
+        if self._stopped is not None:
+            raise Conflict(self._stopped)
+        if self._ever_sent:
+            document = self._editor.document(self._uri)
+            if document is not None:
+                self._editor.send_edit(document, (), "end")
+
+    async def halt(self, reason: str) -> None:
+        """Send nothing more; what stands in the editor stays, the edit in flight included."""
+        self._pending.clear()
+        try:
+            async with asyncio.timeout(self._profile.echo_seconds):
+                await self._drained()
+        except TimeoutError:
+            logger.info("the editor did not answer the last edit before the stop")
+        self._stop(reason)
+
+    async def restore(self) -> bool:
+        """Put the region back to the original text; False where the user's text forbids it."""
+        self._pending.clear()
+        self._hold = False
+        await self._drained()
+        if self._stopped is not None:
+            return False
+        if not self._hunks:
+            return True
+        edits = [
+            LineEdit(hunk.start, hunk.start + len(hunk.new), tuple(hunk.old))
+            for hunk in self._hunks
+        ]
+        self._hunks = []
+        self._sends = 0
+        self._send(edits, remember=False)
+        await self._drained()
+        return self._stopped is None
+
+    def hunks(self) -> list[AppliedHunk]:
+        """What was written so far and stands in the editor, top to bottom."""
+        return [
+            AppliedHunk(self._first + hunk.start, tuple(hunk.old), tuple(hunk.new))
+            for hunk in self._hunks
+        ]
+
+    # -- what the editor causes ----------------------------------------------------------------
+
+    def document_changed(self, event: DocumentChange) -> None:
+        """A `didChange` has been applied to some document."""
+        if event.after.uri != self._uri or self._stopped is not None:
+            return
+        flight = self._in_flight
+        lines = event.after.lines.lines
+        if flight is None:
+            first, touched, _ = _follow(event.changes, self._first, len(self._current), own=False)
+            self._first = first
+            if touched and not self._stands(event.after, first, self._current):
+                self._stop("you changed the same lines")
+            return
+        for own in (True, False):
+            first, _, size = _follow(event.changes, self._first, len(self._current), own=own)
+            if size == len(flight.expected) and _same(lines, first, flight.expected):
+                self._first, self._current = first, lines[first : first + size]
+                if flight.remember and not flight.echoed:
+                    self._remember(flight.edits, flight.before)
+                flight.echoed = True
+                self._confirm()
+                return
+        for own in (False, True):
+            first, _, size = _follow(event.changes, self._first, len(self._current), own=own)
+            if size == len(flight.before) and _same(lines, first, flight.before):
+                self._first, self._current = first, lines[first : first + size]
+                return
+        # Neither the old nor the expected text: part of the echo, or the user was quicker.  The
+        # next change or the deadline decides.
+        first, _, size = _follow(event.changes, self._first, len(self._current), own=True)
+        self._first, self._current = first, lines[first : first + size]
+        if flight.answered:
+            self._stop("you changed the same lines")
+
+    def document_closed(self, uri: str) -> None:
+        if uri == self._uri:
+            self._stop("the document was closed")
+
+    def _answered(self, flight: _InFlight, future: asyncio.Future[bool]) -> None:
+        if self._in_flight is not flight or self._stopped is not None:
+            return
+        applied = not future.cancelled() and future.exception() is None and future.result()
+        flight.answered = True
+        if flight.echoed:
+            self._confirm()
+        elif applied:
+            flight.call_off = self._editor.later(self._profile.echo_seconds, self._echo_is_late)
+        else:
+            self._retry("the editor refused the edit")
+
+    def _echo_is_late(self) -> None:
+        flight = self._in_flight
+        if flight is None or self._stopped is not None:
+            return
+        if flight.echoed:
+            flight.answered = True
+            self._confirm()
+        else:
+            self._retry("the editor said that it applied the edit, but the text did not change")
+
+    # -- the machine ---------------------------------------------------------------------------
+
+    def _pump(self) -> None:
+        if self._stopped is not None or self._in_flight is not None or self._cooling is not None:
+            return
+        if self._hold or not self._pending:
+            self._tell_idle()
+            return
+        # Everything applied so far stands in front of what is pending, so one shift does for all.
+        shift = len(self._current) - self._original_count
+        edits = [
+            LineEdit(edit.start + shift, edit.end + shift, edit.lines) for edit in self._pending
+        ]
+        self._pending.clear()
+        self._sends = 0
+        self._send(edits, remember=True)
+
+    def _send(self, edits: list[LineEdit], *, remember: bool) -> None:
+        document = self._editor.document(self._uri)
+        if document is None:
+            self._stop("the document was closed")
+            return
+        if not self._stands(document, self._first, self._current):
+            self._stop("you changed the same lines")
+            return
+        changes = text_changes(document, self._first, edits)
+        expected = _after(document, self._first, len(self._current), changes)
+        flight = _InFlight(edits, list(self._current), expected, remember)
+        self._in_flight = flight
+        self._sends += 1
+        undo: Undo = "continue" if self._ever_sent else "start"
+        self._ever_sent = True
+        answer = self._editor.send_edit(document, changes, undo)
+        answer.add_done_callback(lambda future: self._answered(flight, future))
+
+    def _remember(self, edits: Sequence[LineEdit], before: Sequence[str]) -> None:
+        """Keep what the edits replaced; edits that touch belong to one hunk."""
+        shift = 0
+        for edit in edits:
+            old = list(before[edit.start : edit.end])
+            start = edit.start + shift
+            last = self._hunks[-1] if self._hunks else None
+            if last is not None and last.start + len(last.new) == start:
+                last.old += old
+                last.new += edit.lines
+            else:
+                self._hunks.append(_Hunk(start, old, list(edit.lines)))
+            shift += len(edit.lines) - (edit.end - edit.start)
+
+    def _confirm(self) -> None:
+        flight = self._in_flight
+        if flight is None or not (flight.answered and flight.echoed):
+            if flight is not None and flight.echoed and flight.call_off is None:
+                # The text is right; the answer is only a courtesy now.
+                flight.call_off = self._editor.later(
+                    self._profile.echo_seconds, self._echo_is_late
+                )
+            return
+        if flight.call_off is not None:
+            flight.call_off()
+        self._in_flight = None
+        self._cool_down()
+        self._pump()
+
+    def _cool_down(self) -> None:
+        if self._profile.edit_interval_seconds <= 0 or self._hold:
+            return
+
+        def cooled() -> None:
+            self._cooling = None
+            self._pump()
+
+        self._cooling = self._editor.later(self._profile.edit_interval_seconds, cooled)
+
+    def _retry(self, why: str) -> None:
+        flight = self._in_flight
+        assert flight is not None
+        if flight.call_off is not None:
+            flight.call_off()
+        self._in_flight = None
+        document = self._editor.document(self._uri)
+        if document is None:
+            self._stop("the document was closed")
+        elif not self._stands(document, self._first, flight.before):
+            self._stop("you changed the same lines")
+        elif self._sends >= MAX_SENDS:
+            self._stop(why)
+        else:
+            logger.info("an edit did not arrive and is sent once more: %s", why)
+            self._current = list(flight.before)
+            self._send(flight.edits, remember=flight.remember)
+
+    def _stop(self, reason: str) -> None:
+        if self._stopped is None:
+            self._stopped = reason
+        self._pending.clear()
+        if self._cooling is not None:
+            self._cooling()
+            self._cooling = None
+        flight, self._in_flight = self._in_flight, None
+        if flight is not None and flight.call_off is not None:
+            flight.call_off()
+        self._tell_idle()
+
+    def _tell_idle(self) -> None:
+        waiting, self._idle = self._idle, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+    async def _drained(self) -> None:
+        while self._stopped is None and (self._in_flight or self._pending):
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._idle.append(future)
+            await future
+
+    def _stands(self, document: Document, first: int, wanted: Sequence[str]) -> bool:
+        return _same(document.lines.lines, first, wanted)
+
+
+def _same(lines: Sequence[str], first: int, wanted: Sequence[str]) -> bool:
+    """Whether `wanted` stands at `first`; editors may write line endings in their own way."""
+    if first < 0 or first + len(wanted) > len(lines):
+        return False
+    return all(
+        mine == theirs or mine.rstrip("\r\n") == theirs.rstrip("\r\n")
+        for mine, theirs in zip(wanted, lines[first : first + len(wanted)], strict=True)
+    )
+
+
+def _follow(
+    changes: Sequence[LineChange], first: int, size: int, *, own: bool
+) -> tuple[int, bool, int]:
+    """Where a region is after `changes`: its first line, whether it was touched, its size.
+
+    Lines that are inserted exactly at its border belong to it when they are our `own`; the
+    user's stay outside.
+    """
+    touched = False
+    for change in changes:
+        stop = change.first + change.removed
+        moved = change.added - change.removed
+        is_insertion = change.removed == 0
+        at_border = is_insertion and change.first in (first, first + size)
+        if own and at_border:
+            size += moved
+            touched = True
+        elif stop <= first and not (change.removed and change.first >= first):
+            first += moved
+        elif change.first >= first + size:
+            continue
+        else:
+            touched = True
+            if change.first < first:  # across the upper border
+                size = max(0, first + size - stop)
+                first = change.first + change.added
+            elif stop > first + size:  # across the lower border
+                size = change.first - first
+            else:
+                size += moved
+    return first, touched, size
+
+
+def text_changes(
+    document: Document, first_line: int, edits: Sequence[LineEdit]
+) -> list[TextChange]:
+    """`edits` of the lines from `first_line` on, as replacements of spans of the document.
+
+    At the end of a text without a final newline there is no line to insert in front of: the
+    line ending goes in front of the inserted text instead.
+    """
+    table = document.lines
+    starts, lines = table.starts, table.lines
+    ending = dominant_ending(lines)
+
+    def offset(line: int) -> int:
+        return starts[line] if line < len(starts) else len(document.text)
+
+    changes: list[TextChange] = []
+    for edit in edits:
+        start, end = first_line + edit.start, first_line + edit.end
+        text = "".join(edit.lines)
+        if start >= len(lines) and lines and not line_ending(lines[-1]) and text:
+            text = ending + text
+        changes.append(TextChange(Span(offset(start), offset(end)), text))
+    return changes
+
+
+def _after(
+    document: Document, first_line: int, line_count: int, changes: Sequence[TextChange]
+) -> list[str]:
+    """The lines of the region after `changes`."""
+    starts = document.lines.starts
+    begin = starts[first_line] if first_line < len(starts) else len(document.text)
+    end_line = first_line + line_count
+    end = starts[end_line] if end_line < len(starts) else len(document.text)
+    parts: list[str] = []
+    done = begin
+    for change in changes:
+        parts += [document.text[done : change.span.start], change.text]
+        done = max(done, change.span.end)
+    parts.append(document.text[done:end])
+    return split_lines("".join(parts))

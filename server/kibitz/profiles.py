@@ -1,0 +1,63 @@
+"""What each editor's LSP client really does, where it differs from what it announces.
+
+One table, recorded from real clients; no other module asks which editor it talks to.  What a
+client announces in its capabilities is believed unless the table says otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How to deliver to one kind of client.
+
+    `versioned_edits` and `shows_documents` override what the client announces (None: believe
+    it).  `edit_interval_seconds` is the least time between two edits of a stream: each is an
+    undo step for a client without our plugin.  `echo_seconds` is how long the `didChange` that
+    proves an edit may take after the client's answer.
+    """
+
+    name: str
+    versioned_edits: bool | None = None
+    shows_documents: bool | None = None
+    asks_messages: bool = True
+    edit_interval_seconds: float = 0.5
+    echo_seconds: float = 3.0
+
+
+PLAIN = Profile("plain")
+
+_PROFILES = {
+    # Applies documentChanges without announcing it, answers true when it drops a stale edit,
+    # and holds didChange back for 150 ms after the first edit.
+    "neovim": Profile("neovim", versioned_edits=True),
+    "visual studio code": Profile("vscode"),
+    "code-server": Profile("vscode"),
+    "vscodium": Profile("vscode"),
+    "cursor": Profile("vscode"),
+    # Shows documents without announcing it; 25.07 does not know window/showMessageRequest.
+    "helix": Profile("helix", shows_documents=True, asks_messages=False),
+    # Asks the user about each edit by default: an answer may take as long as the user does.
+    "eglot": Profile("eglot", echo_seconds=10.0),
+    "emacs": Profile("lsp-mode", echo_seconds=10.0),
+    "zed": Profile("zed", shows_documents=False),
+    # Ignores versions and answers before it applies: only the echo proves anything.
+    "kakoune-lsp": Profile("kakoune"),
+    "kak-lsp": Profile("kakoune"),
+    "sublime text lsp": Profile("sublime"),
+    "vim-lsp": Profile("vim-lsp", asks_messages=False),
+    "coc.nvim": Profile("coc"),
+}
+
+
+def profile_for(client_name: str | None) -> Profile:
+    """The profile of a client by the name it gives in `clientInfo`."""
+    name = (client_name or "").strip().lower()
+    if name in _PROFILES:
+        return _PROFILES[name]
+    for known, profile in _PROFILES.items():
+        if name.startswith(known):
+            return profile
+    return PLAIN

@@ -1,0 +1,73 @@
+"""Markdown that a model wrote, made harmless to render in an editor.
+
+An editor may run `command:` links, load images (which tells a stranger's server that somebody
+read this) and render HTML.  None of that survives here; code stays as it is written.  A real
+CommonMark parser decides what is code, and the result is parsed once more: where anything live
+is left, look-alikes take the place of the special characters.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING
+
+from kibitz.plain_text import visible
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+
+_CODE_SPAN = re.compile(r"(?<![\\`])(`+)(?!`)(?:.+?)(?<!`)\1(?!`)")
+# What begins something live, with the backslashes in front: an odd number escapes it already.
+_LIVE = re.compile(r"(\\*)(<|!\[|(?<=\])[(\[:])")
+_LIVE_TOKENS = {"link_open", "image", "html_inline", "html_block"}
+
+
+@cache
+def _parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt  # only when something is shown
+
+    return MarkdownIt("commonmark")
+
+
+def safe_markdown(markdown: str) -> str:
+    """`markdown` without HTML, images, links and control characters; its code is unchanged."""
+    text = visible(markdown)
+    lines = text.split("\n")
+    in_code = [False] * len(lines)
+    for token in _parser().parse(text):
+        if token.type in ("fence", "code_block") and token.map is not None:
+            for number in range(token.map[0], min(token.map[1], len(lines))):
+                in_code[number] = True
+    escaped = "\n".join(
+        line if code else _escape_outside_code(line)
+        for line, code in zip(lines, in_code, strict=True)
+    )
+    return escaped if not _is_live(escaped) else _defused(text)
+
+
+def _escape_outside_code(line: str) -> str:
+    parts: list[str] = []
+    done = 0
+    for span in _CODE_SPAN.finditer(line):
+        parts += [_escape(line[done : span.start()]), span.group()]
+        done = span.end()
+    return "".join([*parts, _escape(line[done:])])
+
+
+def _escape(text: str) -> str:
+    return _LIVE.sub(
+        lambda match: match[0] if len(match[1]) % 2 else f"{match[1]}\\{match[2]}", text
+    )
+
+
+def _defused(text: str) -> str:
+    """`text` with look-alikes in the place of what could be live: ugly, and certain."""
+    return text.replace("<", "‹").replace("](", "] (").replace("][", "] [").replace("]:", "] :")
+
+
+def _is_live(markdown: str) -> bool:
+    return any(
+        token.type in _LIVE_TOKENS or any(child.type in _LIVE_TOKENS for child in token.children or ())
+        for token in _parser().parse(markdown)
+    )

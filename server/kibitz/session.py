@@ -1,0 +1,188 @@
+"""What one connection knows: the client, its open documents, what was answered and found.
+
+`Session` is mutable and touched on the event loop only.  Handlers take what they need from it
+when their message is read and work on frozen values from then on.
+It knows neither LSP types nor Claude.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kibitz.findings.values import Finding
+from kibitz.profiles import PLAIN, Profile
+from kibitz_context.document import Document
+from kibitz_context.lines import Encoding, LineChange, Position, TextModel
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """What the editor can do, as plain facts; filled once from `initialize`."""
+
+    name: str = ""
+    version: str = ""
+    encoding: Encoding = "utf-16"
+    profile: Profile = PLAIN
+    progress: bool = False
+    show_document: bool = False
+    show_message_request: bool = False
+    apply_edit: bool = False
+    versioned_edits: bool = False
+    code_lens: bool = False
+    code_lens_refresh: bool = False
+    configuration: bool = False
+    text_document_content: bool = False
+    markdown_hover: bool = True
+    diagnostic_version: bool = False
+    stream: bool = False
+    status: bool = False
+    plugin_edits: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ContentChange:
+    """One change of a document: a range that is replaced, or the whole text (no range)."""
+
+    text: str
+    start: Position | None = None
+    end: Position | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentChange:
+    """A document after a `didChange`, with what happened to its lines, in order."""
+
+    before: Document
+    after: Document
+    changes: tuple[LineChange, ...]
+
+
+@dataclass
+class _OpenDocument:
+    uri: str
+    path: Path | None
+    language: str
+    version: int
+    model: TextModel
+
+    def frozen(self) -> Document:
+        table = self.model.snapshot()
+        return Document(self.uri, self.path, table.text, self.version, self.language, table)
+
+
+Follower = Callable[[DocumentChange], None]
+
+
+class Documents:
+    """The documents that are open in the editor.  Followers hear of each change, in order."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, _OpenDocument] = {}
+        self._followers: list[Follower] = []
+
+    def follow(self, follower: Follower) -> Callable[[], None]:
+        """Call `follower` after each change; returns the way to stop that."""
+        self._followers.append(follower)
+        return lambda: self._followers.remove(follower)
+
+    def open(self, uri: str, path: Path | None, language: str, version: int, text: str) -> None:
+        """A document was opened.  One that is open already (some clients do) is replaced."""
+        before = self.get(uri)
+        self._open[uri] = _OpenDocument(uri, path, language, version, TextModel(text))
+        if before is not None and before.text != text:
+            self.change(uri, version, [ContentChange(text)])
+
+    def change(
+        self, uri: str, version: int, changes: Iterable[ContentChange], encoding: Encoding = "utf-16"
+    ) -> bool:
+        """Apply changes in order; False for a document that is not open."""
+        document = self._open.get(uri)
+        if document is None:
+            return False
+        before = document.frozen()
+        happened: list[LineChange] = []
+        for change in changes:
+            if change.start is None or change.end is None:
+                happened.append(document.model.replace_all(change.text))
+            else:
+                happened.append(
+                    document.model.replace(change.start, change.end, change.text, encoding)
+                )
+        document.version = version
+        event = DocumentChange(before, document.frozen(), tuple(happened))
+        for follower in list(self._followers):
+            follower(event)
+        return True
+
+    def close(self, uri: str) -> None:
+        self._open.pop(uri, None)
+
+    def get(self, uri: str) -> Document | None:
+        document = self._open.get(uri)
+        return document.frozen() if document is not None else None
+
+    def all(self) -> list[Document]:
+        return [document.frozen() for document in self._open.values()]
+
+    def overlays(self) -> dict[Path, str]:
+        """The text of each open file by its real path."""
+        return {
+            document.path.resolve(): document.model.snapshot().text
+            for document in self._open.values()
+            if document.path is not None
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """An explanation that was made for some lines, kept for the hover there."""
+
+    markdown: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Something that is kept for lines ``[start, end)`` of a document while the text moves."""
+
+    start: int
+    end: int
+    value: Explanation | Finding
+
+    def after(self, changes: Iterable[LineChange]) -> Kept | None:
+        """Where it is after `changes`; None when its own lines were touched."""
+        start, end = self.start, self.end
+        for change in changes:
+            moved = change.follow(start, end)
+            if moved is None:
+                return None
+            start, end = moved
+        return Kept(start, end, self.value)
+
+    def touches(self, first_line: int, last_line: int) -> bool:
+        """Whether it covers one of the lines `first_line` to `last_line`, both included."""
+        return self.start <= last_line and first_line < max(self.end, self.start + 1)
+
+
+@dataclass
+class Shelf:
+    """What is kept for the documents: explanations and findings, each by document."""
+
+    explanations: dict[str, list[Kept]] = field(default_factory=dict[str, list[Kept]])
+    findings: dict[str, list[Kept]] = field(default_factory=dict[str, list[Kept]])
+
+    def follow(self, event: DocumentChange) -> bool:
+        """Move everything with the text; True when findings moved or went."""
+        uri = event.after.uri
+        changed = False
+        for shelf in (self.explanations, self.findings):
+            kept = shelf.get(uri)
+            if not kept:
+                continue
+            moved = [after for item in kept if (after := item.after(event.changes)) is not None]
+            if moved != kept:
+                shelf[uri] = moved
+                changed = changed or shelf is self.findings
+        return changed

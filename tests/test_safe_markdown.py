@@ -1,0 +1,63 @@
+"""Markdown of a model is harmless to render, and its code is shown as it was written."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from kibitz.safe_markdown import safe_markdown
+from markdown_it import MarkdownIt
+
+LIVE = {"link_open", "image", "html_inline", "html_block"}
+
+
+def live_tokens(markdown: str) -> set[str]:
+    found: set[str] = set()
+    for token in MarkdownIt("commonmark").parse(markdown):
+        found.add(token.type)
+        found |= {child.type for child in token.children or ()}
+    return found & LIVE
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("a `List<int>` is fine", "a `List<int>` is fine"),
+        ("```py\nif a < b:\n    c[d](e)\n```\n", "```py\nif a < b:\n    c[d](e)\n```\n"),
+        ("- item\n  ```\n  <b>\n  ```\n", "- item\n  ```\n  <b>\n  ```\n"),
+        ("a < b", "a \\< b"),
+        ("**bold** and *soft*", "**bold** and *soft*"),
+        ("[run](command:evil)", "[run]\\(command:evil)"),
+        ("![see](http://spy/x.png)", "\\![see]\\(http://spy/x.png)"),
+        ("tabs\tstay\x1b[31m, escapes go\u202e", "tabs\tstay, escapes go"),
+    ],
+)
+def test_what_is_shown(written: str, shown: str) -> None:
+    assert safe_markdown(written) == shown
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "[x](command:foo)",
+        "\\`[x](command:y)`",
+        "[a]: command:x\n\nsee [a]",
+        "[a]: <command:x>\n\nsee [a][] and [b][a]",
+        "<https://spy.example>",
+        "<img src=x onerror=alert(1)>",
+        "\\<img src=x>",
+        "\\\\<img src=x>",
+        "``` `<b>` ```` <i>",
+        "<!-- hidden -->",
+        "![a][b]\n\n[b]: http://spy/",
+        "[![a](b)](c)",
+    ],
+)
+def test_nothing_live_is_left(attack: str) -> None:
+    assert live_tokens(attack) or "\\" in attack
+    assert not live_tokens(safe_markdown(attack))
+
+
+@given(st.text(alphabet="[]()<>!:`\\ab \n-~#", max_size=60))
+def test_nothing_live_is_left_of_any_text(text: str) -> None:
+    assert not live_tokens(safe_markdown(text))
