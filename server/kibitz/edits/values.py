@@ -29,3 +29,10 @@ def apply_line_edits(old: list[str], edits: list[LineEdit]) -> list[str]:
         new += edit.lines
         done = edit.end
     return new + old[done:]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an edit cannot be made, as a sentence for the user."""
+
+    sentence: str

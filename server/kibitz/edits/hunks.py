@@ -1,0 +1,123 @@
+"""What an edit has changed, kept so that it can be taken back.
+
+Hunks are places in the *current* text: they move with every change of it.  Knows lines and
+changes of lines, nothing of editors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from kibitz.edits.values import LineEdit, Refusal
+from kibitz_context.lines import LineChange, without_ending
+
+
+@dataclass(frozen=True, slots=True)
+class Hunk:
+    """Where `old_lines` stood, `new_lines` were written, from line `first` on.
+
+    `count` is how many lines stand there now: a change inside makes it grow or shrink, a change
+    that reaches over an edge is taken in.
+    """
+
+    first: int
+    old_lines: tuple[str, ...]
+    new_lines: tuple[str, ...]
+    count: int = -1
+
+    def __post_init__(self) -> None:
+        if self.count < 0:
+            object.__setattr__(self, "count", len(self.new_lines))
+
+    @property
+    def stop(self) -> int:
+        """The line after the last one."""
+        return self.first + self.count
+
+    def after(self, change: LineChange) -> Hunk:
+        """The hunk where it is after `change` of the text."""
+        followed = change.follow(self.first, self.stop)
+        if followed is not None:
+            return replace(self, first=followed[0])
+        first = min(self.first, change.first)
+        stop = max(self.stop, change.first + change.removed) + change.added - change.removed
+        return replace(self, first=first, count=stop - first)
+
+    def stands(self, lines: Sequence[str]) -> bool:
+        """Whether the text `lines` still holds what was written, as it was written."""
+        there = lines[self.first : self.stop]
+        return [without_ending(line) for line in there] == [
+            without_ending(line) for line in self.new_lines
+        ]
+
+    def revert(self, lines: Sequence[str]) -> LineEdit | Refusal:
+        """The edit of the text `lines` that brings the old lines back.
+
+        Indices of the edit count the lines of that text.  Refused when somebody has changed the
+        hunk since: what they wrote would be lost.
+        """
+        if not self.stands(lines):
+            return Refusal("These lines were changed since, so they are not taken back.")
+        return LineEdit(self.first, self.stop, self.old_lines)
+
+
+class HunkLedger:
+    """The hunks of one edit, from the first one applied until the user keeps or reverts them."""
+
+    def __init__(self) -> None:
+        self._hunks: list[Hunk] = []
+
+    @property
+    def hunks(self) -> tuple[Hunk, ...]:
+        """The hunks from top to bottom."""
+        return tuple(self._hunks)
+
+    def record(self, hunk: Hunk) -> None:
+        """Add a hunk that now stands in the text.
+
+        Edits come from top to bottom; one that begins where the hunk before it ends belongs to
+        it (a long hunk arrives in slices).
+        """
+        last = self._hunks[-1] if self._hunks else None
+        if last is not None and last.stop == hunk.first and last.count == len(last.new_lines):
+            self._hunks[-1] = Hunk(
+                last.first, last.old_lines + hunk.old_lines, last.new_lines + hunk.new_lines
+            )
+        else:
+            self._hunks.append(hunk)
+
+    def follow(self, change: LineChange) -> None:
+        """Move all hunks with a change of the text that is not one of our own edits."""
+        self._hunks = [hunk.after(change) for hunk in self._hunks]
+
+    def keep(self, hunk: Hunk) -> None:
+        """Forget `hunk`: the user wants it to stay."""
+        self._hunks.remove(hunk)
+
+    def revert_all(self, lines: Sequence[str]) -> tuple[list[LineEdit], list[Hunk]]:
+        """The edits that take back what still stands, in order, and the hunks that do not."""
+        edits: list[LineEdit] = []
+        changed: list[Hunk] = []
+        for hunk in self._hunks:
+            match hunk.revert(lines):
+                case LineEdit() as edit:
+                    edits.append(edit)
+                case Refusal():
+                    changed.append(hunk)
+        return edits, changed
+
+
+def hunks_of(
+    old_lines: Sequence[str], edits: Iterable[LineEdit], first_line: int = 0
+) -> list[Hunk]:
+    """The hunks that `edits` of a region make, where they stand after all were applied.
+
+    `old_lines` are the region's lines; `first_line` is where the region begins in the text.
+    """
+    ledger = HunkLedger()
+    moved = first_line
+    for edit in edits:
+        ledger.record(Hunk(edit.start + moved, tuple(old_lines[edit.start : edit.end]), edit.lines))
+        moved += len(edit.lines) - (edit.end - edit.start)
+    return list(ledger.hunks)
