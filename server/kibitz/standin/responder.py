@@ -1,0 +1,196 @@
+"""What the stand-in says when nobody scripted anything: a plausible answer for each contract.
+
+It reads the prompt the way kibitz writes it: the task in ``<task action="…">``, the code in
+``<region path="…" first_line="N">`` … ``</region>`` on lines of their own, the question in
+``<question>``.  Every answer is a function of the request alone, and those for people to read say
+that they are scripted.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from kibitz.standin.reply import Reply, ToolCall
+from kibitz.standin.request import Request
+from kibitz.standin.smells import Smell, smells
+
+REPORT_FINDINGS = "report_findings"
+_TASK = re.compile(r'<task\s+action="([^"]*)"')
+_QUESTION = re.compile(r"<question>\n?(.*?)\n?</question>", re.DOTALL)
+_REGION = re.compile(
+    r'^<region path="(?P<path>[^"]*)"(?: first_line="(?P<line>\d+)")?[^>\n]*>\n'
+    r"(?P<text>.*?)^</region>[ \t]*$",
+    re.DOTALL | re.MULTILINE,
+)
+_DEFINITION = re.compile(
+    r"^\s*(?:export\s+|pub\s+|async\s+|static\s+|public\s+|private\s+)*"
+    r"(?:def|class|function|fn|func|struct|enum|interface|trait|type)\s+(\w+)"
+)
+_PYTHON_DEFINITION = re.compile(r"^(\s*)(?:async\s+)?(?:def|class)\s+(\w+)")
+_COMMENT_LEADS = {
+    "#": {".py", ".pyi", ".rb", ".sh", ".toml", ".yaml", ".yml", ".pl", ".r", ".nix", ""},
+    "--": {".lua", ".sql", ".hs", ".elm"},
+    ";;": {".el", ".clj", ".lisp", ".scm"},
+    '"': {".vim"},
+}
+_THINKING = "The stand-in does not think; these words only take up tokens."
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """The code that a prompt is about.  `first_line` is 1-based; `text` ends with its newline."""
+
+    path: str
+    first_line: int
+    text: str
+
+
+def respond(request: Request) -> Reply:
+    """The reply for a request, chosen by the contract that it offers."""
+    text = request.last_user_text
+    regions = tuple(_regions(text))
+    if "</replacement>" in request.stop_sequences or "<replacement>" in text:
+        return Reply(replacement(regions, _question(text)), thinking=_THINKING)
+    if "</completion>" in request.stop_sequences or "<completion>" in text:
+        return Reply(completion(text, regions), thinking=_THINKING)
+    if request.tool_results:
+        return Reply("Thank you, that is all the stand-in wanted to know.")
+    if _action(text) == "review":
+        return review(request, regions)
+    return Reply(explanation(request, regions), thinking=_THINKING)
+
+
+def review(request: Request, regions: tuple[Region, ...]) -> Reply:
+    """Findings by the tool if it is offered, else as JSON in the text."""
+    findings = [
+        _finding(region, smell) for region in regions for smell in smells(region.text, region.path)
+    ]
+    arguments = {"findings": findings}
+    if REPORT_FINDINGS in request.tool_names:
+        call = ToolCall(REPORT_FINDINGS, arguments)
+        return Reply(tool_calls=(call,), thinking=_THINKING)
+    return Reply(f"```json\n{json.dumps(arguments, indent=1)}\n```\n")
+
+
+def replacement(regions: tuple[Region, ...], instruction: str) -> str:
+    """The region again with one line more: a docstring where Python takes one, else a comment."""
+    if not regions:
+        return "The stand-in found no region in the request, so there is nothing to replace."
+    region = regions[-1]
+    note = " ".join(instruction.split()) or "as asked"
+    return f"<replacement>\n{_annotated(region, note)}</replacement>"
+
+
+def completion(text: str, regions: tuple[Region, ...]) -> str:
+    path = regions[-1].path if regions else _first_path(text)
+    return f"<completion>{_comment(path)} a scripted completion of the stand-in</completion>"
+
+
+def explanation(request: Request, regions: tuple[Region, ...]) -> str:
+    """Markdown about what is in the prompt: paths, lines, names."""
+    text = request.last_user_text
+    question = _question(text)
+    paths = [region.path for region in regions] or [_first_path(text)]
+    heading = f"## About `{paths[0]}`" if paths[0] else "## About this repository"
+    parts = [
+        heading,
+        "*This is a scripted reply of the stand-in Messages API; no model has read the code.*",
+    ]
+    if question:
+        parts.append(f"You asked: “{' '.join(question.split())}”")
+    parts += [_outline(region) for region in regions]
+    files = request.system_text.count("<file path=")
+    if files:
+        parts.append(f"The prompt carries {files} {'file' if files == 1 else 'files'} as context.")
+    return "\n\n".join(parts) + "\n"
+
+
+def _outline(region: Region) -> str:
+    lines = region.text.splitlines()
+    last_line = region.first_line + max(len(lines) - 1, 0)
+    names = [
+        f"- `{found[1]}` on line {region.first_line + index}"
+        for index, line in enumerate(lines)
+        if (found := _DEFINITION.match(line))
+    ]
+    summary = f"Lines {region.first_line} to {last_line} of `{region.path}`"
+    if not names:
+        return f"{summary} define no names of their own."
+    return f"{summary} define:\n\n" + "\n".join(names)
+
+
+def _finding(region: Region, smell: Smell) -> dict[str, Any]:
+    line = region.first_line + smell.line_index
+    return {
+        "path": region.path,
+        "severity": smell.severity,
+        "category": smell.category,
+        "start_line": line,
+        "end_line": line,
+        "quote": smell.quote,
+        "title": smell.title,
+        "message": smell.message,
+        "suggestion": smell.suggestion,
+    }
+
+
+def _annotated(region: Region, note: str) -> str:
+    text = region.text if region.text.endswith("\n") else region.text + "\n"
+    lines = text.splitlines(keepends=True)
+    index = next((i for i, line in enumerate(lines) if line.strip()), 0)
+    indentation = lines[index][: len(lines[index]) - len(lines[index].lstrip())] if lines else ""
+    if PurePosixPath(region.path).suffix in (".py", ".pyi"):
+        place = _docstring_place(lines)
+        if place is not None:
+            at, inner = place
+            lines.insert(at, f'{inner}"""{note.replace(chr(34), chr(39))} (scripted)"""\n')
+            return "".join(lines)
+    lines.insert(index, f"{indentation}{_comment(region.path)} {note} (scripted)\n")
+    return "".join(lines)
+
+
+def _docstring_place(lines: list[str]) -> tuple[int, str] | None:
+    """The line before which the first definition's docstring goes, and its indentation."""
+    for start, line in enumerate(lines):
+        found = _PYTHON_DEFINITION.match(line)
+        if found is None:
+            continue
+        for end in range(start, len(lines) - 1):
+            if lines[end].rstrip().endswith(":"):
+                body = lines[end + 1]
+                inner = body[: len(body) - len(body.lstrip())]
+                fits = len(inner) > len(found[1]) and not body.lstrip().startswith(('"', "'"))
+                return (end + 1, inner) if fits else None
+        return None
+    return None
+
+
+def _comment(path: str) -> str:
+    suffix = PurePosixPath(path).suffix
+    return next((lead for lead, known in _COMMENT_LEADS.items() if suffix in known), "//")
+
+
+def _action(text: str) -> str:
+    found = _TASK.search(text)
+    return found[1] if found else ""
+
+
+def _question(text: str) -> str:
+    found = _QUESTION.search(text)
+    return found[1] if found else ""
+
+
+def _first_path(text: str) -> str:
+    found = re.search(r'path="([^"]*)"', text)
+    return found[1] if found else ""
+
+
+def _regions(text: str) -> list[Region]:
+    return [
+        Region(found["path"], int(found["line"] or 1), found["text"])
+        for found in _REGION.finditer(text)
+    ]
