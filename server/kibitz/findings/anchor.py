@@ -1,0 +1,122 @@
+"""Puts findings where their quotes stand: models miscount lines, they rarely misquote them.
+
+Knows quotes and lines, nothing of editors.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Final
+
+from kibitz.findings.values import Dropped, Finding
+from kibitz_context.lines import split_lines, without_ending
+
+# A quote that is only a part of its line must be this long and this near: shorter or farther
+# would put the finding on any line that happens to hold these characters.
+PART_MIN_CHARS: Final = 12
+PART_MAX_LINES: Final = 100
+
+
+class QuoteIndex:
+    """The lines of one text, made ready to look quotes up in."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self._lines = [without_ending(line) for line in lines]
+
+    def anchor(self, finding: Finding) -> Finding | Dropped:
+        """`finding` at the line of its quote; Dropped if the text does not hold it."""
+        quote = first_line(finding.quote)
+        stated = finding.start_line - 1
+        found = self._find(quote, stated)
+        if found is None:
+            return Dropped("quote_not_found", finding.title, f"line {finding.start_line}")
+        length = finding.end_line - finding.start_line
+        return replace(
+            finding,
+            start_line=found + 1,
+            end_line=min(found + 1 + length, len(self._lines)),
+        )
+
+    def _find(self, quote: str, stated: int) -> int | None:
+        """The line of `quote`, from 0; the first rule that finds it decides."""
+        collapsed = collapse(quote)
+        if 0 <= stated < len(self._lines) and self._collapsed[stated] == collapsed:
+            return stated
+        if not is_telling(quote):
+            return None
+        found = _nearest(self._exact_places.get(quote), stated)
+        if found is None:
+            found = _nearest(self._collapsed_places.get(collapsed), stated)
+        if found is None and len(collapsed) >= PART_MIN_CHARS:
+            found = self._part(collapsed, stated)
+        return found
+
+    def _part(self, collapsed: str, stated: int) -> int | None:
+        first = max(0, stated - PART_MAX_LINES)
+        near = self._collapsed[first : max(0, stated + PART_MAX_LINES + 1)]
+        places = [first + index for index, line in enumerate(near) if collapsed in line]
+        return _nearest(places, stated)
+
+    @cached_property
+    def _collapsed(self) -> list[str]:
+        return [collapse(line) for line in self._lines]
+
+    @cached_property
+    def _exact_places(self) -> dict[str, list[int]]:
+        return _places(self._lines)
+
+    @cached_property
+    def _collapsed_places(self) -> dict[str, list[int]]:
+        return _places(self._collapsed)
+
+
+def anchor(finding: Finding, lines: Sequence[str]) -> Finding | Dropped:
+    """`finding` at the line of its quote in `lines`, its length kept, or Dropped.
+
+    The stated line wins if the quote stands there, blanks aside.  Else the nearest line that
+    equals the quote, then the nearest that equals it with blanks collapsed, then a near line
+    that holds it; the earlier one of two equally near.  A quote without a letter or digit
+    says nothing, so it counts at the stated line only.  For many findings of one text use
+    `QuoteIndex`.
+    """
+    return QuoteIndex(lines).anchor(finding)
+
+
+def first_line(quote: str) -> str:
+    """The line that `quote` stands for: the first one that is not blank, without its ending."""
+    for line in split_lines(quote):
+        if line.strip():
+            return without_ending(line)
+    return ""
+
+
+def collapse(line: str) -> str:
+    """`line` without blanks at its ends and with single ones inside."""
+    return " ".join(line.split())
+
+
+def is_telling(text: str) -> bool:
+    """Whether `text` says where it stands: brackets and blank lines stand everywhere."""
+    return any(char.isalnum() for char in text)
+
+
+def _places(lines: Sequence[str]) -> dict[str, list[int]]:
+    places: dict[str, list[int]] = {}
+    for index, line in enumerate(lines):
+        places.setdefault(line, []).append(index)
+    return places
+
+
+def _nearest(places: Sequence[int] | None, stated: int) -> int | None:
+    """The place nearest to `stated` in ascending `places`; the earlier of two equally near."""
+    if not places:
+        return None
+    after = bisect_left(places, stated)
+    if after == len(places):
+        return places[-1]
+    if after == 0 or places[after] - stated < stated - places[after - 1]:
+        return places[after]
+    return places[after - 1]
