@@ -6,6 +6,7 @@ changes of lines, nothing of editors.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,39 +18,38 @@ from kibitz_context.lines import LineChange, without_ending
 class Hunk:
     """Where `old_lines` stood, `new_lines` were written, from line `first` on.
 
-    `count` is how many lines stand there now: a change inside makes it grow or shrink, a change
-    that reaches over an edge is taken in.
+    `grown` is by how many lines changes inside the hunk have made it longer.  `broken` says
+    that a change reached over one of its edges: then nobody can tell any more where it is.
     """
 
     first: int
     old_lines: tuple[str, ...]
     new_lines: tuple[str, ...]
-    count: int = -1
-
-    def __post_init__(self) -> None:
-        if self.count < 0:
-            object.__setattr__(self, "count", len(self.new_lines))
+    grown: int = 0
+    broken: bool = False
 
     @property
     def stop(self) -> int:
         """The line after the last one."""
-        return self.first + self.count
+        return self.first + len(self.new_lines) + self.grown
 
     def after(self, change: LineChange) -> Hunk:
         """The hunk where it is after `change` of the text."""
         followed = change.follow(self.first, self.stop)
         if followed is not None:
             return replace(self, first=followed[0])
-        first = min(self.first, change.first)
-        stop = max(self.stop, change.first + change.removed) + change.added - change.removed
-        return replace(self, first=first, count=stop - first)
+        if self.first <= change.first and change.first + change.removed <= self.stop:
+            return replace(self, grown=self.grown + change.added - change.removed)
+        return replace(self, broken=True)
 
     def stands(self, lines: Sequence[str]) -> bool:
-        """Whether the text `lines` still holds what was written, as it was written."""
-        there = lines[self.first : self.stop]
-        return [without_ending(line) for line in there] == [
-            without_ending(line) for line in self.new_lines
-        ]
+        """Whether the text `lines` holds what was written, as it was written.
+
+        That is so again when a change inside was undone.  The kind of line ending does not
+        count: some editors change it on their own.
+        """
+        there = [without_ending(line) for line in lines[self.first : self.stop]]
+        return not self.broken and there == [without_ending(line) for line in self.new_lines]
 
     def revert(self, lines: Sequence[str]) -> LineEdit | Refusal:
         """The edit of the text `lines` that brings the old lines back.
@@ -76,16 +76,17 @@ class HunkLedger:
     def record(self, hunk: Hunk) -> None:
         """Add a hunk that now stands in the text.
 
-        Edits come from top to bottom; one that begins where the hunk before it ends belongs to
-        it (a long hunk arrives in slices).
+        One that begins where the hunk above it ends belongs to it, if nobody has changed that
+        one since: a long hunk arrives in slices.
         """
-        last = self._hunks[-1] if self._hunks else None
-        if last is not None and last.stop == hunk.first and last.count == len(last.new_lines):
-            self._hunks[-1] = Hunk(
-                last.first, last.old_lines + hunk.old_lines, last.new_lines + hunk.new_lines
+        place = bisect_right(self._hunks, hunk.first, key=lambda each: each.first)
+        above = self._hunks[place - 1] if place else None
+        if above is not None and above.stop == hunk.first and not (above.grown or above.broken):
+            self._hunks[place - 1] = Hunk(
+                above.first, above.old_lines + hunk.old_lines, above.new_lines + hunk.new_lines
             )
         else:
-            self._hunks.append(hunk)
+            self._hunks.insert(place, hunk)
 
     def follow(self, change: LineChange) -> None:
         """Move all hunks with a change of the text that is not one of our own edits."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 
 from kibitz.findings.element import check, read_element
 from kibitz.findings.scan import ARRAY_KEY, ElementScanner
@@ -75,43 +74,31 @@ class FindingsReader:
         return self._duplicates.sift(finding) if isinstance(finding, Finding) else finding
 
 
-@dataclass(frozen=True, slots=True)
-class TextFindings:
-    """What a text held.  Not `usable`: no findings, and no word that there are none.
-
-    Not `complete`: the text ended inside the findings.
-    """
-
-    items: tuple[Finding | Dropped, ...]
-    usable: bool
-    complete: bool = True
-
-
 def from_text(
     text: str, default_path: str = "", duplicates: Duplicates | None = None
-) -> TextFindings:
-    """The findings in a reply that was written as text: JSON, fenced or bare, in any prose."""
-    best: TextFindings | None = None
+) -> list[Finding | Dropped] | None:
+    """The findings in a reply that was written as text: JSON, fenced or bare, in any prose.
+
+    None when the text holds no findings and does not say either, as an empty array does, that
+    there are none: such a reply is unusable.  A text that was cut off gives what is complete.
+    """
+    duplicates = Duplicates() if duplicates is None else duplicates
+    first_read: list[Finding | Dropped] | None = None
     for match, _ in zip(_ARRAY_KEY.finditer(text), range(_TRIES), strict=False):
         reader = FindingsReader(default_path, duplicates)
-        items = tuple(reader.feed("{" + text[match.start() :]) + reader.finish())
-        if not reader.found:
-            continue
-        here = TextFindings(items, usable=True, complete=reader.complete)
+        items = reader.feed("{" + text[match.start() :]) + reader.finish()
         if any(isinstance(item, Finding) for item in items):
-            return here
-        best = best or here
-    if best is not None:
-        return best
-    loose = _loose_objects(text, default_path, duplicates or Duplicates())
-    if loose or _EMPTY_ARRAY.fullmatch(text):
-        return TextFindings(loose, usable=True)
-    return TextFindings((), usable=False)
+            return items
+        if reader.found and first_read is None:
+            first_read = items
+    if first_read is None:
+        first_read = _loose_objects(text, default_path, duplicates)
+        if not first_read and not _EMPTY_ARRAY.fullmatch(text):
+            return None
+    return first_read
 
 
-def _loose_objects(
-    text: str, default_path: str, duplicates: Duplicates
-) -> tuple[Finding | Dropped, ...]:
+def _loose_objects(text: str, default_path: str, duplicates: Duplicates) -> list[Finding | Dropped]:
     """Findings that stand in a bare array, or one by one, without the object round them."""
     items: list[Finding | Dropped] = []
     decoder = json.JSONDecoder(strict=False)
@@ -127,4 +114,4 @@ def _loose_objects(
             position = end
             finding = check(value, default_path)
             items.append(duplicates.sift(finding) if isinstance(finding, Finding) else finding)
-    return tuple(items)
+    return items
