@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import json
 import sys
+from pathlib import Path
 
 from kibitz.standin.clock import START, Clock
+from kibitz.standin.script_file import ScriptFile, read_script
 from kibitz.standin.standin import StandIn
 
 
@@ -18,14 +21,27 @@ def main() -> int:
         "its output. It answers with scripted replies and costs nothing.",
     )
     parser.add_argument("--port", type=int, default=0, help="the port (default: a free one)")
+    parser.add_argument("--script", type=Path, help="replies and rules as JSON")
+    parser.add_argument(
+        "--pace", type=float, default=0.0, metavar="SECONDS", help="wait before each event"
+    )
     arguments = parser.parse_args()
+    script = None
+    if arguments.script is not None:
+        try:
+            script = read_script(json.loads(arguments.script.read_text("utf-8")))
+        except (OSError, ValueError) as problem:
+            parser.error(f"{arguments.script}: {problem}")
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(arguments.port))
+        asyncio.run(_serve(arguments.port, arguments.pace, script))
     return 0
 
 
-async def _serve(port: int) -> None:
-    async with StandIn(port=port, clock=Clock(START, running=True)) as standin:
+async def _serve(port: int, pace_seconds: float, script: ScriptFile | None) -> None:
+    clock = Clock(START, running=True)
+    async with StandIn(port=port, clock=clock, pace_seconds=pace_seconds, control=True) as standin:
+        if script is not None:
+            standin.load_script(script)
         sys.stdout.write(f"{standin.base_url}\n")
         sys.stdout.flush()
         await asyncio.Event().wait()

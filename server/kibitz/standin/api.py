@@ -19,7 +19,7 @@ from kibitz.standin.events import message_body
 from kibitz.standin.http import HttpRequest, HttpResponse
 from kibitz.standin.journal import Exchange, Journal
 from kibitz.standin.limits import RateMeter
-from kibitz.standin.prompt import prompt_tokens
+from kibitz.standin.prompt import prompt_tokens, text_tokens
 from kibitz.standin.request import Request
 from kibitz.standin.rules import VERSIONS, Accepted, judge
 from kibitz.standin.script import MESSAGES_PATH, Script
@@ -46,6 +46,7 @@ class Api:
         meter: RateMeter,
         accepted_keys: Collection[str] | None,
         batch_seconds: float,
+        pace_seconds: float,
         base_url: Callable[[], str],
     ) -> None:
         self._clock = clock
@@ -54,6 +55,7 @@ class Api:
         self._answering = answering
         self._meter = meter
         self._accepted_keys = accepted_keys
+        self._pace_seconds = pace_seconds
         self._batches = Batches(clock, self._batched, batch_seconds)
         self._base_url = base_url
 
@@ -74,6 +76,10 @@ class Api:
         finally:
             if exchange.outcome == "open":
                 exchange.outcome = "client_closed" if response.client_left else "broken"
+            model = models.find(exchange.model or "")
+            if exchange.outcome != "complete" and model is not None:
+                # What was not generated is not paid for.
+                exchange.output_tokens = text_tokens(exchange.sent, model)
             self._journal.changed()
 
     def _refusal(self, http: HttpRequest, request: Request, key: str | None) -> ApiError | None:
@@ -135,7 +141,10 @@ class Api:
             await delivery.error(limited)
             return
         exchange.model = judgement.model.id
-        reply = exchange.reply = self._script.reply_to(request)
+        reply = self._script.reply_to(request)
+        if not reply.pace_seconds:
+            reply = replace(reply, pace_seconds=self._pace_seconds)
+        exchange.reply = reply
         starting = starting_fault(reply)
         if starting is not None:
             await delivery.instead(starting)

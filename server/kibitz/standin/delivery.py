@@ -70,11 +70,6 @@ class Delivery:
         self._exchange.outcome = "broken"
 
     async def message(self, answer: Answer, reply: Reply, *, streams: bool) -> None:
-        exchange, generated = self._exchange, answer.generated
-        exchange.message_id = answer.envelope.message_id
-        exchange.cache_use = answer.envelope.cache_use
-        exchange.output_tokens = generated.output_tokens
-        exchange.stop_reason = generated.stop_reason
         if streams:
             await self._stream(answer, reply)
         else:
@@ -97,7 +92,7 @@ class Delivery:
                 self._start(200, EVENT_STREAM)
             match step:
                 case Send(event):
-                    answer.lookup.publish()
+                    self._begin(answer)
                     data = event.encode()
                     self._note(event.type, event.content)
                 case Insert(kind, data):
@@ -127,8 +122,17 @@ class Delivery:
                 case _:
                     # Pings and unknown events have no place in a body.
                     continue
-        answer.lookup.publish()
+        self._begin(answer)
         await self._send(200, JSON, body)
+
+    def _begin(self, answer: Answer) -> None:
+        """At the first byte: from now on others can read what was cached, and it is billed."""
+        answer.lookup.publish()
+        exchange = self._exchange
+        exchange.message_id = answer.envelope.message_id
+        exchange.cache_use = answer.envelope.cache_use
+        exchange.output_tokens = answer.generated.output_tokens
+        exchange.stop_reason = answer.generated.stop_reason
 
     async def _wait(self, step: Wait) -> None:
         self._exchange.held_at = step.at

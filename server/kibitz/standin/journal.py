@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from kibitz.standin.cache import CacheUse
 from kibitz.standin.pending import Board, Pending
+from kibitz.standin.prices import cost_usd
 from kibitz.standin.reply import Place, Reply
 from kibitz.standin.request import Request
 from kibitz.standin.script import MESSAGES_PATH
@@ -42,6 +43,11 @@ class Exchange:
     held_at: Place | None = None
     outcome: Outcome = "open"
 
+    @property
+    def cost_usd(self) -> float | None:
+        """What this would have cost; None where the stand-in knows no price."""
+        return cost_usd(self.model or "", self.cache_use, self.output_tokens)
+
     def to_json(self) -> dict[str, Any]:
         request, use = self.request, self.cache_use
         return {
@@ -62,6 +68,7 @@ class Exchange:
                 "cache_write_1h_tokens": use.write_1h_tokens,
                 "output_tokens": self.output_tokens,
             },
+            "cost_usd": self.cost_usd,
             "stop_reason": self.stop_reason,
             "events": list(self.events),
             "sent": self.sent,

@@ -1,31 +1,22 @@
 """What the stand-in says when nobody scripted anything: a plausible answer for each contract.
 
-It reads the prompt the way kibitz writes it: the task in ``<task action="…">``, the code in
-``<region path="…" first_line="N">`` … ``</region>`` on lines of their own, the question in
-``<question>``.  Every answer is a function of the request alone, and those for people to read say
-that they are scripted.
+Every answer is a function of the request alone, and those for people to read say that they are
+scripted.  How the requests look is known by `task`.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
 from kibitz.standin.reply import Reply, ToolCall
 from kibitz.standin.request import Request
 from kibitz.standin.smells import Smell, smells
+from kibitz.standin.task import Region, Task, read_task
 
 REPORT_FINDINGS = "report_findings"
-_TASK = re.compile(r'<task\s+action="([^"]*)"')
-_QUESTION = re.compile(r"<question>\n?(.*?)\n?</question>", re.DOTALL)
-_REGION = re.compile(
-    r'^<region path="(?P<path>[^"]*)"(?: first_line="(?P<line>\d+)")?[^>\n]*>\n'
-    r"(?P<text>.*?)^</region>[ \t]*$",
-    re.DOTALL | re.MULTILINE,
-)
 _DEFINITION = re.compile(
     r"^\s*(?:export\s+|pub\s+|async\s+|static\s+|public\s+|private\s+)*"
     r"(?:def|class|function|fn|func|struct|enum|interface|trait|type)\s+(\w+)"
@@ -40,69 +31,58 @@ _COMMENT_LEADS = {
 _THINKING = "The stand-in does not think; these words only take up tokens."
 
 
-@dataclass(frozen=True, slots=True)
-class Region:
-    """The code that a prompt is about.  `first_line` is 1-based; `text` ends with its newline."""
-
-    path: str
-    first_line: int
-    text: str
-
-
 def respond(request: Request) -> Reply:
     """The reply for a request, chosen by the contract that it offers."""
-    text = request.last_user_text
-    regions = tuple(_regions(text))
-    if "</replacement>" in request.stop_sequences or "<replacement>" in text:
-        return Reply(replacement(regions, _question(text)), thinking=_THINKING)
-    if "</completion>" in request.stop_sequences or "<completion>" in text:
-        return Reply(completion(text, regions), thinking=_THINKING)
+    task = read_task(request.last_user_text)
+    if "</replacement>" in request.stop_sequences or task.action == "refactor":
+        return Reply(replacement(task), thinking=_THINKING)
+    if "</completion>" in request.stop_sequences or task.action == "complete":
+        return Reply(completion(request, task), thinking=_THINKING)
     if request.tool_results:
         return Reply("Thank you, that is all the stand-in wanted to know.")
-    if _action(text) == "review":
-        return review(request, regions)
-    return Reply(explanation(request, regions), thinking=_THINKING)
+    if task.action == "review":
+        return review(request, task)
+    return Reply(explanation(request, task), thinking=_THINKING)
 
 
-def review(request: Request, regions: tuple[Region, ...]) -> Reply:
+def review(request: Request, task: Task) -> Reply:
     """Findings by the tool if it is offered, else as JSON in the text."""
-    findings = [
-        _finding(region, smell) for region in regions for smell in smells(region.text, region.path)
-    ]
-    arguments = {"findings": findings}
+    arguments = {
+        "findings": [
+            _finding(region, smell)
+            for region in task.regions
+            for smell in smells(region.lines, region.path)
+        ]
+    }
     if REPORT_FINDINGS in request.tool_names:
         call = ToolCall(REPORT_FINDINGS, arguments)
         return Reply(tool_calls=(call,), thinking=_THINKING)
     return Reply(f"```json\n{json.dumps(arguments, indent=1)}\n```\n")
 
 
-def replacement(regions: tuple[Region, ...], instruction: str) -> str:
+def replacement(task: Task) -> str:
     """The region again with one line more: a docstring where Python takes one, else a comment."""
-    if not regions:
+    if not task.regions:
         return "The stand-in found no region in the request, so there is nothing to replace."
-    region = regions[-1]
-    note = " ".join(instruction.split()) or "as asked"
-    return f"<replacement>\n{_annotated(region, note)}</replacement>"
+    note = " ".join(task.wish.split()) or "as asked"
+    return f"<replacement>\n{_annotated(task.regions[-1], note)}</replacement>"
 
 
-def completion(text: str, regions: tuple[Region, ...]) -> str:
-    path = regions[-1].path if regions else _first_path(text)
+def completion(request: Request, task: Task) -> str:
+    path = task.regions[-1].path if task.regions else _first_path(request)
     return f"<completion>{_comment(path)} a scripted completion of the stand-in</completion>"
 
 
-def explanation(request: Request, regions: tuple[Region, ...]) -> str:
+def explanation(request: Request, task: Task) -> str:
     """Markdown about what is in the prompt: paths, lines, names."""
-    text = request.last_user_text
-    question = _question(text)
-    paths = [region.path for region in regions] or [_first_path(text)]
-    heading = f"## About `{paths[0]}`" if paths[0] else "## About this repository"
+    path = task.regions[0].path if task.regions else _first_path(request)
     parts = [
-        heading,
+        f"## About `{path}`" if path else "## About this repository",
         "*This is a scripted reply of the stand-in Messages API; no model has read the code.*",
     ]
-    if question:
-        parts.append(f"You asked: “{' '.join(question.split())}”")
-    parts += [_outline(region) for region in regions]
+    if task.wish:
+        parts.append(f"You asked: “{' '.join(task.wish.split())}”")
+    parts += [_outline(region) for region in task.regions]
     files = request.system_text.count("<file path=")
     if files:
         parts.append(f"The prompt carries {files} {'file' if files == 1 else 'files'} as context.")
@@ -110,7 +90,7 @@ def explanation(request: Request, regions: tuple[Region, ...]) -> str:
 
 
 def _outline(region: Region) -> str:
-    lines = region.text.splitlines()
+    lines = region.lines
     last_line = region.first_line + max(len(lines) - 1, 0)
     names = [
         f"- `{found[1]}` on line {region.first_line + index}"
@@ -139,8 +119,7 @@ def _finding(region: Region, smell: Smell) -> dict[str, Any]:
 
 
 def _annotated(region: Region, note: str) -> str:
-    text = region.text if region.text.endswith("\n") else region.text + "\n"
-    lines = text.splitlines(keepends=True)
+    lines = [f"{line}\n" for line in region.lines]
     index = next((i for i, line in enumerate(lines) if line.strip()), 0)
     indentation = lines[index][: len(lines[index]) - len(lines[index].lstrip())] if lines else ""
     if PurePosixPath(region.path).suffix in (".py", ".pyi"):
@@ -174,23 +153,6 @@ def _comment(path: str) -> str:
     return next((lead for lead, known in _COMMENT_LEADS.items() if suffix in known), "//")
 
 
-def _action(text: str) -> str:
-    found = _TASK.search(text)
+def _first_path(request: Request) -> str:
+    found = re.search(r'path="([^"]*)"', request.last_user_text)
     return found[1] if found else ""
-
-
-def _question(text: str) -> str:
-    found = _QUESTION.search(text)
-    return found[1] if found else ""
-
-
-def _first_path(text: str) -> str:
-    found = re.search(r'path="([^"]*)"', text)
-    return found[1] if found else ""
-
-
-def _regions(text: str) -> list[Region]:
-    return [
-        Region(found["path"], int(found["line"] or 1), found["text"])
-        for found in _REGION.finditer(text)
-    ]

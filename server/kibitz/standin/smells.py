@@ -6,6 +6,7 @@ Not a linter: what it finds is there, what it misses does not matter.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -43,7 +44,7 @@ _CHECKS = (
         re.compile(r"\bexcept\s*:"),
         _PYTHON,
         "warning",
-        "bug",
+        "correctness",
         "Bare except",
         "A bare `except` also catches KeyboardInterrupt and SystemExit.",
         "except Exception:",
@@ -52,7 +53,7 @@ _CHECKS = (
         re.compile(r"\bdef \w+\([^)]*=\s*(?:\[\]|\{\})"),
         _PYTHON,
         "error",
-        "bug",
+        "correctness",
         "Mutable default argument",
         "The default is made once and shared by all calls.",
     ),
@@ -60,7 +61,7 @@ _CHECKS = (
         re.compile(r"([!=])= None\b"),
         _PYTHON,
         "hint",
-        "style",
+        "readability",
         "Comparison with None",
         "None is a single object; compare with `is`.",
     ),
@@ -84,7 +85,7 @@ _CHECKS = (
         re.compile(r"\bopen\([^)]*\)\.(?:read|write)"),
         _PYTHON,
         "warning",
-        "bug",
+        "correctness",
         "The file is never closed",
         "Use `with open(…)`, so that the file is closed when an error comes.",
     ),
@@ -92,7 +93,7 @@ _CHECKS = (
         re.compile(r"[^=!]==[^=]"),
         _SCRIPTS,
         "hint",
-        "style",
+        "readability",
         "Loose equality",
         "`==` converts types before it compares; `===` does not.",
     ),
@@ -100,18 +101,19 @@ _CHECKS = (
         re.compile(r"\bTODO\b|\bFIXME\b"),
         frozenset(),
         "info",
-        "maintenance",
+        "readability",
         "Something was left to do",
         "A note in the code says that this is not finished.",
     ),
 )
 
 
-def smells(text: str, path: str) -> list[Smell]:
-    """What is wrong with `text`, in the order of its lines; at least one remark, so that a
-    review of clean code shows something too."""
+def smells(lines: Sequence[str], path: str) -> list[Smell]:
+    """What is wrong with the code, in the order of its lines.
+
+    There is always at least one remark, so that a review of clean code shows something too.
+    """
     suffix = PurePosixPath(path).suffix
-    lines = text.splitlines()
     found = [
         _smell(check, index, line)
         for index, line in enumerate(lines)
@@ -125,7 +127,7 @@ def smells(text: str, path: str) -> list[Smell]:
                 first,
                 lines[first],
                 "hint",
-                "standin",
+                "readability",
                 "Nothing stands out",
                 "The stand-in's few checks found nothing here. This remark is scripted.",
                 "",

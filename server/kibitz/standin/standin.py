@@ -15,6 +15,7 @@ from typing import Any, Self, TypeVar
 from kibitz.standin.answer import Answering
 from kibitz.standin.api import Api
 from kibitz.standin.clock import Clock
+from kibitz.standin.control import control, is_control
 from kibitz.standin.errors import ApiError
 from kibitz.standin.http import HttpConnection, HttpRequest, HttpResponse
 from kibitz.standin.journal import Exchange, Journal
@@ -23,6 +24,7 @@ from kibitz.standin.pending import Pending
 from kibitz.standin.reply import Gate, Place
 from kibitz.standin.responder import respond
 from kibitz.standin.script import MESSAGES_PATH, Answer, Predicate, Responder, Script
+from kibitz.standin.script_file import ScriptFile
 
 T = TypeVar("T")
 
@@ -46,6 +48,8 @@ class StandIn:
 
     `responder` answers what neither queue nor rule does.  `accepted_keys` None takes any key;
     each key has a prompt cache of its own.  `clock` stands still unless told otherwise.
+    `pace_seconds` is for replies that have no pace of their own.  `control` opens the routes of
+    `kibitz.standin.control`.
     """
 
     def __init__(
@@ -58,7 +62,9 @@ class StandIn:
         rate_limits: RateLimits | None = None,
         max_request_bytes: int = MAX_REQUEST_BYTES,
         batch_seconds: float = 0.0,
+        pace_seconds: float = 0.0,
         rendering_thinking_first: Collection[str] = (),
+        control: bool = False,
     ) -> None:
         self.clock = clock if clock is not None else Clock()
         self.journal = Journal()
@@ -72,9 +78,11 @@ class StandIn:
             meter=RateMeter(rate_limits if rate_limits is not None else RateLimits()),
             accepted_keys=accepted_keys,
             batch_seconds=batch_seconds,
+            pace_seconds=pace_seconds,
             base_url=lambda: self.base_url,
         )
         self._max_request_bytes = max_request_bytes
+        self._control = control
         self._port = port
         self._loop: asyncio.AbstractEventLoop | None = None
         self._server: asyncio.Server | None = None
@@ -101,6 +109,12 @@ class StandIn:
         than that of messages only faults can be ordered.
         """
         self._script.when(predicate, answer, times=times, path=path)
+
+    def load_script(self, script: ScriptFile) -> None:
+        """Adds the replies and rules of a script file."""
+        self._script.enqueue(*script.replies)
+        for rule in script.rules:
+            self._script.when(rule.when, rule.reply, times=rule.times, path=MESSAGES_PATH)
 
     def reset_script(self) -> None:
         """Forgets the queue and the rules."""
@@ -222,7 +236,10 @@ class StandIn:
 
     async def _handle(self, request: HttpRequest, response: HttpResponse) -> None:
         try:
-            await self._api.handle(request, response)
+            if self._control and is_control(request):
+                await control(self, request, response)
+            else:
+                await self._api.handle(request, response)
         except ConnectionError:
             # The client went away in the middle of a write; the journal has it.
             raise
