@@ -1,0 +1,295 @@
+"""What is known of Claude's models beforehand: prices, limits, what each of them refuses.
+
+The facts are data (`catalogue.toml`, with the date they hold for) and a user may override them.
+This module only reads that data and calculates with it; it never asks an endpoint.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from kibitz.claude.values import Tier, Usage
+
+ThinkingOff = Literal["disabled", "between_tools", "omit", "impossible"]
+Effort = Literal["low", "medium", "high"]
+
+TIER_EFFORT: Mapping[Tier, Effort] = {"fast": "low", "standard": "medium", "deep": "high"}
+
+# Thinking is paid from `max_tokens`, so a reply that may be preceded by thinking gets this much
+# on top of what the answer needs.  Higher: a larger worst case is reserved from the budget;
+# lower: answers that end in the middle, or before they have begun.
+THINKING_ALLOWANCE_TOKENS: Mapping[Effort, int] = {"low": 2_048, "medium": 6_144, "high": 12_288}
+
+# For a model that the catalogue does not have.
+UNKNOWN_CACHE_MINIMUM_TOKENS = 1_024
+UNKNOWN_CHARS_PER_TOKEN = 2.5
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """USD per million tokens, for prompts of at most `up_to_prompt_tokens` (None: any length)."""
+
+    input: float
+    output: float
+    write_5m: float
+    write_1h: float
+    read: float
+    up_to_prompt_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownModel:
+    """One entry of the catalogue.  Limits are in tokens."""
+
+    id: str
+    context_tokens: int | None = None
+    max_output_tokens: int | None = None
+    cache_minimum_tokens: int = UNKNOWN_CACHE_MINIMUM_TOKENS
+    chars_per_token: float = UNKNOWN_CHARS_PER_TOKEN
+    adaptive: bool = False
+    thinking_off: ThinkingOff = "omit"
+    effort: bool = False
+    forced_tool_choice: bool = False
+    prices: tuple[Price, ...] = ()
+    retires: datetime.date | None = None
+    successor: str | None = None
+
+    def price(self, prompt_tokens: int) -> Price | None:
+        """The price of a request whose whole prompt, cached or not, has that many tokens."""
+        for price in self.prices:
+            if price.up_to_prompt_tokens is None or prompt_tokens <= price.up_to_prompt_tokens:
+                return price
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestOptions:
+    """What a tier sends beside the prompt.  None: the parameter is left out.
+
+    `thinking_allowance_tokens` is to be added to the tokens that the answer may have.
+    """
+
+    thinking: Literal["adaptive", "disabled", "between_tools"] | None = None
+    effort: Effort | None = None
+    thinking_allowance_tokens: int = 0
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Models by id, as known on `as_of`."""
+
+    as_of: datetime.date
+    models: Mapping[str, KnownModel]
+    gone: Mapping[str, str]
+
+    def find(self, model: str) -> KnownModel | None:
+        """The entry for a model id in any of the spellings that providers and gateways use."""
+        return self.models.get(model) or self.models.get(canonical_id(model))
+
+    def nearest(self, model: str, count: int = 3) -> tuple[str, ...]:
+        """Known ids that may have been meant, best first: the successor of a model that is gone,
+        then those that are spelt alike."""
+        name = canonical_id(model)
+        found = difflib.get_close_matches(name, self.models, n=count, cutoff=0.6)
+        successor = self.successor(model)
+        if successor is not None:
+            found = [successor, *(other for other in found if other != successor)]
+        return tuple(found[:count])
+
+    def successor(self, model: str) -> str | None:
+        """The model to use instead, if this one is gone or is about to go."""
+        known = self.find(model)
+        if known is not None:
+            return known.successor
+        name = canonical_id(model)
+        beginnings = [beginning for beginning in self.gone if name.startswith(beginning)]
+        return self.gone[max(beginnings, key=len)] if beginnings else None
+
+    def cost_usd(self, model: str, usage: Usage) -> float | None:
+        """What Claude bills for a response; None where the price is not known."""
+        price = self._price(model, usage.prompt_tokens)
+        if price is None:
+            return None
+        return (
+            usage.input_tokens * price.input
+            + usage.cache_read_tokens * price.read
+            + usage.cache_write_5m_tokens * price.write_5m
+            + usage.cache_write_1h_tokens * price.write_1h
+            + usage.output_tokens * price.output
+        ) / 1_000_000
+
+    def cost_without_cache_usd(self, model: str, usage: Usage) -> float | None:
+        """What the same response would have cost with every prompt token at the input price."""
+        return self.cost_usd(
+            model, Usage(input_tokens=usage.prompt_tokens, output_tokens=usage.output_tokens)
+        )
+
+    def worst_case_usd(
+        self, prompt_tokens_estimate: int, max_tokens: int, model: str
+    ) -> float | None:
+        """The most that a request can cost if its prompt is no longer than estimated: nothing is
+        in the cache, all of it is written for an hour, and the reply has its full length."""
+        return self.cost_usd(
+            model, Usage(cache_write_1h_tokens=prompt_tokens_estimate, output_tokens=max_tokens)
+        )
+
+    def request_options(self, model: str, tier: Tier) -> RequestOptions:
+        """The parameters that a tier fixes for a model.
+
+        They are part of the cache key, so they follow from the two arguments alone.  The fast
+        tier does not think where the model can leave it; the others think as the model sees fit,
+        with more effort on the deep tier.  A model is never sent what it refuses, an unknown one
+        neither parameter.
+        """
+        known = self.find(model)
+        effort = TIER_EFFORT[tier]
+        allowance = THINKING_ALLOWANCE_TOKENS[effort]
+        if known is None:
+            # A Claude model that is newer than this catalogue thinks unless told not to.
+            newer = canonical_id(model).startswith("claude-")
+            return RequestOptions(
+                thinking_allowance_tokens=THINKING_ALLOWANCE_TOKENS["medium"] if newer else 0
+            )
+        sent_effort = effort if known.effort else None
+        if tier == "fast" and known.thinking_off == "disabled":
+            return RequestOptions("disabled", sent_effort)
+        if tier == "fast" and known.thinking_off == "between_tools":
+            return RequestOptions("between_tools", sent_effort, allowance)
+        if tier == "fast" and known.thinking_off == "omit":
+            return RequestOptions(None, sent_effort)
+        if known.adaptive:
+            return RequestOptions("adaptive", sent_effort, allowance)
+        return RequestOptions(None, sent_effort)
+
+    def cache_minimum_tokens(self, model: str) -> int:
+        known = self.find(model)
+        return known.cache_minimum_tokens if known else UNKNOWN_CACHE_MINIMUM_TOKENS
+
+    def chars_per_token(self, model: str) -> float:
+        known = self.find(model)
+        return known.chars_per_token if known else UNKNOWN_CHARS_PER_TOKEN
+
+    def max_output_tokens(self, model: str) -> int | None:
+        known = self.find(model)
+        return known.max_output_tokens if known else None
+
+    def overridden(self, data: Mapping[str, Any]) -> Catalogue:
+        """This catalogue with a user's entries, in the form of `catalogue.toml`, laid over it.
+
+        Raises ValueError with a sentence that names the entry and the key.
+        """
+        models = dict(self.models)
+        for entry in _tables(data, "model"):
+            id_ = entry.get("id")
+            if not isinstance(id_, str) or not id_:
+                raise ValueError("a model needs an id")
+            models[id_] = _known_model(entry, models.get(id_, KnownModel(id_)))
+        gone = {**self.gone, **{str(k): str(v) for k, v in data.get("gone", {}).items()}}
+        return Catalogue(data.get("as_of", self.as_of), models, gone)
+
+    def _price(self, model: str, prompt_tokens: int) -> Price | None:
+        known = self.find(model)
+        return known.price(prompt_tokens) if known else None
+
+
+@cache
+def builtin() -> Catalogue:
+    """The catalogue that ships with kibitz."""
+    data = tomllib.loads(Path(__file__).with_name("catalogue.toml").read_text("utf-8"))
+    return Catalogue(data["as_of"], {}, {}).overridden(data)
+
+
+def cost_usd(model: str, usage: Usage) -> float | None:
+    """`Catalogue.cost_usd` by the prices that ship with kibitz."""
+    return builtin().cost_usd(model, usage)
+
+
+def worst_case_usd(prompt_tokens_estimate: int, max_tokens: int, model: str) -> float | None:
+    """`Catalogue.worst_case_usd` by the prices that ship with kibitz."""
+    return builtin().worst_case_usd(prompt_tokens_estimate, max_tokens, model)
+
+
+def request_options(model: str, tier: Tier) -> RequestOptions:
+    """`Catalogue.request_options` by the facts that ship with kibitz."""
+    return builtin().request_options(model, tier)
+
+
+_BEFORE_THE_NAME = re.compile(r"^.*?(?=claude-)")
+_AFTER_THE_NAME = re.compile(r"(?:[-@]20\d{6})?(?:-v\d+(?::\d+)?)?(?:-latest)?$")
+
+
+def canonical_id(model: str) -> str:
+    """A model's id as Anthropic writes it, without what providers put around it.
+
+    "us.anthropic.claude-haiku-4-5-20251001-v1:0", "anthropic/claude-haiku-4-5" and
+    "claude-haiku-4-5@20251001" are all "claude-haiku-4-5".
+    """
+    return _AFTER_THE_NAME.sub("", _BEFORE_THE_NAME.sub("", model.strip().lower(), count=1))
+
+
+_KEYS: Mapping[str, tuple[str, type | tuple[type, ...]]] = {
+    "context": ("context_tokens", int),
+    "max_output": ("max_output_tokens", int),
+    "cache_minimum": ("cache_minimum_tokens", int),
+    "chars_per_token": ("chars_per_token", (int, float)),
+    "adaptive": ("adaptive", bool),
+    "thinking_off": ("thinking_off", str),
+    "effort": ("effort", bool),
+    "forced_tool_choice": ("forced_tool_choice", bool),
+    "retires": ("retires", datetime.date),
+    "successor": ("successor", str),
+}
+_PRICE_KEYS = ("input", "output", "write_5m", "write_1h", "read")
+
+
+def _known_model(entry: Mapping[str, Any], base: KnownModel) -> KnownModel:
+    changes: dict[str, Any] = {}
+    for key, value in entry.items():
+        if key == "id":
+            continue
+        if key == "price":
+            changes["prices"] = tuple(_price(each, base.id) for each in _tables(entry, "price"))
+            continue
+        if key not in _KEYS:
+            raise ValueError(f"{base.id}: {key!r} is not a key of a model")
+        attribute, kind = _KEYS[key]
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise ValueError(f"{base.id}: {key} has the wrong type")
+        changes[attribute] = value
+    if changes.get("thinking_off", "omit") not in {
+        "disabled",
+        "between_tools",
+        "omit",
+        "impossible",
+    }:
+        raise ValueError(f"{base.id}: thinking_off is not one of the known ways")
+    return dataclasses.replace(base, **changes)
+
+
+def _price(entry: Mapping[str, Any], model: str) -> Price:
+    amounts: dict[str, float] = {}
+    for key in _PRICE_KEYS:
+        value = entry.get(key)
+        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+            raise ValueError(f"{model}: a price needs {key!r}, in USD per million tokens")
+        amounts[key] = float(value)
+    up_to = entry.get("up_to")
+    if up_to is not None and (isinstance(up_to, bool) or not isinstance(up_to, int)):
+        raise ValueError(f"{model}: up_to is a number of tokens")
+    return Price(**amounts, up_to_prompt_tokens=up_to)
+
+
+def _tables(data: Mapping[str, Any], key: str) -> Sequence[Mapping[str, Any]]:
+    tables = data.get(key, [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise ValueError(f"{key!r} must be a list of tables")
+    return cast(Sequence[Mapping[str, Any]], tables)

@@ -1,0 +1,106 @@
+"""How many tokens a prompt may have, by class, before anybody has counted them.
+
+Arithmetic on a `Prompt`; the price of the result is the catalogue's business.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from kibitz.claude.values import (
+    Block,
+    CacheLifetime,
+    Message,
+    Prompt,
+    Tool,
+    ToolResult,
+    ToolUse,
+    Usage,
+)
+
+# Denser text than this is rare in source code.  Lower: requests are refused that would have fitted
+# the budget; higher: one may cost more than was reserved for it.
+PESSIMISTIC_CHARS_PER_TOKEN = 2.0
+
+# What the API adds to a prompt on its own: a few tokens a message, and its own instructions when
+# there are tools.
+OVERHEAD_TOKENS_PER_MESSAGE = 8
+OVERHEAD_TOKENS_OF_TOOLS = 600
+
+
+def text_tokens(text: str, chars_per_token: float) -> int:
+    """Tokens of a text, rounded up.
+
+    Letters outside ASCII are up to one token for every two bytes, whatever the language.
+    """
+    if not text:
+        return 0
+    ascii_only = text.isascii()
+    further_bytes = 0 if ascii_only else len(text.encode("utf-8", "replace")) - len(text)
+    return int(len(text) / chars_per_token + further_bytes / 2) + 1
+
+
+def cold_usage(prompt: Prompt, chars_per_token: float) -> Usage:
+    """What the prompt would be billed as if nothing of it were in the cache; no output."""
+    before_1h, before_5m, rest = _by_marker(prompt, chars_per_token)
+    return Usage(
+        input_tokens=rest, cache_write_5m_tokens=before_5m, cache_write_1h_tokens=before_1h
+    )
+
+
+def warm_usage(prompt: Prompt, chars_per_token: float) -> Usage:
+    """What the prompt would be billed as if all that is marked were in the cache; no output."""
+    before_1h, before_5m, rest = _by_marker(prompt, chars_per_token)
+    return Usage(input_tokens=rest, cache_read_tokens=before_1h + before_5m)
+
+
+def worst_usage(prompt: Prompt) -> Usage:
+    """The most that the request can be billed as: cold, dense text, the longest reply."""
+    return cold_usage(prompt, PESSIMISTIC_CHARS_PER_TOKEN) + Usage(output_tokens=prompt.max_tokens)
+
+
+def tool_tokens(tool: Tool, chars_per_token: float) -> int:
+    schema = json.dumps(tool.input_schema, ensure_ascii=False, separators=(",", ":"))
+    return text_tokens(f"{tool.name} {tool.description} {schema}", chars_per_token)
+
+
+def _by_marker(prompt: Prompt, chars_per_token: float) -> tuple[int, int, int]:
+    """Tokens up to the last 1 h marker, from there to the last 5 min marker, and after it."""
+    before_1h = before_5m = rest = 0
+    for tokens, marker in _pieces(prompt, chars_per_token):
+        rest += tokens
+        if marker == "1h":
+            before_1h += before_5m + rest
+            before_5m = rest = 0
+        elif marker == "5m":
+            before_5m += rest
+            rest = 0
+    return before_1h, before_5m, rest
+
+
+def _pieces(prompt: Prompt, chars_per_token: float) -> Iterator[tuple[int, CacheLifetime | None]]:
+    """The pieces of a prompt in the order in which the cache sees them."""
+    if prompt.tools:
+        yield OVERHEAD_TOKENS_OF_TOOLS, None
+    for tool in prompt.tools:
+        yield tool_tokens(tool, chars_per_token), None
+    for block in prompt.system:
+        yield text_tokens(block.text, chars_per_token), block.marker
+    for message in prompt.messages:
+        yield OVERHEAD_TOKENS_PER_MESSAGE, None
+        yield from _message_pieces(message, chars_per_token)
+
+
+def _message_pieces(
+    message: Message, chars_per_token: float
+) -> Iterator[tuple[int, CacheLifetime | None]]:
+    for part in message.content:
+        match part:
+            case Block(text, marker):
+                yield text_tokens(text, chars_per_token), marker
+            case ToolUse(id_, name, input_):
+                written = json.dumps(input_, ensure_ascii=False, separators=(",", ":"))
+                yield text_tokens(f"{id_} {name} {written}", chars_per_token), None
+            case ToolResult(tool_use_id, text, _):
+                yield text_tokens(f"{tool_use_id} {text}", chars_per_token), None
