@@ -51,13 +51,12 @@ def serve_stdio(make_server: MakeServer | None = None) -> int:
     if not unread and answered is None:
         return 1  # The client left without a word.
 
-    # Nothing of what is loaded now is ever garbage; looking for some costs a tenth of the time.
-    gc.disable()
     from kibitz.protocol import transport
 
     def make() -> MendedServer:
         server = (make_server or _load_server())()
-        gc.enable()
+        # What is loaded by now stays; looking it through for garbage would stop the loop for
+        # tens of milliseconds every so often.
         gc.freeze()
         return server
 
