@@ -19,9 +19,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
+from kibitz.edits.hunks import HunkLedger, Hunk, hunks_of
 from kibitz.edits.values import LineEdit
 from kibitz.profiles import Profile
 from kibitz.session import DocumentChange
@@ -72,22 +73,6 @@ class _InFlight:
     call_off: Callable[[], None] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AppliedHunk:
-    """Lines of the document that a delivery has written, and what stood there before."""
-
-    first_line: int
-    old_lines: tuple[str, ...]
-    new_lines: tuple[str, ...]
-
-
-@dataclass(slots=True)
-class _Hunk:
-    start: int  # in current lines of the region
-    old: list[str]
-    new: list[str]
-
-
 class Conflict(Exception):
     """The delivery has stopped; the text is as the user has it.  `sentence` says why."""
 
@@ -120,7 +105,7 @@ class Delivery:
         self._current = list(region_lines)  # what the region holds in the editor, as confirmed
         self._original_count = len(region_lines)
         self._pending: list[LineEdit] = []  # in original lines, not yet sent
-        self._hunks: list[_Hunk] = []
+        self._ledger = HunkLedger()  # in lines of the region
         self._in_flight: _InFlight | None = None
         self._sends = 0
         self._hold = hold
@@ -182,24 +167,18 @@ class Delivery:
         await self._drained()
         if self._stopped is not None:
             return False
-        if not self._hunks:
+        edits, _ = self._ledger.revert_all(self._current)
+        self._ledger = HunkLedger()
+        if not edits:
             return True
-        edits = [
-            LineEdit(hunk.start, hunk.start + len(hunk.new), tuple(hunk.old))
-            for hunk in self._hunks
-        ]
-        self._hunks = []
         self._sends = 0
         self._send(edits, remember=False)
         await self._drained()
         return self._stopped is None
 
-    def hunks(self) -> list[AppliedHunk]:
+    def hunks(self) -> list[Hunk]:
         """What was written so far and stands in the editor, top to bottom."""
-        return [
-            AppliedHunk(self._first + hunk.start, tuple(hunk.old), tuple(hunk.new))
-            for hunk in self._hunks
-        ]
+        return [replace(hunk, first=hunk.first + self._first) for hunk in self._ledger.hunks]
 
     # -- what the editor causes ----------------------------------------------------------------
 
@@ -215,15 +194,14 @@ class Delivery:
             if touched and not self._stands(event.after, first, self._current):
                 self._stop("you changed the same lines")
             return
-        for own in (True, False):
-            first, _, size = _follow(event.changes, self._first, len(self._current), own=own)
-            if size == len(flight.expected) and _same(lines, first, flight.expected):
-                self._first, self._current = first, lines[first : first + size]
-                if flight.remember and not flight.echoed:
-                    self._remember(flight.edits, flight.before)
-                flight.echoed = True
-                self._confirm()
-                return
+        first, _, size = _follow(event.changes, self._first, len(self._current), own=True)
+        if size == len(flight.expected) and _same(lines, first, flight.expected):
+            self._first, self._current = first, lines[first : first + size]
+            if flight.remember and not flight.echoed:
+                self._remember(flight)
+            flight.echoed = True
+            self._confirm()
+            return
         for own in (False, True):
             first, _, size = _follow(event.changes, self._first, len(self._current), own=own)
             if size == len(flight.before) and _same(lines, first, flight.before):
@@ -297,28 +275,17 @@ class Delivery:
         answer = self._editor.send_edit(document, changes, undo)
         answer.add_done_callback(lambda future: self._answered(flight, future))
 
-    def _remember(self, edits: Sequence[LineEdit], before: Sequence[str]) -> None:
-        """Keep what the edits replaced; edits that touch belong to one hunk."""
-        shift = 0
-        for edit in edits:
-            old = list(before[edit.start : edit.end])
-            start = edit.start + shift
-            last = self._hunks[-1] if self._hunks else None
-            if last is not None and last.start + len(last.new) == start:
-                last.old += old
-                last.new += edit.lines
-            else:
-                self._hunks.append(_Hunk(start, old, list(edit.lines)))
-            shift += len(edit.lines) - (edit.end - edit.start)
+    def _remember(self, flight: _InFlight) -> None:
+        """Keep what the edits replaced, so that it can be taken back."""
+        for hunk in hunks_of(flight.before, flight.edits):
+            self._ledger.record(hunk)
 
     def _confirm(self) -> None:
         flight = self._in_flight
         if flight is None or not (flight.answered and flight.echoed):
             if flight is not None and flight.echoed and flight.call_off is None:
                 # The text is right; the answer is only a courtesy now.
-                flight.call_off = self._editor.later(
-                    self._profile.echo_seconds, self._echo_is_late
-                )
+                flight.call_off = self._editor.later(self._profile.echo_seconds, self._echo_is_late)
             return
         if flight.call_off is not None:
             flight.call_off()
@@ -431,7 +398,7 @@ def text_changes(
     """`edits` of the lines from `first_line` on, as replacements of spans of the document.
 
     At the end of a text without a final newline there is no line to insert in front of: the
-    line ending goes in front of the inserted text instead.
+    line ending goes in front of the inserted text instead, and goes with text that is deleted.
     """
     table = document.lines
     starts, lines = table.starts, table.lines
@@ -440,13 +407,17 @@ def text_changes(
     def offset(line: int) -> int:
         return starts[line] if line < len(starts) else len(document.text)
 
+    unterminated = bool(lines) and not line_ending(lines[-1])
     changes: list[TextChange] = []
     for edit in edits:
         start, end = first_line + edit.start, first_line + edit.end
         text = "".join(edit.lines)
-        if start >= len(lines) and lines and not line_ending(lines[-1]) and text:
+        begin = offset(start)
+        if unterminated and start >= len(lines) and text:
             text = ending + text
-        changes.append(TextChange(Span(offset(start), offset(end)), text))
+        elif unterminated and end >= len(lines) and not text and edit.start > 0:
+            begin -= len(line_ending(lines[start - 1]))
+        changes.append(TextChange(Span(begin, offset(end)), text))
     return changes
 
 

@@ -10,11 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from kibitz.edits.hunks import HunkLedger
+from kibitz.findings.track import Tracked, follow
 from kibitz.findings.values import Finding
+from kibitz.jobs import Jobs
 from kibitz.profiles import PLAIN, Profile
 from kibitz_context.document import Document
 from kibitz_context.lines import Encoding, LineChange, Position, TextModel
+
+if TYPE_CHECKING:
+    from kibitz.delivery import Delivery
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,46 +152,66 @@ class Explanation:
     title: str
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """Something that is kept for lines ``[start, end)`` of a document while the text moves."""
+def touches(tracked: Tracked[Any], first_line: int, last_line: int) -> bool:
+    """Whether it stands on one of the lines `first_line` to `last_line`, both included."""
+    return tracked.start <= last_line and first_line < max(tracked.end, tracked.start + 1)
 
-    start: int
-    end: int
-    value: Explanation | Finding
 
-    def after(self, changes: Iterable[LineChange]) -> Kept | None:
-        """Where it is after `changes`; None when its own lines were touched."""
-        start, end = self.start, self.end
-        for change in changes:
-            moved = change.follow(start, end)
-            if moved is None:
-                return None
-            start, end = moved
-        return Kept(start, end, self.value)
-
-    def touches(self, first_line: int, last_line: int) -> bool:
-        """Whether it covers one of the lines `first_line` to `last_line`, both included."""
-        return self.start <= last_line and first_line < max(self.end, self.start + 1)
+def after_all(tracked: Tracked[T] | None, changes: Iterable[LineChange]) -> Tracked[T] | None:
+    """Where something is after several changes; None when its own lines were touched."""
+    for change in changes:
+        if tracked is not None:
+            tracked = tracked.after(change)
+    return tracked
 
 
 @dataclass
 class Shelf:
-    """What is kept for the documents: explanations and findings, each by document."""
+    """What is kept for the documents while their text moves, each by document."""
 
-    explanations: dict[str, list[Kept]] = field(default_factory=dict[str, list[Kept]])
-    findings: dict[str, list[Kept]] = field(default_factory=dict[str, list[Kept]])
+    explanations: dict[str, list[Tracked[Explanation]]] = field(
+        default_factory=dict[str, list[Tracked[Explanation]]]
+    )
+    findings: dict[str, list[Tracked[Finding]]] = field(
+        default_factory=dict[str, list[Tracked[Finding]]]
+    )
 
     def follow(self, event: DocumentChange) -> bool:
         """Move everything with the text; True when findings moved or went."""
         uri = event.after.uri
-        changed = False
-        for shelf in (self.explanations, self.findings):
-            kept = shelf.get(uri)
-            if not kept:
-                continue
-            moved = [after for item in kept if (after := item.after(event.changes)) is not None]
-            if moved != kept:
-                shelf[uri] = moved
-                changed = changed or shelf is self.findings
-        return changed
+        findings_before = self.findings.get(uri)
+        for change in event.changes:
+            if uri in self.explanations:
+                self.explanations[uri] = follow(self.explanations[uri], change)
+            if uri in self.findings:
+                self.findings[uri] = follow(self.findings[uri], change)
+        return self.findings.get(uri) != findings_before
+
+
+@dataclass
+class WrittenEdit:
+    """A finished edit that the user has neither kept nor reverted yet."""
+
+    job_id: str
+    uri: str
+    title: str
+    ledger: HunkLedger
+
+
+@dataclass
+class Session:
+    """Everything that is known of one client.  Mutable; touched on the event loop only.
+
+    `editor_settings` is what the client calls our settings, as it sent it.  `deliveries` are
+    the edits that are being streamed, `written` those that are finished, by job.
+    """
+
+    jobs: Jobs
+    client: Client = field(default_factory=Client)
+    folders: list[Path] = field(default_factory=list[Path])
+    documents: Documents = field(default_factory=Documents)
+    shelf: Shelf = field(default_factory=Shelf)
+    editor_settings: Any = None
+    deliveries: list[Delivery] = field(default_factory=list["Delivery"])
+    written: dict[str, WrittenEdit] = field(default_factory=dict[str, WrittenEdit])
+    told_problems: set[str] = field(default_factory=set[str])

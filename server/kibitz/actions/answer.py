@@ -37,7 +37,6 @@ async def _answer(desk: Desk, brief: Brief, region: str) -> AsyncIterator[Step]:
     task = task_text(
         brief.order.action,
         region=region,
-        related=brief.context.task.text,
         instruction=brief.order.instruction,
         diagnostics=brief.order.diagnostics,
     )

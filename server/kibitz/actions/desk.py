@@ -31,7 +31,8 @@ from kibitz.errors import UserError, sentence_for_stop
 from kibitz.settings import Settings
 from kibitz_context.gate import Gate
 from kibitz_context.gather import Focus, gather
-from kibitz_context.lines import LineTable, Span
+from kibitz_context.document import Document
+from kibitz_context.lines import LineTable, Span, split_lines
 from kibitz_context.repository import Repository
 from kibitz_context.secrets import redact
 from kibitz_context.tokens import estimate
@@ -178,10 +179,7 @@ class Desk:
             if isinstance(answer, Refused):
                 raise UserError(f"{path} is not sent: {answer.reason}.")
             allowed = answer
-            table = LineTable(allowed.text)
-            span = table.whole_lines(order.span if order.span is not None else document.whole)
-            first_line = table.line_at(span.start)
-            end_line = first_line + len(LineTable(allowed.text[span.start : span.end]).lines)
+            first_line, end_line = region_of(document, order.span)
         tier = order.tier or settings.route.get(order.action, "standard")
         focus = (
             Focus(path, allowed.text, Span(0, len(allowed.text)))
@@ -222,7 +220,7 @@ class Desk:
         return prompts.build(
             brief.context,
             rules=prompt_text("rules"),
-            task_blocks=(Block(task),),
+            task_blocks=(task,),
             tier=brief.tier,
             model=brief.model,
             tools=TOOLS,
@@ -256,6 +254,16 @@ class Desk:
             )
 
 
+def region_of(document: Document, span: Span | None) -> tuple[int, int]:
+    """The whole lines ``[first, end)`` that a span means, the whole document for None."""
+    table = document.lines
+    if span is None:
+        return 0, len(table.lines)
+    whole = table.whole_lines(span)
+    first = table.line_at(whole.start)
+    return first, first + len(split_lines(document.slice(whole)))
+
+
 def shown_path(path: Path | None, uri: str, root: Path) -> str:
     """How a document is called in a prompt and in messages: relative to the repository."""
     if path is None:
@@ -270,9 +278,7 @@ def shown_path(path: Path | None, uri: str, root: Path) -> str:
 
 def prompt_tokens(prompt: Prompt) -> int:
     """An estimate of the prompt's size in tokens."""
-    texts: Sequence[str] = [
-        block.text for block in prompt.system
-    ] + [
+    texts: Sequence[str] = [block.text for block in prompt.system] + [
         block.text
         for message in prompt.messages
         for block in message.content

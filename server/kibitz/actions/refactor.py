@@ -10,13 +10,13 @@ from kibitz.actions.values import Changed, Order, Region, Step
 from kibitz.claude.values import Finished, Started, TextDelta, ToolCall, ToolInputDelta
 from kibitz.edits.diff import StreamingDiff
 from kibitz.edits.hygiene import LineNormalizer
-from kibitz.edits.reader import ReplacementReader
+from kibitz.edits.reader import CLOSING_TAG, ReplacementReader, contains_tag
 from kibitz.edits.secrets import restore
 from kibitz.edits.values import LineEdit
 from kibitz.errors import UserError
+from kibitz_context.lines import dominant_ending
 from kibitz_context.tokens import estimate
 
-CLOSING_TAG = "</replacement>"
 REFACTOR_MIN_TOKENS = 2048
 REFACTOR_MAX_TOKENS = 32_000
 
@@ -38,14 +38,14 @@ async def refactor(order: Order, desk: Desk) -> AsyncIterator[Step]:
     original = order.document.lines.lines[brief.first_line : brief.end_line]
     yield Region(brief.first_line, tuple(original))
     region = "".join(brief.region_lines)
-    if CLOSING_TAG in region:
+    if contains_tag(region):
         raise UserError(
-            f"The selected lines contain `{CLOSING_TAG}`, which ends a reply; select fewer lines."
+            f"The selected lines contain `{CLOSING_TAG}`, which would end the reply; "
+            "select fewer lines."
         )
     task = task_text(
         "refactor",
         region=brief.region(region),
-        related=brief.context.task.text,
         instruction=order.instruction,
         diagnostics=order.diagnostics,
     )
@@ -56,14 +56,18 @@ async def refactor(order: Order, desk: Desk) -> AsyncIterator[Step]:
         max_tokens=min(room, REFACTOR_MAX_TOKENS),
         stop_sequences=(CLOSING_TAG,),
     )
-    reader = ReplacementReader()
-    normalizer = LineNormalizer(brief.region_lines)
+    ending = dominant_ending(order.document.lines.lines)
+    reader = ReplacementReader(brief.region_lines, order.document.language)
+    normalizer = LineNormalizer(brief.region_lines, ending)
     diff = StreamingDiff(brief.region_lines)
-    closed = False
+    closed, prose = False, ""
     async for event in desk.reply(brief, prompt):
         match event:
             case TextDelta(text):
-                edits = diff.push(normalizer.feed(reader.feed(text)))
+                replacement = reader.feed(text)
+                if not reader.opened:
+                    prose += text
+                edits = diff.push(normalizer.feed(replacement))
                 if edits:
                     yield Changed(_with_secrets(brief, edits))
             case Finished(stop_reason="stop_sequence"):
@@ -74,11 +78,10 @@ async def refactor(order: Order, desk: Desk) -> AsyncIterator[Step]:
                 yield step
     rest = reader.finish(closed=closed)
     if not reader.opened:
-        raise UserError(_without_replacement(reader.prose), exit_code=3)
+        raise UserError(_without_replacement(prose), exit_code=3)
     if not reader.complete:
         raise UserError(
-            "Claude's reply broke off before the end of the new text; nothing was changed. "
-            "Try again.",
+            f"Claude's reply cannot be used: {reader.problem}. Nothing was changed; try again.",
             exit_code=3,
         )
     edits = diff.push(normalizer.feed(rest) + normalizer.finish())
@@ -92,9 +95,7 @@ def _with_secrets(brief: Brief, edits: Sequence[LineEdit]) -> tuple[LineEdit, ..
     if not brief.secrets:
         return tuple(edits)
     return tuple(
-        LineEdit(
-            edit.start, edit.end, tuple(restore(line, brief.secrets) for line in edit.lines)
-        )
+        LineEdit(edit.start, edit.end, tuple(restore(line, brief.secrets) for line in edit.lines))
         for edit in edits
     )
 

@@ -27,7 +27,6 @@ async def review(order: Order, desk: Desk) -> AsyncIterator[Step]:
     task = task_text(
         "review",
         region=region,
-        related=brief.context.task.text,
         instruction=order.instruction,
         extra=brief.settings.review.instructions,
     )

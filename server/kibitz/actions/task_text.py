@@ -50,14 +50,12 @@ def task_text(
     action: str,
     *,
     region: str = "",
-    related: str = "",
     instruction: str = "",
     diagnostics: Sequence[str] = (),
     extra: str = "",
 ) -> str:
-    """The last user message: related code, the region, what is wanted, and the contract."""
+    """The last block of the prompt: the region, what is wanted, and the contract."""
     parts = [
-        tagged("related", related) if related else "",
         region,
         tagged("diagnostics", "\n".join(diagnostics)) if diagnostics else "",
         tagged("conventions", extra) if extra else "",

@@ -10,17 +10,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from lsprotocol import types
+
 from kibitz import paths
-from kibitz.actions.values import Order, Said, Step
+from kibitz.actions.values import Said, Step
 from kibitz.handlers.connection import Connection, Report
 from kibitz.jobs import Job
 from kibitz.protocol.announce import CONTENT_SCHEME
 from kibitz.protocol.extensions import StreamParams
-from kibitz.session import DocumentChange, Explanation, Kept
+from kibitz.findings.track import Tracked
+from kibitz.session import DocumentChange, Explanation
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +36,6 @@ REFRESH_INTERVAL_SECONDS = 0.3
 async def run_answer(
     connection: Connection,
     job: Job,
-    order: Order,
     steps: AsyncIterator[Step],
     lines: tuple[int, int] | None,
 ) -> None:
@@ -79,7 +82,7 @@ class _Place:
         start, end = self._lines
         kept = self._connection.session.shelf.explanations.setdefault(self._uri, [])
         kept[:] = [item for item in kept if (item.start, item.end) != (start, end)]
-        kept.append(Kept(start, end, explanation))
+        kept.append(Tracked(explanation, start, end))
         del kept[:-MAX_EXPLANATIONS_PER_DOCUMENT]
 
 
@@ -188,7 +191,7 @@ def _panel(connection: Connection, job: Job) -> _Panel:
 
 def write_answer(job: Job, markdown: str) -> Path:
     """Write an answer into the cache folder; returns its path.  Blocking."""
-    folder = paths.answers_folder()
+    folder = paths.make_private(paths.answers_folder(os.environ))
     path = folder / f"{_file_name(job.title)}-{job.id[-6:]}.md"
     path.write_text(_page(job.title, markdown), "utf-8")
     path.chmod(0o600)
@@ -208,6 +211,9 @@ def _file_name(title: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", title).strip("-.")[:60] or "answer"
 
 
-def virtual_document_text(connection: Connection, uri: str) -> str:
+def answer(
+    connection: Connection, params: types.TextDocumentContentParams
+) -> types.TextDocumentContentResult:
     """The text of a `kibitz:` document; says so when it is no longer kept."""
-    return connection.answers.get(uri, "This answer is no longer kept; ask again.\n")
+    gone = "This answer is no longer kept; ask again.\n"
+    return types.TextDocumentContentResult(connection.answers.get(params.uri, gone))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from kibitz import errors
+from kibitz import errors, paths
 from kibitz.actions.desk import Desk
+from kibitz.actions.prompt_files import PromptFile, read_prompt_files
 from kibitz.actions.values import Asked, Begun, Said, Spent, Step
 from kibitz.backend import Backend
 from kibitz.bill import bill
@@ -21,26 +23,37 @@ from kibitz.protocol.editor import LspEditor
 from kibitz.protocol.progress import Progress
 from kibitz.protocol.pygls_mends import MendedServer
 from kibitz.session import Session
+from kibitz.settings import PROJECT_FILE, Settings, load
+from kibitz.settings_problems import Problem, log_lines, problems_by_source
+from kibitz.trust import Trust
+from kibitz_context.gate import Gate
 from kibitz_context.tokens import estimate
 
 logger = logging.getLogger(__name__)
 
 
-class Failed(Exception):
-    """A job that failed in a way the user was told of; ends the job quietly."""
-
-
 @dataclass
 class Connection:
-    """One client: the server object, what is known of it, and the ways to reach it and Claude."""
+    """One client: the server object, what is known of it, and the ways to reach it and Claude.
+
+    `command_line` is what `--set` gave; it and the environment are the user's word.
+    """
 
     server: MendedServer
     session: Session
     editor: LspEditor
     backend: Backend
-    desk: Desk
+    command_line: Mapping[str, str]
+    environ: Mapping[str, str]
     answers: dict[str, str] = field(default_factory=dict[str, str])
-    on_idle: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
+    _settings: dict[Path | None, Settings] = field(default_factory=dict[Path | None, Settings])
+    _problems: list[Problem] = field(default_factory=list[Problem])
+    _warm: bool = False
+
+    def __post_init__(self) -> None:
+        self.desk = Desk(self.backend, self.settings_in)
+
+    # -- settings ------------------------------------------------------------------------------
 
     def root_of(self, path: Path | None) -> Path:
         """Where to look for the repository of a document: its folder, else the first folder."""
@@ -48,12 +61,76 @@ class Connection:
             return path.parent
         return self.session.folders[0] if self.session.folders else Path.cwd()
 
+    def settings_in(self, root: Path) -> Settings:
+        """The settings that hold in a repository.  Reads two small files the first time."""
+        project = project_root(root)
+        known = self._settings.get(project)
+        if known is None:
+            loaded = load(project, self.session.editor_settings, self.command_line, self.environ)
+            known = self._settings[project] = loaded.settings
+            self._problems += loaded.problems
+        return known
+
+    def settings_of(self, path: Path | None) -> Settings:
+        """The settings that hold for a document."""
+        return self.settings_in(self.root_of(path))
+
+    def settings_of_first_folder(self) -> Settings:
+        return self.settings_in(self.root_of(None))
+
+    def forget_settings(self) -> None:
+        """Read the settings anew when they are next needed."""
+        self._settings.clear()
+
+    def tell_settings_problems(self) -> None:
+        """Tell what is wrong with the settings, each thing once while the server runs."""
+        problems, self._problems = self._problems, []
+        for line in log_lines(problems):
+            if line not in self.session.told_problems:
+                self.session.told_problems.add(line)
+                logger.warning("%s", line)
+        for source, sentence in problems_by_source(problems):
+            if source not in self.session.told_problems:
+                self.session.told_problems.add(source)
+                self.editor.tell(sentence, "warning")
+
+    def prompt_files(self, path: Path | None) -> tuple[PromptFile, ...]:
+        """The user's prompt files that hold for a document."""
+        root = project_root(self.root_of(path))
+        settings = self.settings_in(root)
+        gate = Gate(root, include=settings.context.include, exclude=settings.context.exclude)
+        return read_prompt_files(root / settings.prompts.dir, gate)
+
+    def set_trust(self, path: Path | None, *, granted: bool) -> dict[str, Any]:
+        """Trust the repository of `path` (the first folder for None), or stop to."""
+        root = project_root(self.root_of(path))
+        trust = Trust.load(paths.trust_file(self.environ))
+        if granted:
+            trust.grant(root)
+        else:
+            trust.revoke(root)
+        word = "trusted" if granted else "not trusted any more"
+        self.editor.tell(f"{root} is {word}.")
+        return {"root": str(root), "trusted": granted}
+
+    def warm_up(self) -> None:
+        """Load the SDK in a thread, once: the user seems to be about to ask for something.
+
+        Not at start: it costs 50 MB and most of a second, and many sessions never ask.
+        """
+        if not self._warm:
+            self._warm = True
+            self.session.jobs.in_background(self.backend.warm_up(), "loading the SDK")
+
+    # -- jobs ----------------------------------------------------------------------------------
+
     @asynccontextmanager
-    async def reported(self, job: Job) -> AsyncIterator[Report]:
+    async def reported(self, job: Job, *, ends: bool = True) -> AsyncIterator[Report]:
         """Run the body of a job with its progress, and tell how it ended, once.
 
         A failure that the user can do something about is one message; a stop is no failure; a
-        bug goes on to the jobs' own report.
+        bug goes on to the jobs' own report.  With `ends` false a body that comes to its end
+        leaves the progress to a further one.
         """
         report = Report(self, job)
         self.announce_status()
@@ -68,35 +145,44 @@ class Connection:
         except ClaudeFailure as failure:
             logger.info("%s failed: %s (request %s)", job.kind, failure.kind, failure.request_id)
             report.fail(errors.sentence_for(failure))
-        except Failed as failed:
-            report.end(str(failed))
-        except Exception:
+        except BaseException:
             report.end("Failed: a fault in kibitz; see its log")
             raise
         else:
-            report.end(report.summary())
+            if ends:
+                report.end(report.summary())
         finally:
-            report.finally_end()
-            self.session.jobs.in_background(self._announce_later(), "status")
+            self.tell_settings_problems()
+            self.announce_status()
 
     def announce_status(self) -> None:
         """Send `kibitz/status` to a client that shows it."""
         if self.session.client.status:
-            self.session.jobs.in_background(self._announce_later(), "status")
+            self.session.jobs.in_background(self._send_status(), "status")
 
-    async def _announce_later(self) -> None:
-        if not self.session.client.status:
-            return
+    async def _send_status(self) -> None:
         spent = await self.backend.spent_today()
+        jobs = self.session.jobs.running()
         self.editor.status(
             {
-                "busy": bool(self.session.jobs.running()),
-                "jobs": [job.title for job in self.session.jobs.running()],
+                "busy": bool(jobs),
+                "jobs": [job.title for job in jobs],
                 "spentTodayUsd": spent.cost_usd,
                 "dayLimitUsd": spent.day_limit_usd,
                 "cacheShare": spent.cache_share,
             }
         )
+
+
+@cache
+def project_root(start: Path) -> Path:
+    """The folder whose settings and prompts hold at `start`: the nearest one with ``.git`` or a
+    ``.kibitz.toml``, else `start` itself.  Looks at a few names and runs nothing."""
+    real = start.resolve()
+    for folder in (real, *real.parents):
+        if (folder / ".git").exists() or (folder / PROJECT_FILE).exists():
+            return folder
+    return real
 
 
 class Report:
@@ -153,20 +239,3 @@ class Report:
         self.failure = sentence
         self._connection.editor.tell(sentence, "error")
         self.end("Failed" if self._usage is None else f"Failed · {bill(self._usage, self._cost_usd)}")
-
-    def finally_end(self) -> None:
-        self.progress.end("Ended")
-
-
-def one_argument(arguments: list[Any]) -> dict[str, Any]:
-    """The one argument object of a command; none counts as an empty one.
-
-    Raises ValueError with a sentence for anything else.
-    """
-    if not arguments:
-        return {}
-    if len(arguments) > 1:
-        raise ValueError(f"The command takes one argument object, not {len(arguments)} arguments")
-    if not isinstance(arguments[0], dict):
-        raise ValueError("The command takes one argument object")
-    return arguments[0]

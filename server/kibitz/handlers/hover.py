@@ -8,26 +8,33 @@ from __future__ import annotations
 
 from lsprotocol import types
 
-from kibitz.findings.values import Finding
 from kibitz.handlers.connection import Connection
 from kibitz.safe_markdown import safe_markdown
-from kibitz.session import Explanation
+from kibitz.session import touches
+
+
+def answer(connection: Connection, params: types.HoverParams) -> types.Hover | None:
+    """What is known of the place; a range as position (rust-analyzer's extension) is welcome."""
+    place = params.position
+    if isinstance(place, types.Range):
+        return hover(connection, params.text_document.uri, place.start.line, place.end.line)
+    return hover(connection, params.text_document.uri, place.line, place.line)
 
 
 def hover(connection: Connection, uri: str, first_line: int, last_line: int) -> types.Hover | None:
     """What is known of the lines `first_line` to `last_line` (zero-based, both included)."""
     shelf = connection.session.shelf
-    sections: list[str] = []
-    for kept in shelf.findings.get(uri, []):
-        if isinstance(kept.value, Finding) and kept.touches(first_line, last_line):
-            finding = kept.value
-            sections.append(
-                f"**{finding.severity}: {finding.title}** ({finding.category})\n\n"
-                f"{finding.message}"
-            )
-    for kept in reversed(shelf.explanations.get(uri, [])):
-        if isinstance(kept.value, Explanation) and kept.touches(first_line, last_line):
-            sections.append(f"**{kept.value.title}**\n\n{kept.value.markdown.strip()}")
+    sections = [
+        f"**{kept.value.severity}: {kept.value.title}** ({kept.value.category})\n\n"
+        f"{kept.value.message}"
+        for kept in shelf.findings.get(uri, [])
+        if touches(kept, first_line, last_line)
+    ]
+    sections += [
+        f"**{kept.value.title}**\n\n{kept.value.markdown.strip()}"
+        for kept in reversed(shelf.explanations.get(uri, []))
+        if touches(kept, first_line, last_line)
+    ]
     if not sections:
         return None
     text = safe_markdown("\n\n---\n\n".join(sections))

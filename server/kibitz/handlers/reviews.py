@@ -6,14 +6,12 @@ import logging
 from collections import Counter
 from collections.abc import AsyncIterator
 
-from lsprotocol import types
-
 from kibitz.actions.values import Found, NotKept, Order, Step
-from kibitz.findings.values import Finding
+from kibitz.findings.track import Tracked
 from kibitz.handlers.connection import Connection
 from kibitz.jobs import Job
 from kibitz.protocol import to_lsp
-from kibitz.session import DocumentChange, Kept
+from kibitz.session import DocumentChange, after_all
 
 logger = logging.getLogger(__name__)
 
@@ -66,9 +64,10 @@ async def run_review(
                 match step:
                     case Found(finding):
                         clear()
-                        kept: Kept | None = Kept(finding.start_line - 1, finding.end_line, finding)
-                        for event in moves:
-                            kept = kept.after(event.changes) if kept is not None else None
+                        kept = after_all(
+                            Tracked(finding, finding.start_line - 1, finding.end_line),
+                            (change for event in moves for change in event.changes),
+                        )
                         if kept is None:
                             dropped["its lines changed"] += 1
                             continue
@@ -102,10 +101,8 @@ def publish(connection: Connection, uri: str) -> None:
         connection.editor.publish_diagnostics(uri, None, [])
         return
     encoding = connection.session.client.encoding
-    diagnostics: list[types.Diagnostic] = []
-    for kept in connection.session.shelf.findings.get(uri, []):
-        if isinstance(kept.value, Finding):
-            diagnostics.append(
-                to_lsp.diagnostic(kept.value, document.lines, kept.start, kept.end, encoding)
-            )
+    diagnostics = [
+        to_lsp.diagnostic(kept.value, document.lines, kept.start, kept.end, encoding)
+        for kept in connection.session.shelf.findings.get(uri, [])
+    ]
     connection.editor.publish_diagnostics(uri, document.version, diagnostics)

@@ -59,7 +59,7 @@ class LspEditor:
         answer: asyncio.Future[Any]
         if client.plugin_edits:
             answer = self._server.protocol.send_request_async(
-                extensions.APPLY_EDIT, {"edit": to_lsp.plain(edit), "undo": undo}
+                extensions.APPLY_EDIT, {"edit": edit, "undo": undo}
             )
         else:
             # No label: Neovim shows a long one in a prompt that blocks the editor.

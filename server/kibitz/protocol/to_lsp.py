@@ -118,3 +118,11 @@ def diagnostic(
 def uri(path: Path) -> str:
     """The URI of a file that no editor has opened; an open one keeps its editor's spelling."""
     return path.absolute().as_uri()
+
+
+def plain_range(found: types.Range) -> dict[str, dict[str, int]]:
+    """A range as plain JSON values, for the arguments of a command."""
+    return {
+        side: {"line": place.line, "character": place.character}
+        for side, place in (("start", found.start), ("end", found.end))
+    }

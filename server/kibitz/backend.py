@@ -1,0 +1,167 @@
+"""Claude, the ledger and the budget of one process, opened when they are first needed.
+
+The server and the command line get theirs here; nothing is imported or opened before somebody
+asks for something.  Where Claude is and what may be spent come from the *user's* settings: a
+project or an editor has no say in them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import logging
+import os
+import shlex
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kibitz import paths
+from kibitz.claude.values import Claude, Event, ModelFacts, Prompt, Purpose
+from kibitz.errors import UserError
+from kibitz.settings import Settings
+
+if TYPE_CHECKING:
+    from kibitz.claude.ledger import Ledger
+    from kibitz.standin import StandIn
+
+logger = logging.getLogger(__name__)
+
+_LATER_PROVIDERS = ("bedrock", "vertex", "foundry", "local")
+
+
+@dataclass(frozen=True, slots=True)
+class SpentToday:
+    """What was spent since midnight, in all processes of the user."""
+
+    cost_usd: float
+    day_limit_usd: float
+    cache_share: float
+
+
+class Backend:
+    """Implements `Claude` by opening the real one on first use.
+
+    `settings` are the user's own (no project, no editor).  A `claude` given by a test is used
+    as it is, without ledger and budget.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        environ: Mapping[str, str] = os.environ,
+        *,
+        claude: Claude | None = None,
+    ) -> None:
+        self.settings = settings
+        self._environ = environ
+        self._claude = claude
+        self._ledger: Ledger | None = None
+        self._standin: StandIn | None = None
+        self._opening = asyncio.Lock()
+
+    async def stream(self, prompt: Prompt, purpose: Purpose) -> AsyncGenerator[Event, None]:
+        """See `Claude.stream`."""
+        claude = await self.open()
+        stream = claude.stream(prompt, purpose)
+        try:
+            async for event in stream:
+                yield event
+        finally:
+            await stream.aclose()
+
+    async def models(self) -> tuple[ModelFacts, ...]:
+        """See `Claude.models`."""
+        return await (await self.open()).models()
+
+    async def open(self) -> Claude:
+        """Claude, made on first use.  Raises UserError for a provider that is not built in."""
+        async with self._opening:
+            if self._claude is None:
+                self._claude = await asyncio.to_thread(self._make)
+            return self._claude
+
+    async def warm_up(self) -> None:
+        """Import the SDK and open the ledger ahead of the first request."""
+        try:
+            claude = await self.open()
+        except UserError:
+            return  # told when somebody asks for something
+        preload = getattr(claude, "preload", None)
+        if preload is not None:
+            await preload()
+
+    def ledger(self) -> Ledger:
+        """The ledger of all requests.  Blocking on first use."""
+        if self._ledger is None:
+            from kibitz.claude.ledger import Ledger
+
+            path = paths.ledger_file(self._environ)
+            paths.make_private(path.parent)
+            self._ledger = Ledger(path)
+        return self._ledger
+
+    async def spent_today(self) -> SpentToday:
+        """What was spent today, from the ledger."""
+
+        def read() -> SpentToday:
+            midnight = datetime.datetime.now().astimezone().replace(
+                hour=0, minute=0, second=0, microsecond=0
+            )
+            total = self.ledger().summary(midnight, "day").total
+            prompt_tokens = (
+                total.input_tokens + total.cache_read_tokens + total.cache_write_tokens
+            )
+            share = total.cache_read_tokens / prompt_tokens if prompt_tokens else 0.0
+            return SpentToday(total.cost_usd, self.settings.budget.day_usd, share)
+
+        return await asyncio.to_thread(read)
+
+    async def aclose(self) -> None:
+        """Close Claude's connections, the ledger and a stand-in that was started here."""
+        claude, self._claude = self._claude, None
+        if claude is not None:
+            await claude.aclose()
+        if self._standin is not None:
+            await asyncio.to_thread(self._standin.stop)
+            self._standin = None
+        if self._ledger is not None:
+            self._ledger.close()
+            self._ledger = None
+
+    def _make(self) -> Claude:
+        from kibitz.claude.anthropic_client import AnthropicClaude
+        from kibitz.claude.budget import Budget, Limits
+        from kibitz.claude.connection import Connection
+        from kibitz.claude.metered import MeteredClaude
+
+        settings = self.settings
+        if settings.provider in _LATER_PROVIDERS:
+            raise UserError(
+                f"The provider `{settings.provider}` is not part of this version; set `provider` "
+                "to `anthropic`, or to `compatible` with a `base_url`."
+            )
+        base_url, api_key = settings.base_url, None
+        if settings.provider == "standin":
+            from kibitz.standin import StandIn
+
+            self._standin = StandIn.in_thread()
+            base_url, api_key = self._standin.base_url, "stand-in"
+        elif settings.provider == "compatible" and base_url is None:
+            if not self._environ.get("ANTHROPIC_BASE_URL"):
+                raise UserError(
+                    "The provider `compatible` needs `base_url`: the address of an endpoint "
+                    "that speaks the Messages API."
+                )
+        connection = Connection(
+            base_url=base_url,
+            headers=settings.headers,
+            proxy=settings.proxy,
+            ca_file=settings.ca_file,
+            api_key_command=shlex.join(settings.api_key_command) or None,
+            api_key=api_key,
+        )
+        budget = settings.budget
+        ledger = self.ledger()
+        limits = Limits(budget.request_usd, budget.day_usd, budget.month_usd)
+        return MeteredClaude(AnthropicClaude(connection), ledger, Budget(ledger.path, limits))

@@ -1,0 +1,199 @@
+"""Code actions: the menu, answered from the text at hand without asking Claude.
+
+Every action is a command with one argument object; nothing is resolved later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lsprotocol import types
+
+from kibitz.actions.catalog import QUICKFIX_KIND, Offer, offers
+from kibitz.actions.prompt_files import PromptFile
+from kibitz.findings.fingerprint import fingerprint
+from kibitz.handlers.connection import Connection
+from kibitz.protocol import from_lsp, to_lsp
+from kibitz.session import touches
+from kibitz_context.document import Document
+
+MAX_DIAGNOSTICS = 10
+
+
+def answer(
+    connection: Connection, params: types.CodeActionParams
+) -> list[types.CodeAction | types.Command]:
+    """The menu; that somebody opens it is the sign to load the SDK ahead of the first request."""
+    document = connection.session.documents.get(params.text_document.uri)
+    prompts = connection.prompt_files(document.path) if document is not None else ()
+    connection.warm_up()
+    return code_actions(connection, params, prompts)
+
+
+def code_actions(
+    connection: Connection,
+    params: types.CodeActionParams,
+    prompt_files: Sequence[PromptFile] = (),
+) -> list[types.CodeAction | types.Command]:
+    """What can be done at a place; empty for a document that is not open."""
+    uri = params.text_document.uri
+    document = connection.session.documents.get(uri)
+    if document is None:
+        return []
+    encoding = connection.session.client.encoding
+    span = from_lsp.span(document.lines, params.range, encoding)
+    first_line, last_line = params.range.start.line, params.range.end.line
+    actions = [
+        *_of_running_edits(connection, uri),
+        *_of_written_edits(connection, uri, first_line, last_line),
+        *_of_findings(connection, document, first_line, last_line, params.context.diagnostics),
+    ]
+    others = [item for item in params.context.diagnostics if item.source != to_lsp.SOURCE]
+    for offer in offers(
+        document,
+        span,
+        asks_for_text=connection.session.client.plugin_edits,
+        diagnostics=[_described(item) for item in others[:MAX_DIAGNOSTICS]],
+        prompt_files=prompt_files,
+    ):
+        action = _of_offer(connection, document, offer)
+        if offer.kind == QUICKFIX_KIND:
+            action.diagnostics = others
+        actions.append(action)
+    wanted = params.context.only
+    if wanted:
+        actions = [action for action in actions if _is_wanted(action, wanted)]
+    return list(actions)
+
+
+def _described(diagnostic: types.Diagnostic) -> str:
+    """A diagnostic of any server in one paragraph, with its related information."""
+    code = f" [{diagnostic.code}]" if diagnostic.code is not None else ""
+    source = f"{diagnostic.source}: " if diagnostic.source else ""
+    message = diagnostic.message
+    lines = [f"line {diagnostic.range.start.line + 1}: {source}{message}{code}"]
+    lines += [
+        f"  see line {related.location.range.start.line + 1} of "
+        f"{related.location.uri.rpartition('/')[2]}: {related.message}"
+        for related in (diagnostic.related_information or [])[:5]
+    ]
+    return "\n".join(lines)
+
+
+def _action(
+    title: str, kind: str, command: str, argument: dict[str, Any], *, preferred: bool = False
+) -> types.CodeAction:
+    return types.CodeAction(
+        title=title,
+        kind=kind,
+        command=types.Command(title=title, command=command, arguments=[argument]),
+        is_preferred=True if preferred else None,
+    )
+
+
+def _of_offer(connection: Connection, document: Document, offer: Offer) -> types.CodeAction:
+    argument: dict[str, Any] = {"uri": document.uri, "version": document.version}
+    if offer.whole_lines is not None:
+        start, end = offer.whole_lines
+        encoding = connection.session.client.encoding
+        argument["range"] = to_lsp.plain_range(
+            to_lsp.range_of_lines(document.lines, start, end, encoding)
+        )
+    argument.update(offer.arguments)
+    return _action(offer.title, offer.kind, offer.command, argument)
+
+
+def _of_running_edits(connection: Connection, uri: str) -> list[types.CodeAction]:
+    return [
+        _action(f"Stop: {job.title}", QUICKFIX_KIND, "kibitz.stop", {"job": job.id})
+        for job in connection.session.jobs.running()
+        if job.uri == uri
+    ]
+
+
+def _of_written_edits(
+    connection: Connection, uri: str, first_line: int, last_line: int
+) -> list[types.CodeAction]:
+    """Keep and Revert where a finished edit was made: the hunk at the cursor, then the whole."""
+    actions: list[types.CodeAction] = []
+    for edit in connection.session.written.values():
+        if edit.uri != uri:
+            continue
+        hunks = edit.ledger.hunks
+        there = [
+            number
+            for number, hunk in enumerate(hunks)
+            if hunk.first <= last_line and first_line <= max(hunk.stop - 1, hunk.first)
+        ]
+        if not there:
+            continue
+        if len(hunks) > 1:
+            for number in there:
+                argument = {"job": edit.job_id, "hunk": number}
+                actions += [
+                    _action("Keep this change", QUICKFIX_KIND, "kibitz.keep", argument),
+                    _action("Revert this change", QUICKFIX_KIND, "kibitz.revert", argument),
+                ]
+        whole = {"job": edit.job_id}
+        actions += [
+            _action(f"Keep: {edit.title}", QUICKFIX_KIND, "kibitz.keep", whole),
+            _action(f"Revert: {edit.title}", QUICKFIX_KIND, "kibitz.revert", whole),
+        ]
+    return actions
+
+
+def _of_findings(
+    connection: Connection,
+    document: Document,
+    first_line: int,
+    last_line: int,
+    diagnostics: Sequence[types.Diagnostic],
+) -> list[types.CodeAction]:
+    actions: list[types.CodeAction] = []
+    ours = [item for item in diagnostics if item.source == to_lsp.SOURCE]
+    for kept in connection.session.shelf.findings.get(document.uri, []):
+        if not touches(kept, first_line, last_line):
+            continue
+        finding = kept.value
+        identity = fingerprint(finding, document.lines.lines)
+        argument = {"uri": document.uri, "finding": identity}
+        mine = [item for item in ours if item.range.start.line == kept.start]
+        found: list[types.CodeAction] = []
+        if finding.suggestion:
+            found.append(
+                _action(
+                    f"Apply: {finding.title}",
+                    QUICKFIX_KIND,
+                    "kibitz.applyFinding",
+                    argument,
+                    preferred=True,
+                )
+            )
+        explain: dict[str, Any] = {
+            "uri": document.uri,
+            "range": to_lsp.plain_range(
+                to_lsp.range_of_lines(
+                    document.lines, kept.start, kept.end, connection.session.client.encoding
+                )
+            ),
+            "instruction": f"Explain this finding: {finding.title}. {finding.message}",
+        }
+        found += [
+            _action(f"Explain: {finding.title}", QUICKFIX_KIND, "kibitz.explain", explain),
+            _action(f"Dismiss: {finding.title}", QUICKFIX_KIND, "kibitz.dismissFinding", argument),
+        ]
+        for action in found:
+            action.diagnostics = mine or None
+        actions += found
+    return actions
+
+
+def _is_wanted(action: types.CodeAction, wanted: Sequence[str]) -> bool:
+    """Whether the action is of one of the kinds asked for, or of a kind below one."""
+    kind = str(action.kind or "")
+    for asked in wanted:
+        name = str(asked.value) if isinstance(asked, types.CodeActionKind) else str(asked)
+        if not name or kind == name or kind.startswith(f"{name}."):
+            return True
+    return False

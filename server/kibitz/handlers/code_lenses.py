@@ -1,0 +1,46 @@
+"""Code lenses: Stop over a running edit, Keep and Revert over a finished one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lsprotocol import types
+
+from kibitz.handlers.connection import Connection
+from kibitz.protocol import to_lsp
+
+
+def code_lenses(connection: Connection, uri: str) -> list[types.CodeLens]:
+    """The lenses of a document, top to bottom."""
+    document = connection.session.documents.get(uri)
+    if document is None:
+        return []
+    encoding = connection.session.client.encoding
+    lenses: list[types.CodeLens] = []
+
+    def lens(line: int, title: str, command: str, argument: dict[str, Any]) -> None:
+        line = min(line, document.lines.line_count - 1)
+        lenses.append(
+            types.CodeLens(
+                range=to_lsp.range_of_lines(document.lines, line, line, encoding),
+                command=types.Command(title=title, command=command, arguments=[argument]),
+            )
+        )
+
+    for job in connection.session.jobs.running():
+        if job.uri == uri and job.kind == "edit" and job.lines is not None:
+            lens(job.lines[0], "Stop", "kibitz.stop", {"job": job.id})
+    for edit in connection.session.written.values():
+        if edit.uri != uri:
+            continue
+        for number, hunk in enumerate(edit.ledger.hunks):
+            argument: dict[str, Any] = {"job": edit.job_id}
+            if len(edit.ledger.hunks) > 1:
+                argument["hunk"] = number
+            lens(hunk.first, "Keep", "kibitz.keep", argument)
+            lens(hunk.first, "Revert", "kibitz.revert", argument)
+    return lenses
+
+
+def answer(connection: Connection, params: types.CodeLensParams) -> list[types.CodeLens]:
+    return code_lenses(connection, params.text_document.uri)

@@ -1,0 +1,76 @@
+"""Opened, changed, saved and closed documents: what must happen at once, in order."""
+
+from __future__ import annotations
+
+import logging
+
+from lsprotocol import types
+
+from kibitz.handlers import edits, reviews
+from kibitz.handlers.connection import Connection
+from kibitz.protocol import from_lsp
+from kibitz.session import ContentChange, DocumentChange
+
+logger = logging.getLogger(__name__)
+
+
+def did_open(connection: Connection, params: types.DidOpenTextDocumentParams) -> None:
+    item = params.text_document
+    connection.session.documents.open(
+        item.uri,
+        from_lsp.governing_path(item.uri),
+        item.language_id,
+        item.version,
+        from_lsp.text(item.text),
+    )
+    if connection.session.shelf.findings.get(item.uri):
+        reviews.publish(connection, item.uri)
+
+
+def did_change(connection: Connection, params: types.DidChangeTextDocumentParams) -> None:
+    changes = [_change(change) for change in params.content_changes]
+    known = connection.session.documents.change(
+        params.text_document.uri,
+        params.text_document.version,
+        changes,
+        connection.session.client.encoding,
+    )
+    if not known:
+        logger.info("a change of a document that is not open was ignored")
+
+
+def _change(change: types.TextDocumentContentChangeEvent) -> ContentChange:
+    if isinstance(change, types.TextDocumentContentChangePartial):
+        return ContentChange(
+            from_lsp.text(change.text),
+            from_lsp.position(change.range.start),
+            from_lsp.position(change.range.end),
+        )
+    return ContentChange(from_lsp.text(change.text))
+
+
+def did_close(connection: Connection, params: types.DidCloseTextDocumentParams) -> None:
+    """Stop what edits the document and forget what was kept for its places.
+
+    An explanation that is on its way goes on: it is shown elsewhere, and it was paid for.
+    """
+    uri = params.text_document.uri
+    for delivery in list(connection.session.deliveries):
+        delivery.document_closed(uri)
+    for job in connection.session.jobs.running():
+        if job.uri == uri and job.kind == "edit":
+            job.stop("the document was closed")
+    for job_id, edit in list(connection.session.written.items()):
+        if edit.uri == uri:
+            del connection.session.written[job_id]
+    connection.session.shelf.explanations.pop(uri, None)
+    if connection.session.shelf.findings.pop(uri, None):
+        connection.editor.publish_diagnostics(uri, None, [])
+    connection.session.documents.close(uri)
+
+
+def text_moved(connection: Connection, event: DocumentChange) -> None:
+    """After each change: everything that stands at lines moves with them."""
+    edits.document_changed(connection, event)
+    if connection.session.shelf.follow(event):
+        reviews.publish(connection, event.after.uri)

@@ -1,0 +1,79 @@
+"""Everything that the server answers, on one screen.  What happens then is in `handlers`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from lsprotocol import types
+
+from kibitz import __version__
+from kibitz.backend import Backend
+from kibitz.claude.values import Claude
+from kibitz.handlers import answers, code_actions, code_lenses, documents, hover, lifecycle
+from kibitz.handlers.commands import Commands
+from kibitz.handlers.connection import Connection
+from kibitz.jobs import Jobs
+from kibitz.protocol import announce
+from kibitz.protocol.editor import LspEditor
+from kibitz.protocol.pygls_mends import MendedServer
+from kibitz.protocol.registration import on_command, on_notification, on_request
+from kibitz.session import Session
+from kibitz.settings import load
+
+
+def create_server(
+    claude: Claude | None = None,
+    *,
+    command_line: Mapping[str, str] | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> MendedServer:
+    """The server of one client.
+
+    `claude` replaces the one that the user's settings say; `command_line` holds the settings
+    given with `--set`.
+    """
+    server = MendedServer(announce.NAME, __version__)
+    session = Session(Jobs(lambda job, error: server.report_bug(error, job.kind)))
+    own_settings = load(None, None, command_line or {}, environ).settings
+    backend = Backend(own_settings, environ, claude=claude)
+    editor = LspEditor(server, session)
+    connection = Connection(server, session, editor, backend, command_line or {}, environ)
+    commands = Commands(connection)
+
+    def request(method: str, handler: object) -> None:
+        on_request(server, method, lambda params: handler(connection, params))  # type: ignore[operator]
+
+    def notification(method: str, handler: object) -> None:
+        on_notification(server, method, lambda params: handler(connection, params))  # type: ignore[operator]
+
+    # The connection.
+    request(types.INITIALIZE, lifecycle.initialize)
+    notification(types.INITIALIZED, lifecycle.initialized)
+    notification(types.WORKSPACE_DID_CHANGE_CONFIGURATION, lifecycle.did_change_configuration)
+    notification(
+        types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS, lifecycle.did_change_workspace_folders
+    )
+
+    # Documents: applied while the message is read, so that everything after sees them.
+    notification(types.TEXT_DOCUMENT_DID_OPEN, documents.did_open)
+    notification(types.TEXT_DOCUMENT_DID_CHANGE, documents.did_change)
+    notification(types.TEXT_DOCUMENT_DID_CLOSE, documents.did_close)
+    session.documents.follow(lambda event: documents.text_moved(connection, event))
+
+    # Answered at once, from what is known; none of these asks Claude.
+    request(types.TEXT_DOCUMENT_CODE_ACTION, code_actions.answer)
+    request(types.TEXT_DOCUMENT_CODE_LENS, code_lenses.answer)
+    request(types.TEXT_DOCUMENT_HOVER, hover.answer)
+    request(types.WORKSPACE_TEXT_DOCUMENT_CONTENT, answers.answer)
+
+    # Commands start jobs and answer with their ids.
+    on_command(server, commands.names, commands.run)
+    on_notification(server, types.WINDOW_WORK_DONE_PROGRESS_CANCEL, commands.cancel_progress)
+
+    async def close() -> None:
+        await session.jobs.aclose()
+        await backend.aclose()
+
+    server.on_close(close)
+    return server

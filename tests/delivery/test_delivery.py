@@ -1,0 +1,205 @@
+"""Edits of one region reach the editor, verified; the user's text is never lost."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+
+import pytest
+from kibitz.delivery import Conflict, Delivery
+from kibitz.edits.values import LineEdit
+from kibitz.profiles import PLAIN
+from kibitz_context.lines import split_lines
+from support.fake_editor import BLIND, HONEST, LIAR, NEOVIM, URI, VSCODE, FakeEditor, Manners
+
+QUICK = dataclasses.replace(PLAIN, edit_interval_seconds=0.0)
+
+BEFORE = "import os\n\ndef f(x):\n    y = x\n    return y\n\nprint(f(1))\n"
+REGION = (2, 5)
+EDITS = (LineEdit(0, 1, ("def f(x: int) -> int:\n",)), LineEdit(1, 3, ("    return x\n",)))
+AFTER = "import os\n\ndef f(x: int) -> int:\n    return x\n\nprint(f(1))\n"
+
+
+def delivery_in(editor: FakeEditor, region: tuple[int, int] = REGION, **options: bool) -> Delivery:
+    lines = split_lines(editor.buffer)[region[0] : region[1]]
+    delivery = Delivery(editor, QUICK, URI, region[0], lines, **options)
+    editor.watch(delivery)
+    return delivery
+
+
+async def finish(editor: FakeEditor, delivery: Delivery) -> str | None:
+    """Let everything happen; returns why the delivery stopped, None when it did not."""
+    ending = asyncio.ensure_future(delivery.finish())
+    await editor.settle()
+    try:
+        await asyncio.wait_for(ending, 1)
+    except Conflict as conflict:
+        return conflict.sentence
+    return None
+
+
+@pytest.mark.parametrize("manners", [HONEST, VSCODE, NEOVIM, BLIND])
+async def test_edits_are_delivered_one_at_a_time(manners: Manners) -> None:
+    editor = FakeEditor(BEFORE, manners)
+    delivery = delivery_in(editor)
+
+    delivery.offer(EDITS[:1])
+    delivery.offer(EDITS[1:])
+    await asyncio.sleep(0)
+    assert len(editor.requests) == 1
+    assert await finish(editor, delivery) is None
+
+    assert editor.buffer == AFTER
+    assert editor.edits_applied == 2
+    assert editor.undo_marks == ["start", "continue", "end"]
+
+
+async def test_held_edits_go_out_as_one() -> None:
+    editor = FakeEditor(BEFORE, HONEST)
+    delivery = delivery_in(editor, hold=True)
+
+    delivery.offer(EDITS[:1])
+    delivery.offer(EDITS[1:])
+    await editor.settle()
+    assert editor.buffer == BEFORE
+    assert await finish(editor, delivery) is None
+
+    assert (editor.buffer, editor.edits_applied) == (AFTER, 1)
+
+
+async def test_nothing_to_change_sends_nothing() -> None:
+    editor = FakeEditor(BEFORE, HONEST)
+    delivery = delivery_in(editor)
+
+    assert await finish(editor, delivery) is None
+    assert (editor.buffer, editor.edits_sent, delivery.hunks()) == (BEFORE, 0, [])
+
+
+async def test_a_user_above_and_below_moves_the_region() -> None:
+    editor = FakeEditor(BEFORE, HONEST)
+    delivery = delivery_in(editor)
+    delivery.offer(EDITS[:1])
+    editor.user_changes(0, 0, "# mine\n")
+    editor.user_changes(len(editor.buffer), len(editor.buffer), "# too\n")
+    delivery.offer(EDITS[1:])
+
+    assert await finish(editor, delivery) is None
+    assert editor.buffer == "# mine\n" + AFTER + "# too\n"
+
+
+async def test_a_stale_edit_is_sent_once_more() -> None:
+    editor = FakeEditor(BEFORE, VSCODE)
+    delivery = delivery_in(editor)
+    delivery.offer(EDITS)
+    editor.user_changes(0, 0, "# mine\n")  # the editor is ahead when it gets the edit
+
+    assert await finish(editor, delivery) is None
+    assert editor.buffer == "# mine\n" + AFTER
+    assert (editor.edits_sent, editor.edits_applied) == (2, 1)
+
+
+@pytest.mark.parametrize("manners", [HONEST, VSCODE, NEOVIM])
+async def test_a_user_inside_the_region_stops_it_and_keeps_their_text(manners: Manners) -> None:
+    editor = FakeEditor(BEFORE, manners)
+    delivery = delivery_in(editor)
+    delivery.offer(EDITS[:1])
+    await editor.settle()
+    editor.user_changes(editor.buffer.index("    y = x"), editor.buffer.index("    y = x"), "#me\n")
+
+    reason = await finish(editor, delivery)
+    assert reason is None  # nothing was left to send
+    assert "#me\n" in editor.buffer
+
+    delivery_2 = delivery_in(editor, (2, 6))
+    delivery_2.offer([LineEdit(1, 2, ())])
+    editor.user_changes(editor.buffer.index("#me"), editor.buffer.index("#me"), "X")
+    assert await finish(editor, delivery_2) == "you changed the same lines"
+    assert "X#me" in editor.buffer
+
+
+async def test_applied_true_without_the_text_is_not_applied() -> None:
+    editor = FakeEditor(BEFORE, LIAR)
+    delivery = delivery_in(editor)
+    delivery.offer(EDITS)
+
+    reason = await finish(editor, delivery)
+
+    assert reason is not None
+    assert "did not change" in reason
+    assert (editor.buffer, editor.edits_sent, delivery.hunks()) == (BEFORE, 2, [])
+
+
+async def test_restore_brings_the_original_back() -> None:
+    editor = FakeEditor(BEFORE, HONEST)
+    delivery = delivery_in(editor)
+    delivery.offer(EDITS)
+    await editor.settle()
+    assert editor.buffer == AFTER
+
+    restoring = asyncio.ensure_future(delivery.restore())
+    await editor.settle()
+
+    assert await restoring
+    assert (editor.buffer, delivery.hunks()) == (BEFORE, [])
+
+
+async def test_halt_lets_the_edit_in_flight_arrive_and_offers_it_for_revert() -> None:
+    editor = FakeEditor(BEFORE, HONEST)
+    delivery = delivery_in(editor)
+    delivery.offer(EDITS[:1])
+    delivery.offer(EDITS[1:])
+    halting = asyncio.ensure_future(delivery.halt("you stopped it"))
+    await editor.settle(fire_timers=False)
+    await halting
+
+    assert editor.edits_applied == 1
+    (hunk,) = delivery.hunks()
+    assert (hunk.first, hunk.old_lines) == (2, ("def f(x):\n",))
+    with pytest.raises(Conflict):
+        delivery.offer(EDITS[1:])
+
+
+async def test_closing_the_document_stops_it() -> None:
+    editor = FakeEditor(BEFORE, HONEST)
+    delivery = delivery_in(editor)
+    delivery.offer(EDITS)
+    delivery.document_closed(URI)
+
+    assert delivery.stopped == "the document was closed"
+
+
+async def test_a_user_undo_of_our_text_stops_it() -> None:
+    editor = FakeEditor(BEFORE, HONEST)
+    delivery = delivery_in(editor)
+    delivery.offer(EDITS[:1])
+    await editor.settle()
+    start = editor.buffer.index("def f(x: int)")
+    editor.user_changes(start, start + len("def f(x: int) -> int:\n"), "def f(x):\n")
+    await editor.settle()
+
+    with pytest.raises(Conflict):
+        delivery.offer(EDITS[1:])
+    assert editor.buffer == BEFORE
+
+
+@pytest.mark.parametrize(
+    ("before", "edits", "after"),
+    [
+        ("a\nb", (LineEdit(2, 2, ("c",)),), "a\nb\nc"),
+        ("a\nb", (LineEdit(1, 2, ()),), "a"),
+        ("a\nb", (LineEdit(1, 2, ("B",)),), "a\nB"),
+        ("a\r\nb", (LineEdit(2, 2, ("c",)),), "a\r\nb\r\nc"),
+        ("a\n", (LineEdit(0, 0, ("x\n",)),), "x\na\n"),
+        ("", (LineEdit(0, 0, ("x\n", "y\n")),), "x\ny\n"),
+        ("a\nb\nc", (LineEdit(0, 1, ()), LineEdit(2, 3, ("C", ))), "b\nC"),
+    ],
+)
+async def test_the_end_of_a_text_without_a_final_newline(
+    before: str, edits: tuple[LineEdit, ...], after: str
+) -> None:
+    editor = FakeEditor(before, HONEST)
+    delivery = delivery_in(editor, (0, len(split_lines(before))))
+    delivery.offer(edits)
+
+    assert await finish(editor, delivery) is None
+    assert editor.buffer == after
