@@ -10,7 +10,7 @@ import contextlib
 import logging
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kibitz.claude.values import ClaudeFailure
@@ -32,7 +32,8 @@ class Connection:
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     proxy: str | None = field(default=None, repr=False)
     ca_file: str | None = None
-    api_key_command: str | None = field(default=None, repr=False)
+    # One line, or a program and its arguments.
+    api_key_command: str | Sequence[str] | None = field(default=None, repr=False)
     api_key: str | None = field(default=None, repr=False)
 
     connect_seconds: float = 10.0
@@ -56,7 +57,9 @@ def without_version(base_url: str) -> str:
     return stripped
 
 
-async def api_key_from_command(command: str, seconds: float = API_KEY_COMMAND_SECONDS) -> str:
+async def api_key_from_command(
+    command: str | Sequence[str], seconds: float = API_KEY_COMMAND_SECONDS
+) -> str:
     """The key that the user's command prints: the first line of its output.
 
     The command is an argument list, never a shell line.  Neither its output nor its error output
@@ -64,7 +67,7 @@ async def api_key_from_command(command: str, seconds: float = API_KEY_COMMAND_SE
     `facts = {"command": program, "cause": …}`.
     """
     try:
-        arguments = shlex.split(command, posix=os.name != "nt")
+        arguments = shlex.split(command) if isinstance(command, str) else list(command)
     except ValueError as error:
         raise _command_failure("", "unreadable") from error
     if not arguments:

@@ -30,15 +30,19 @@ OVERHEAD_TOKENS_OF_TOOLS = 600
 
 
 def text_tokens(text: str, chars_per_token: float) -> int:
-    """Tokens of a text, rounded up.
+    """Tokens of a text, rounded up."""
+    return int(text_weight(text, chars_per_token)) + 1 if text else 0
+
+
+def text_weight(text: str, chars_per_token: float) -> float:
+    """Tokens of a piece of text, not rounded: pieces of a stream can be added up.
 
     Letters outside ASCII are up to one token for every two bytes, whatever the language.
     """
-    if not text:
-        return 0
-    ascii_only = text.isascii()
-    further_bytes = 0 if ascii_only else len(text.encode("utf-8", "replace")) - len(text)
-    return int(len(text) / chars_per_token + further_bytes / 2) + 1
+    if text.isascii():
+        return len(text) / chars_per_token
+    further_bytes = len(text.encode("utf-8", "replace")) - len(text)
+    return len(text) / chars_per_token + further_bytes / 2
 
 
 def cold_usage(prompt: Prompt, chars_per_token: float) -> Usage:

@@ -1,0 +1,184 @@
+"""Spending limits that hold across all processes of the user.
+
+Before a request is sent, the most that it can cost is reserved in the ledger's file, in one
+transaction with the look at what is spent and reserved already; `Ledger.settle` puts what it did
+cost in the reservation's place.  Nothing here knows prices or Claude.
+"""
+
+from __future__ import annotations
+
+import datetime
+import sqlite3
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from kibitz.claude.ledger_file import LedgerFile
+from kibitz.claude.processes import ProcessIdentity, this_process, whereabouts
+from kibitz.claude.values import Purpose, Tier
+
+Period = Literal["request", "day", "month"]
+
+# A running request writes to its row every few seconds.  One of another machine or container,
+# whose process cannot be looked for, counts as dead when it has not done so for this long.
+UNTOUCHED_SECONDS = 900.0
+
+# Sums of binary fractions are off by less than this, and nothing costs so little.
+_ROUNDING_USD = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """USD; None: no limit."""
+
+    request_usd: float | None = None
+    day_usd: float | None = None
+    month_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A request that is about to be sent.  `worst_case_usd` is None where no price is known; such
+    a request cannot be bounded and is let through."""
+
+    purpose: Purpose
+    tier: Tier
+    model: str
+    worst_case_usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """The row in the ledger that stands for the request from now on."""
+
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exceeded:
+    """Why a request must not be sent.  Amounts in USD.
+
+    `waiting_may_help`: it would fit if no other request were running.
+    """
+
+    limit: Period
+    limit_usd: float
+    spent_usd: float
+    reserved_usd: float
+    needed_usd: float
+
+    @property
+    def waiting_may_help(self) -> bool:
+        return self.spent_usd + self.needed_usd <= self.limit_usd + _ROUNDING_USD
+
+
+class Budget:
+    """The limits of one process over the ledger at `path`.  Its method blocks for a moment.
+
+    Raises sqlite3.Error or OSError when the file cannot be used: without it no limit can be kept.
+    """
+
+    def __init__(self, path: Path, limits: Limits) -> None:
+        self.path = path
+        self.limits = limits
+        self._file = LedgerFile(path)
+
+    def reserve(self, planned: Planned) -> Reservation | Exceeded:
+        """Begin the request's row with its reservation, or say which limit is in the way."""
+        needed_usd = planned.worst_case_usd or 0.0
+        limits = self.limits
+        if _exceeds(needed_usd, limits.request_usd):
+            assert limits.request_usd is not None
+            return Exceeded("request", limits.request_usd, 0.0, 0.0, needed_usd)
+        now = time.time()
+        day = _local_day(now)
+        with self._file.transaction() as connection:
+            _give_up_for_the_dead(connection, now)
+            if needed_usd > 0:
+                for period, limit_usd, first_day in (
+                    ("day", limits.day_usd, day),
+                    ("month", limits.month_usd, day[:8] + "01"),
+                ):
+                    if limit_usd is None:
+                        continue
+                    spent_usd, reserved_usd = _since(connection, first_day)
+                    if _exceeds(spent_usd + reserved_usd + needed_usd, limit_usd):
+                        return Exceeded(
+                            "day" if period == "day" else "month",
+                            limit_usd,
+                            spent_usd,
+                            reserved_usd,
+                            needed_usd,
+                        )
+            return Reservation(_begin(connection, planned, now, day))
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _exceeds(amount_usd: float, limit_usd: float | None) -> bool:
+    return limit_usd is not None and amount_usd > limit_usd + _ROUNDING_USD
+
+
+def _local_day(now: float) -> str:
+    return datetime.datetime.fromtimestamp(now, datetime.UTC).astimezone().date().isoformat()
+
+
+def _since(connection: sqlite3.Connection, first_day: str) -> tuple[float, float]:
+    """What was spent from that day on, and what running requests may still spend."""
+    row = connection.execute(
+        "SELECT TOTAL(cost_usd) AS spent,"
+        " TOTAL(MAX(COALESCE(reserved_usd, 0) - COALESCE(cost_usd, 0), 0)) AS reserved"
+        " FROM requests WHERE day >= ?",
+        (first_day,),
+    ).fetchone()
+    return row["spent"], row["reserved"]
+
+
+def _begin(connection: sqlite3.Connection, planned: Planned, now: float, day: str) -> int:
+    process = this_process()
+    unknown_price = planned.worst_case_usd is None
+    values = {
+        "at": now,
+        "day": day,
+        "repository": planned.purpose.repository,
+        "action": planned.purpose.action,
+        "session": planned.purpose.session,
+        "tier": planned.tier,
+        "model": planned.model,
+        "cost_usd": None if unknown_price else 0.0,
+        "saved_usd": None if unknown_price else 0.0,
+        "outcome": "running",
+        "reserved_usd": planned.worst_case_usd,
+        "touched": now,
+        "host": process.host,
+        "pid": process.pid,
+        "process_started": process.started,
+    }
+    cursor = connection.execute(
+        f"INSERT INTO requests ({', '.join(values)}) VALUES ({', '.join(':' + v for v in values)})",
+        values,
+    )
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def _give_up_for_the_dead(connection: sqlite3.Connection, now: float) -> None:
+    """Close the rows whose process is gone: they keep what was last known of their cost."""
+    running = connection.execute(
+        "SELECT DISTINCT host, pid, process_started, MAX(touched) AS touched FROM requests"
+        " WHERE outcome = 'running' GROUP BY host, pid, process_started"
+    ).fetchall()
+    for row in running:
+        process = ProcessIdentity(row["host"], row["pid"], row["process_started"])
+        match whereabouts(process):
+            case "here":
+                continue
+            case "unknown" if now - row["touched"] < UNTOUCHED_SECONDS:
+                continue
+        connection.execute(
+            "UPDATE requests SET outcome = 'killed', reserved_usd = NULL WHERE outcome = 'running'"
+            " AND host = ? AND pid = ? AND process_started = ?",
+            (process.host, process.pid, process.started),
+        )

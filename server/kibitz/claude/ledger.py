@@ -1,0 +1,191 @@
+"""What every request was and what it cost, for good: the record behind `kibitz usage`.
+
+It knows rows and sums.  What may be spent is the budget's business, what things cost the
+catalogue's.  Never holds code, prompts or answers.
+"""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from kibitz.claude.ledger_file import LedgerFile
+from kibitz.claude.values import FailureKind, StopReason, Usage
+
+Grouping = Literal["day", "task", "model", "repo"]
+# "failed" is a bug of ours; what can go wrong without one is a kind of failure.
+Outcome = Literal["finished", "cancelled", "killed", "failed"] | FailureKind
+
+_COLUMN: Mapping[Grouping, str] = {
+    "day": "day",
+    "task": "action",
+    "model": "model",
+    "repo": "repository",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Sums over requests.  A request whose price is not known counts with no cost."""
+
+    requests: int = 0
+    cost_usd: float = 0.0
+    saved_usd: float = 0.0
+    input_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    output_tokens: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "requests": self.requests,
+            "cost_usd": self.cost_usd,
+            "saved_usd": self.saved_usd,
+            "input_tokens": self.input_tokens,
+            "cache_read_tokens": self.cache_read_tokens,
+            "cache_write_tokens": self.cache_write_tokens,
+            "output_tokens": self.output_tokens,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """`rows` by key: days in their order, everything else the most expensive first."""
+
+    total: Figures
+    rows: tuple[tuple[str, Figures], ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The shape of `kibitz usage --json`."""
+        return {
+            "total": self.total.as_json(),
+            "rows": [{"key": key, **figures.as_json()} for key, figures in self.rows],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SoFar:
+    """What is known of a request at some moment.  Costs are None where no price is known."""
+
+    usage: Usage
+    cost_usd: float | None
+    saved_usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How a request ended."""
+
+    outcome: Outcome
+    so_far: SoFar
+    stop_reason: StopReason | None = None
+    request_id: str | None = None
+    first_token_seconds: float | None = None
+    total_seconds: float | None = None
+
+
+class Ledger:
+    """The ledger at `path`.  Every method blocks for a moment: call it off the event loop.
+
+    Rows are begun by `budget.Budget.reserve`, because a request and its reservation must come
+    into being together.  Raises sqlite3.Error or OSError when the file cannot be used.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = LedgerFile(path)
+
+    def note(self, request: int, so_far: SoFar) -> None:
+        """Write down what is known of a running request, in case its process dies."""
+        with self._file.transaction() as connection:
+            connection.execute(
+                f"UPDATE requests SET {_SO_FAR}, touched = :touched"
+                " WHERE id = :id AND outcome = 'running'",
+                {**_so_far(so_far), "touched": time.time(), "id": request},
+            )
+
+    def settle(self, request: int, settlement: Settlement) -> None:
+        """Close a request and give up its reservation, in one step.
+
+        A request that was taken for dead meanwhile (a machine that slept) is set right.
+        """
+        with self._file.transaction() as connection:
+            connection.execute(
+                f"UPDATE requests SET {_SO_FAR}, touched = :touched, outcome = :outcome,"
+                " stop_reason = :stop_reason, request_id = :request_id,"
+                " first_token_seconds = :first_token_seconds, total_seconds = :total_seconds,"
+                " reserved_usd = NULL WHERE id = :id",
+                {
+                    **_so_far(settlement.so_far),
+                    "touched": time.time(),
+                    "outcome": settlement.outcome,
+                    "stop_reason": settlement.stop_reason,
+                    "request_id": settlement.request_id,
+                    "first_token_seconds": settlement.first_token_seconds,
+                    "total_seconds": settlement.total_seconds,
+                    "id": request,
+                },
+            )
+
+    def summary(self, since: datetime.datetime | None = None, by: Grouping = "day") -> Summary:
+        """Sums of all requests that were begun at or after `since`, running ones included.
+
+        `since` must know its time zone.  A ledger that does not exist yet is empty.
+        """
+        if not self.path.exists():
+            return Summary(Figures(), ())
+        column = _COLUMN[by]
+        order = column if by == "day" else f"COALESCE(SUM(cost_usd), 0) DESC, {column}"
+        earliest = 0.0 if since is None else since.timestamp()
+        with self._file.reading() as connection:
+            (total,) = connection.execute(
+                f"SELECT {_FIGURES} FROM requests WHERE at >= ?", (earliest,)
+            ).fetchall()
+            rows = connection.execute(
+                f"SELECT {column} AS key, {_FIGURES} FROM requests WHERE at >= ?"
+                f" GROUP BY {column} ORDER BY {order}",
+                (earliest,),
+            ).fetchall()
+        return Summary(_figures(total), tuple((row["key"], _figures(row)) for row in rows))
+
+    def close(self) -> None:
+        self._file.close()
+
+
+_TOKENS = (
+    "input_tokens",
+    "cache_read_tokens",
+    "cache_write_5m_tokens",
+    "cache_write_1h_tokens",
+    "output_tokens",
+)
+_SO_FAR = ", ".join(f"{column} = :{column}" for column in (*_TOKENS, "cost_usd", "saved_usd"))
+_FIGURES = (
+    "COUNT(*) AS requests, TOTAL(cost_usd) AS cost_usd, TOTAL(saved_usd) AS saved_usd,"
+    " COALESCE(SUM(input_tokens), 0) AS input_tokens,"
+    " COALESCE(SUM(cache_read_tokens), 0) AS cache_read_tokens,"
+    " COALESCE(SUM(cache_write_5m_tokens + cache_write_1h_tokens), 0) AS cache_write_tokens,"
+    " COALESCE(SUM(output_tokens), 0) AS output_tokens"
+)
+
+
+def _so_far(so_far: SoFar) -> dict[str, Any]:
+    tokens = {column: getattr(so_far.usage, column) for column in _TOKENS}
+    return {**tokens, "cost_usd": so_far.cost_usd, "saved_usd": so_far.saved_usd}
+
+
+def _figures(row: Mapping[str, Any]) -> Figures:
+    # A billionth of a dollar is less than any token costs; the rest is noise of binary fractions.
+    return Figures(
+        requests=row["requests"],
+        cost_usd=round(row["cost_usd"], 9),
+        saved_usd=round(row["saved_usd"], 9),
+        input_tokens=row["input_tokens"],
+        cache_read_tokens=row["cache_read_tokens"],
+        cache_write_tokens=row["cache_write_tokens"],
+        output_tokens=row["output_tokens"],
+    )
