@@ -23,9 +23,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from support.editor_text import POLICIES, EditorText
-from support.raw_wire import Json, ResponseError, Wire
+from support.raw_wire import Json, ResponseError, Wire, exists
 
-__all__ = ["EditorText", "Profile", "RawClient", "ResponseError", "clean_environment"]
+__all__ = ["EditorText", "Profile", "RawClient", "ResponseError", "clean_environment", "exists"]
 
 LATE_ECHO_SECONDS = 0.15  # Neovim sends its changes together, this long after the last one.
 

@@ -12,6 +12,7 @@ import contextlib
 import json
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 TIMEOUT_SECONDS = 20.0
@@ -86,6 +87,13 @@ class Wire:
         await asyncio.gather(*tasks, return_exceptions=True)
         with contextlib.suppress(OSError):
             await self.writer.wait_closed()
+
+    def pause_reading(self) -> None:
+        """Read nothing any more: what the server sends fills its pipe."""
+        self.reader._transport.pause_reading()  # type: ignore[attr-defined]
+
+    def resume_reading(self) -> None:
+        self.reader._transport.resume_reading()  # type: ignore[attr-defined]
 
     # What it sends
 
@@ -213,3 +221,10 @@ class Wire:
 
 def _params(params: Json) -> dict[str, Json]:
     return {} if params is None else {"params": params}
+
+
+async def exists(path: Path) -> None:
+    """Wait until another process has made `path`."""
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        while not path.exists():
+            await asyncio.sleep(0.01)

@@ -49,7 +49,7 @@ class FrameReader:
 
     def __init__(self) -> None:
         self._buffer = bytearray()
-        self._headers_bytes = 0
+        self._headers = bytearray()
         self._length: int | None = None
         self._is_in_body = False
         self._is_lost = False
@@ -94,21 +94,23 @@ class FrameReader:
                 return self._lost("a line that is not a header")
             del self._buffer[: end + 1]
             if header is None:
-                if self._headers_bytes == 0:
+                if not self._headers:
                     continue  # Blank lines between messages do no harm.
                 return self._begin_body()
-            self._headers_bytes += end + 1
+            self._headers += line + b"\n"
             if header[1].lower() == b"content-length":
                 if not header[2].isdigit() or len(header[2]) > 20:
                     return self._lost("a Content-Length that is not a number")
                 self._length = int(header[2])
-        if self._headers_bytes + len(self._buffer) > LONGEST_HEADERS_BYTES:
+        if len(self._headers) + len(self._buffer) > LONGEST_HEADERS_BYTES:
             return self._lost("headers without an end")
         return None
 
     def _begin_body(self) -> Fault | None:
         length = self._length
         if length is None:
+            # The one that is missing may stand behind something, on the same line.
+            self._buffer[:0] = self._headers + b"\n"
             return self._lost("headers without Content-Length")
         if length > LONGEST_SKIPPED_BYTES:
             return self._lost("a Content-Length beyond all measure")
@@ -120,7 +122,7 @@ class FrameReader:
         return None
 
     def _expect_headers(self) -> None:
-        self._headers_bytes = 0
+        self._headers.clear()
         self._length = None
         self._is_in_body = False
 
