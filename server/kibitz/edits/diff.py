@@ -10,11 +10,12 @@ costs at most ``max(skipped, length - matches)`` kept lines against the best dec
 
 * a way that costs nothing is taken at once (lines kept in place, lines that are new);
 * a way is taken when it has kept as many lines as it may cost (`_find_sync`);
-* after `PATIENCE_LINES` undecided lines a way is also taken that may cost one kept line for
-  every `DRIFT_SHARE` lines of reply.
+* after `PATIENCE_LINES` undecided lines a way is also taken that may cost a few kept lines: one
+  for every `DRIFT_SHARE` lines of reply, and one that says something for every `TELLING_SHARE`.
 
 Hence the bound that the tests hold: the best diff keeps at most twice the lines that this one
-keeps, and one for every `DRIFT_SHARE` lines of reply.  Ordinary replies cost nothing at all.
+keeps, and one for every `DRIFT_SHARE` lines of reply.  Ordinary replies cost next to nothing:
+`make bench` prints how much.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ from kibitz.edits.values import LineEdit
 from kibitz_context.lines import line_ending
 
 PATIENCE_LINES: Final = 8  # higher: long rewrites stand still; lower: chance decides
-DRIFT_SHARE: Final = 4  # higher: long rewrites stand still; lower: kept lines are rewritten
-HELD_LINES: Final = 8  # higher: new blocks appear late; lower: a hunk falls into more edits
+DRIFT_SHARE: Final = 4  # higher: long rewrites stand still; lower: kept brackets are rewritten
+TELLING_SHARE: Final = 32  # higher: long rewrites stand still; lower: kept code is rewritten
+HELD_LINES: Final = 4  # higher: new blocks appear late; lower: a hunk falls into more edits
 _SYNC_TRIES: Final = 16
 
 
@@ -45,7 +47,7 @@ class StreamingDiff:
         self._occurrences = Occurrences(self._old)
         self._base = 0  # old lines before it are decided
         self._window: list[str] = []  # new lines that are not
-        self._table = Table(0)
+        self._table = self._telling = Table(0)
         self._hunks = _Hunks(held_lines)
 
     @property
@@ -81,12 +83,16 @@ class StreamingDiff:
                 self._hunks.insert(line)
                 return
             self._table = Table(len(self._old) - self._base)
+            self._telling = Table(len(self._old) - self._base)
         self._window.append(line)
-        self._table.add(self._occurrences.bits_from(key, self._base))
+        is_telling = _is_telling(line)
+        bits = self._occurrences.bits_from(key, self._base)
+        self._table.add(bits)
+        self._telling.add(bits if is_telling else 0)
         end = self._find_free()
         if end is None:
             is_late = len(self._window) >= PATIENCE_LINES
-            if is_late or _is_telling(line):
+            if is_late or is_telling:
                 end = self._find_sync(any_line=is_late)
             if end is None and is_late:
                 end = self._find_drift()
@@ -112,9 +118,13 @@ class StreamingDiff:
         return None
 
     def _find_drift(self) -> int | None:
-        table = self._table
-        cost = table.length - table.matches(table.length)
-        return table.last_step(table.length) if cost * DRIFT_SHARE <= len(table) else None
+        """The cheapest way, if it is cheap enough: mostly to take the window for new lines."""
+        end = self._table.last_step(self._table.length)
+        cost = self._table.length - self._table.matches(end)
+        telling_cost = self._telling.length - self._telling.matches(end)
+        count = len(self._window)
+        is_cheap = cost * DRIFT_SHARE <= count and telling_cost * TELLING_SHARE <= count
+        return end if is_cheap else None
 
     def _take(self, end: int) -> None:
         """Decide for the best way that uses up `end` old lines for the lines of the window."""
