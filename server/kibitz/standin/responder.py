@@ -121,7 +121,7 @@ def _finding(region: Region, smell: Smell) -> dict[str, Any]:
 def _annotated(region: Region, note: str) -> str:
     lines = [f"{line}\n" for line in region.lines]
     index = next((i for i, line in enumerate(lines) if line.strip()), 0)
-    indentation = lines[index][: len(lines[index]) - len(lines[index].lstrip())] if lines else ""
+    indentation = _indentation(lines[index]) if lines else ""
     if PurePosixPath(region.path).suffix in (".py", ".pyi"):
         place = _docstring_place(lines)
         if place is not None:
@@ -141,11 +141,15 @@ def _docstring_place(lines: list[str]) -> tuple[int, str] | None:
         for end in range(start, len(lines) - 1):
             if lines[end].rstrip().endswith(":"):
                 body = lines[end + 1]
-                inner = body[: len(body) - len(body.lstrip())]
+                inner = _indentation(body)
                 fits = len(inner) > len(found[1]) and not body.lstrip().startswith(('"', "'"))
                 return (end + 1, inner) if fits else None
         return None
     return None
+
+
+def _indentation(line: str) -> str:
+    return line[: len(line) - len(line.lstrip(" \t"))]
 
 
 def _comment(path: str) -> str:
