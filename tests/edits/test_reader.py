@@ -181,8 +181,7 @@ def test_in_markdown_a_code_block_is_content() -> None:
 
 _PARTS = st.lists(
     st.sampled_from(
-        (OPENING_TAG, CLOSING_TAG, "<", "</", "rep", "`", "```", "```py\n", "~~~")
-        + ("\n", "\r", "\r\n", "\f", "x", " ", "\t", "😀")
+        [OPENING_TAG, CLOSING_TAG, "<", "</", "rep", "`", "```", "```py\n", "~~~", *"\n\r\f \tx😀"]
     ),
     max_size=24,
 ).map("".join)
