@@ -22,10 +22,9 @@ from kibitz.protocol import announce
 from kibitz.protocol.pygls_mends import MendedServer
 from kibitz.protocol.registration import on_command, on_request
 from support.desk import Desk, settled
-from support.raw_client import RawClient, exists
+from support.raw_client import KIBITZ_TINY, RawClient, exists
 from support.tiny_server import create_server
 
-TINY_SERVER = (sys.executable, str(Path(__file__).parent.parent / "support" / "tiny_server.py"))
 URI = "file:///repository/a.py"
 
 METHOD_NOT_FOUND = -32601
@@ -107,7 +106,7 @@ async def test_trap_05_no_handler_takes_the_threads_that_read() -> None:
     with pytest.raises(TypeError, match="event loop"):
         server.thread()
     assert server._thread_pool is None
-    async with RawClient.start(TINY_SERVER) as client:
+    async with RawClient.start(KIBITZ_TINY) as client:
         for _ in range(64):
             await client.request("test/blockAThread")
         assert await client.request("test/echo", [1]) == [1]
@@ -240,7 +239,7 @@ async def test_trap_15_a_client_that_does_not_read_stops_nothing(tmp_path: Path)
     then still taken and carried out another request.
     """
     carried_out = tmp_path / "carried out"
-    async with RawClient.start(TINY_SERVER) as client:
+    async with RawClient.start(KIBITZ_TINY) as client:
         client.pause_reading()
         burst = client.ask("test/burst", {"count": 1000, "size": 10_000})
         edits = client.ask("test/burstOfEdits", {"count": 1000})

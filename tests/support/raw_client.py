@@ -30,6 +30,7 @@ __all__ = ["EditorText", "Profile", "RawClient", "ResponseError", "clean_environ
 LATE_ECHO_SECONDS = 0.15  # Neovim sends its changes together, this long after the last one.
 
 PROFILES = Path(__file__).parent.parent / "profiles"
+KIBITZ_TINY = (sys.executable, str(Path(__file__).with_name("tiny_server.py")))
 KIBITZ_SERVE = (str(Path(sys.executable).with_name("kibitz")), "serve")
 
 

@@ -81,6 +81,7 @@ class Wire:
 
     async def stop(self) -> None:
         self.writer.close()
+        self.reader._transport.close()  # type: ignore[attr-defined]
         tasks = [self._reading, self._draining, *self._answering]
         for task in tasks:
             task.cancel()

@@ -141,6 +141,7 @@ def create_server() -> MendedServer:
     on_request(server, "test/unsendable", unsendable)
     on_request(server, "test/print", lambda params: print("stray"))
     on_request(server, "test/touch", lambda params: Path(params["path"]).touch())
+    on_request(server, "test/readStdin", lambda params: sys.stdin.read())
     on_request(server, "test/blockAThread", block_a_thread)
     on_command(server, ["test.echo", "test.wait"], run)
     return server
