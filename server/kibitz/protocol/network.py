@@ -224,19 +224,20 @@ async def _serve(
     port: int,
 ) -> int:
     sessions = Sessions(make_server)
-    listener = await listen(sessions, host, port)
-    for listening in listener.sockets:
-        bound_host, bound_port = listening.getsockname()[:2]
-        shown = f"[{bound_host}]" if ":" in bound_host else bound_host
-        sys.stderr.write(f"kibitz listens on {scheme}://{shown}:{bound_port}\n")
-        if not ipaddress.ip_address(bound_host).is_loopback:
-            sys.stderr.write(
-                "Whoever can reach this address can read files and spend money as you.\n"
-            )
-    sys.stderr.flush()
     told_to_end = asyncio.Event()
     with signals_set(told_to_end):
+        listener = await listen(sessions, host, port)
+        for listening in listener.sockets:
+            _tell_address(scheme, *listening.getsockname()[:2])
         await told_to_end.wait()
     listener.close()
     await sessions.end()
     return 0
+
+
+def _tell_address(scheme: str, host: str, port: int) -> None:
+    shown = f"[{host}]" if ":" in host else host
+    sys.stderr.write(f"kibitz listens on {scheme}://{shown}:{port}\n")
+    if not ipaddress.ip_address(host).is_loopback:
+        sys.stderr.write("Whoever can reach that address can read files and spend money as you.\n")
+    sys.stderr.flush()
