@@ -8,6 +8,7 @@ project or an editor has no say in them.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import logging
 import os
@@ -23,7 +24,6 @@ from kibitz.settings import Settings
 
 if TYPE_CHECKING:
     from kibitz.claude.ledger import Ledger
-    from kibitz.standin import StandIn
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class Backend:
         self._environ = environ
         self._claude = claude
         self._ledger: Ledger | None = None
-        self._standin: StandIn | None = None
+        self._standin = contextlib.ExitStack()
         self._opening = asyncio.Lock()
 
     async def stream(self, prompt: Prompt, purpose: Purpose) -> AsyncGenerator[Event, None]:
@@ -105,13 +105,13 @@ class Backend:
         """What was spent today, from the ledger."""
 
         def read() -> SpentToday:
-            midnight = datetime.datetime.now().astimezone().replace(
-                hour=0, minute=0, second=0, microsecond=0
+            midnight = (
+                datetime.datetime.now()
+                .astimezone()
+                .replace(hour=0, minute=0, second=0, microsecond=0)
             )
             total = self.ledger().summary(midnight, "day").total
-            prompt_tokens = (
-                total.input_tokens + total.cache_read_tokens + total.cache_write_tokens
-            )
+            prompt_tokens = total.input_tokens + total.cache_read_tokens + total.cache_write_tokens
             share = total.cache_read_tokens / prompt_tokens if prompt_tokens else 0.0
             return SpentToday(total.cost_usd, self.settings.budget.day_usd, share)
 
@@ -122,9 +122,7 @@ class Backend:
         claude, self._claude = self._claude, None
         if claude is not None:
             await claude.aclose()
-        if self._standin is not None:
-            await asyncio.to_thread(self._standin.stop)
-            self._standin = None
+        await asyncio.to_thread(self._standin.close)
         if self._ledger is not None:
             self._ledger.close()
             self._ledger = None
@@ -145,14 +143,15 @@ class Backend:
         if settings.provider == "standin":
             from kibitz.standin import StandIn
 
-            self._standin = StandIn.in_thread()
-            base_url, api_key = self._standin.base_url, "stand-in"
-        elif settings.provider == "compatible" and base_url is None:
-            if not self._environ.get("ANTHROPIC_BASE_URL"):
-                raise UserError(
-                    "The provider `compatible` needs `base_url`: the address of an endpoint "
-                    "that speaks the Messages API."
-                )
+            standin = self._standin.enter_context(StandIn.in_thread())
+            base_url, api_key = standin.base_url, "stand-in"
+        elif settings.provider == "compatible" and not (
+            base_url or self._environ.get("ANTHROPIC_BASE_URL")
+        ):
+            raise UserError(
+                "The provider `compatible` needs `base_url`: the address of an endpoint that "
+                "speaks the Messages API."
+            )
         connection = Connection(
             base_url=base_url,
             headers=settings.headers,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from kibitz.actions.scope import comment_above, comment_instruction, definition_around
 from kibitz_context.lines import split_lines
 

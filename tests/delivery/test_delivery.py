@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 
 import pytest
+
 from kibitz.delivery import Conflict, Delivery
 from kibitz.edits.values import LineEdit
 from kibitz.profiles import PLAIN
@@ -191,7 +192,7 @@ async def test_a_user_undo_of_our_text_stops_it() -> None:
         ("a\r\nb", (LineEdit(2, 2, ("c",)),), "a\r\nb\r\nc"),
         ("a\n", (LineEdit(0, 0, ("x\n",)),), "x\na\n"),
         ("", (LineEdit(0, 0, ("x\n", "y\n")),), "x\ny\n"),
-        ("a\nb\nc", (LineEdit(0, 1, ()), LineEdit(2, 3, ("C", ))), "b\nC"),
+        ("a\nb\nc", (LineEdit(0, 1, ()), LineEdit(2, 3, ("C",))), "b\nC"),
     ],
 )
 async def test_the_end_of_a_text_without_a_final_newline(

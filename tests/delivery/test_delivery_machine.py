@@ -10,6 +10,7 @@ from typing import TypeVar
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
 from kibitz.delivery import Conflict, Delivery
 from kibitz.edits.diff import StreamingDiff
 from kibitz.profiles import PLAIN
@@ -47,7 +48,10 @@ class DeliveryMachine(RuleBasedStateMachine):
         return self.loop.run_until_complete(body())
 
     @initialize(
-        manners=st.sampled_from([HONEST, VSCODE, NEOVIM, LIAR]), old=LINES, new=LINES, hold=st.booleans()
+        manners=st.sampled_from([HONEST, VSCODE, NEOVIM, LIAR]),
+        old=LINES,
+        new=LINES,
+        hold=st.booleans(),
     )
     def begin(self, manners: Manners, old: list[str], new: list[str], hold: bool) -> None:
         self.manners = manners

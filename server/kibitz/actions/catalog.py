@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kibitz.actions.prompt_files import PromptFile
-from kibitz.actions.scope import comment_above, definition_around
+from kibitz.actions.scope import comment_above, definition_around, whole_lines
 from kibitz_context.document import Document
 from kibitz_context.lines import Span
 
@@ -87,15 +87,14 @@ def offers(
     if not document.text.strip():
         return []
     selected = not span.is_empty
-    if selected:
-        whole = table.whole_lines(span)
-        first = table.line_at(whole.start)
-        last = max(first + 1, table.line_at(max(whole.start, whole.end - 1)) + 1)
-        lines, what = (first, last), "selection"
-    else:
-        lines, what = definition_around(table.lines, table.line_at(span.start)), "this"
-    if not "".join(table.lines[lines[0] : lines[1]]).strip():
-        lines = None if not selected else lines
+    what = "selection" if selected else "this"
+    lines: tuple[int, int] | None = (
+        whole_lines(document, span)
+        if selected
+        else definition_around(table.lines, table.line_at(span.start))
+    )
+    if lines is not None and not "".join(table.lines[lines[0] : lines[1]]).strip():
+        lines = None
     found: list[Offer] = []
     if diagnostics and lines is not None:
         found.append(

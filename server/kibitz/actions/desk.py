@@ -13,6 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from kibitz_context.gate import Gate
+from kibitz_context.gather import Focus, gather
+
+from kibitz.actions.scope import whole_lines
 from kibitz.actions.task_text import prompt_text, tagged
 from kibitz.actions.values import Asked, Begun, Order, Spent, Step
 from kibitz.claude import prompt as prompts
@@ -29,10 +33,7 @@ from kibitz.claude.values import (
 )
 from kibitz.errors import UserError, sentence_for_stop
 from kibitz.settings import Settings
-from kibitz_context.gate import Gate
-from kibitz_context.gather import Focus, gather
-from kibitz_context.document import Document
-from kibitz_context.lines import LineTable, Span, split_lines
+from kibitz_context.lines import LineTable, Span
 from kibitz_context.repository import Repository
 from kibitz_context.secrets import redact
 from kibitz_context.tokens import estimate
@@ -179,7 +180,7 @@ class Desk:
             if isinstance(answer, Refused):
                 raise UserError(f"{path} is not sent: {answer.reason}.")
             allowed = answer
-            first_line, end_line = region_of(document, order.span)
+            first_line, end_line = whole_lines(document, order.span)
         tier = order.tier or settings.route.get(order.action, "standard")
         focus = (
             Focus(path, allowed.text, Span(0, len(allowed.text)))
@@ -252,16 +253,6 @@ class Desk:
             raise UserError(
                 sentence_for_stop(finished.stop_reason, finished.stop_detail), exit_code=3
             )
-
-
-def region_of(document: Document, span: Span | None) -> tuple[int, int]:
-    """The whole lines ``[first, end)`` that a span means, the whole document for None."""
-    table = document.lines
-    if span is None:
-        return 0, len(table.lines)
-    whole = table.whole_lines(span)
-    first = table.line_at(whole.start)
-    return first, first + len(split_lines(document.slice(whole)))
 
 
 def shown_path(path: Path | None, uri: str, root: Path) -> str:

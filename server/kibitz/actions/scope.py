@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from kibitz_context.lines import without_ending
+from kibitz_context.document import Document
+from kibitz_context.lines import Span, split_lines, without_ending
 
 _DEFINITION = re.compile(
     r"""^\s*
@@ -53,6 +54,16 @@ def definition_around(lines: Sequence[str], cursor_line: int) -> tuple[int, int]
                 header -= 1
             return header, end
     return _paragraph(texts, cursor)
+
+
+def whole_lines(document: Document, span: Span | None) -> tuple[int, int]:
+    """The whole lines ``[first, end)`` that a span means, the whole document for None."""
+    table = document.lines
+    if span is None:
+        return 0, len(table.lines)
+    whole = table.whole_lines(span)
+    first = table.line_at(whole.start)
+    return first, first + len(split_lines(document.slice(whole)))
 
 
 def _header_of(texts: Sequence[str], cursor: int) -> int | None:

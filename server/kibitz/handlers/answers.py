@@ -19,11 +19,11 @@ from lsprotocol import types
 
 from kibitz import paths
 from kibitz.actions.values import Said, Step
+from kibitz.findings.track import Tracked
 from kibitz.handlers.connection import Connection, Report
 from kibitz.jobs import Job
 from kibitz.protocol.announce import CONTENT_SCHEME
 from kibitz.protocol.extensions import StreamParams
-from kibitz.findings.track import Tracked
 from kibitz.session import DocumentChange, Explanation
 
 logger = logging.getLogger(__name__)
@@ -120,7 +120,7 @@ class _VirtualPanel:
         self._last_refresh_at = 0.0
         self.outcome = "Answer shown"
 
-    async def add(self, piece: str, markdown: str) -> None:
+    async def add(self, piece: str, markdown: str) -> None:  # noqa: ARG002
         self._keep(markdown)
         now = asyncio.get_running_loop().time()
         if not self._shown:
@@ -165,10 +165,10 @@ class _StreamPanel:
         }
         self._connection.editor.stream(params)
 
-    async def add(self, piece: str, markdown: str) -> None:
+    async def add(self, piece: str, markdown: str) -> None:  # noqa: ARG002
         self._send("delta", piece)
 
-    async def finish(self, markdown: str) -> None:
+    async def finish(self, markdown: str) -> None:  # noqa: ARG002
         self._ended = True
         self._send("end", "")
 

@@ -123,5 +123,3 @@ def span_in(document: Document, arguments: Arguments, encoding: Encoding) -> Spa
             f"the document has {count} line{'s' if count > 1 else ''}"
         )
     return document.lines.span(start, end, encoding)
-
-

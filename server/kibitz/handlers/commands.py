@@ -16,9 +16,8 @@ from pygls.exceptions import JsonRpcInvalidParams
 
 from kibitz.actions import answer, pages, refactor, review
 from kibitz.actions.catalog import PRESETS
-from kibitz.actions.desk import region_of
 from kibitz.actions.prompt_files import PromptFile
-from kibitz.actions.scope import comment_above, definition_around
+from kibitz.actions.scope import comment_above, definition_around, whole_lines
 from kibitz.actions.values import Changed, Order, Step
 from kibitz.edits.values import LineEdit, Refusal
 from kibitz.errors import UserError
@@ -106,7 +105,7 @@ class Commands:
         span = self._meant(document, given)
         if given.instruction.strip():
             return self._edit(document, span, given.instruction, given, "refactor")
-        lines = region_of(document, span)
+        lines = whole_lines(document, span)
         comment = comment_above(document.lines.lines, lines[0])
         if comment is not None:
             number, instruction = comment
@@ -248,7 +247,7 @@ class Commands:
         title = what
         if order.document is not None:
             uri = order.document.uri
-            lines = region_of(order.document, order.span)
+            lines = whole_lines(order.document, order.span)
             title = f"{what} {_place(order.document, lines, order.span)}"
         job = self._connection.session.jobs.start(
             lambda job: answers.run_answer(self._connection, job, steps, lines),
@@ -261,7 +260,7 @@ class Commands:
 
     def _findings(self, order: Order, steps: AsyncIterator[Step]) -> dict[str, str]:
         assert order.document is not None
-        lines = region_of(order.document, order.span)
+        lines = whole_lines(order.document, order.span)
         job = self._connection.session.jobs.start(
             lambda job: reviews.run_review(self._connection, job, order, steps, lines),
             kind="review",
@@ -282,7 +281,7 @@ class Commands:
         title: str = "",
     ) -> dict[str, str]:
         order = self._order(action, document, span, instruction, given)
-        lines = region_of(document, span)
+        lines = whole_lines(document, span)
         steps = refactor.refactor(order, self._connection.desk)
         shown = f"{title or action.capitalize()} {_place(document, lines, span)}"
         return self._start_edit(document, lines, steps, shown)
@@ -314,7 +313,7 @@ class Commands:
     ) -> dict[str, str]:
         """Let the user choose what to refactor; without a choice, say how to give one."""
         connection = self._connection
-        lines = region_of(document, span)
+        lines = whole_lines(document, span)
 
         async def choose(job: Job) -> None:
             titles = [preset.title.capitalize() for preset in PRESETS]
@@ -347,9 +346,7 @@ class Commands:
         )
         return {"job": job.id}
 
-    def _page(
-        self, title: str, given: Arguments, steps: AsyncIterator[Step]
-    ) -> dict[str, str]:
+    def _page(self, title: str, given: Arguments, steps: AsyncIterator[Step]) -> dict[str, str]:
         connection = self._connection
         job = connection.session.jobs.start(
             lambda job: answers.run_answer(connection, job, steps, None),
@@ -383,4 +380,3 @@ def _place(document: Document, lines: tuple[int, int], span: Span | None) -> str
         return name
     first, end = lines[0] + 1, max(lines[1], lines[0] + 1)
     return f"{name}:{first}" if first == end else f"{name}:{first}-{end}"
-

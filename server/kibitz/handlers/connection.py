@@ -11,6 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from kibitz_context.gate import Gate
+
 from kibitz import errors, paths
 from kibitz.actions.desk import Desk
 from kibitz.actions.prompt_files import PromptFile, read_prompt_files
@@ -26,7 +28,6 @@ from kibitz.session import Session
 from kibitz.settings import PROJECT_FILE, Settings, load
 from kibitz.settings_problems import Problem, log_lines, problems_by_source
 from kibitz.trust import Trust
-from kibitz_context.gate import Gate
 from kibitz_context.tokens import estimate
 
 logger = logging.getLogger(__name__)
@@ -238,4 +239,6 @@ class Report:
         """Tell the user once what went wrong."""
         self.failure = sentence
         self._connection.editor.tell(sentence, "error")
-        self.end("Failed" if self._usage is None else f"Failed · {bill(self._usage, self._cost_usd)}")
+        self.end(
+            "Failed" if self._usage is None else f"Failed · {bill(self._usage, self._cost_usd)}"
+        )

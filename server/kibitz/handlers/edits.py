@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 
-from kibitz.actions.values import Changed, Order, Step
+from kibitz.actions.values import Changed, Step
 from kibitz.delivery import Conflict, Delivery
 from kibitz.edits.hunks import Hunk, HunkLedger
 from kibitz.edits.values import LineEdit

@@ -6,6 +6,8 @@ to commands or files, and control characters (`kibitz.safe_markdown`).
 
 from __future__ import annotations
 
+from typing import Any
+
 from lsprotocol import types
 
 from kibitz.handlers.connection import Connection
@@ -15,7 +17,7 @@ from kibitz.session import touches
 
 def answer(connection: Connection, params: types.HoverParams) -> types.Hover | None:
     """What is known of the place; a range as position (rust-analyzer's extension) is welcome."""
-    place = params.position
+    place: Any = params.position
     if isinstance(place, types.Range):
         return hover(connection, params.text_document.uri, place.start.line, place.end.line)
     return hover(connection, params.text_document.uri, place.line, place.line)

@@ -1,0 +1,151 @@
+"""Explain: the answer reaches the user in every client, and stays at its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kibitz.standin import Reply
+from support.workshop import cursor, lines, open_workshop
+
+ANSWER = "It adds the prices up.\n\nAn empty list gives 0.\n"
+
+
+async def test_a_client_that_shows_documents_gets_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch, profile="neovim") as shop:
+        shop.standin.enqueue(Reply(ANSWER, chunk_size=7))
+        text = await shop.open()
+
+        message = await shop.do("kibitz.explain", text, range=cursor(8))
+
+        (shown,) = shop.client.notifications("window/showDocument")
+        path = Path(shown["uri"].removeprefix("file://"))
+        assert path.read_text() == f"# Explain prices.py:6-10\n\n{ANSWER}"
+        assert path.is_relative_to(shop.home / "cache" / "kibitz")
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert "Answer shown" in message
+        assert "$" in message
+        hover = await shop.client.hover(text, {"line": 6, "character": 2})
+        assert "An empty list gives 0." in hover["contents"]["value"]
+
+
+async def test_a_client_without_documents_gets_a_message_with_the_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch, profile="bare") as shop:
+        shop.standin.enqueue(Reply(ANSWER))
+        text = await shop.open()
+        await shop.start("kibitz.explain", text)
+
+        message = await shop.client.wait_until(
+            lambda: next(iter(shop.client.messages()), None), "the message"
+        )
+
+        assert Path(message.rpartition(" ")[2]).read_text().endswith(ANSWER)
+
+
+async def test_a_client_with_virtual_documents_sees_the_answer_grow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch, profile="vscode") as shop:
+        reply = Reply(ANSWER, chunk_size=5).hold_at("up.")
+        shop.standin.enqueue(reply)
+        text = await shop.open()
+        job = await shop.start("kibitz.explain", text)
+        await shop.standin.reached()
+
+        (shown,) = await shop.client.wait_until(
+            lambda: shop.client.notifications("window/showDocument"), "the document"
+        )
+        half = await shop.client.request("workspace/textDocumentContent", {"uri": shown["uri"]})
+        shop.standin.release()
+        await shop.client.progress_end(job)
+        whole = await shop.client.request("workspace/textDocumentContent", {"uri": shown["uri"]})
+
+        assert shown["uri"].startswith("kibitz:")
+        assert ANSWER.startswith(half["text"].partition("\n\n")[2].rstrip("\n"))
+        assert len(half["text"]) < len(whole["text"])
+        assert whole["text"] == f"# Explain prices.py\n\n{ANSWER}"
+
+
+async def test_a_plugin_gets_every_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = {"experimental": {"kibitz": {"stream": True, "status": True}}}
+    async with open_workshop(tmp_path, monkeypatch, capabilities=ours) as shop:
+        shop.standin.enqueue(Reply(ANSWER, chunk_size=7))
+        text = await shop.open()
+        job = await shop.start("kibitz.explain", text)
+        await shop.client.progress_end(job)
+
+        pieces = shop.client.notifications("kibitz/stream")
+        assert [piece["state"] for piece in pieces][:2] == ["begin", "delta"]
+        assert pieces[-1]["state"] == "end"
+        assert "".join(piece["text"] for piece in pieces) == ANSWER
+        assert {piece["job"] for piece in pieces} == {job}
+        statuses = await shop.client.wait_until(
+            lambda: [s for s in shop.client.notifications("kibitz/status") if s["spentTodayUsd"]],
+            "a status with money in it",
+        )
+        assert statuses[-1]["dayLimitUsd"] == 10
+
+
+async def test_the_explanation_stays_with_its_code_and_goes_when_that_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        shop.standin.enqueue(Reply(ANSWER))
+        text = await shop.open()
+        await shop.do("kibitz.explain", text, range=lines(6, 10))
+
+        shop.client.type(text, 0, "# moved\n# twice\n")
+        moved = await shop.client.hover(text, {"line": 9, "character": 0})
+        above = await shop.client.hover(text, {"line": 3, "character": 0})
+        selection = await shop.client.hover(text, lines(1, 20))
+        shop.client.type(text, text.text.index("result = 0"), "total_")
+        changed = await shop.client.hover(text, {"line": 9, "character": 0})
+
+        assert "adds the prices" in moved["contents"]["value"]
+        assert above is None
+        assert "adds the prices" in selection["contents"]["value"]
+        assert changed is None
+
+
+async def test_what_claude_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        shop.standin.enqueue(Reply(ANSWER))
+        text = await shop.open()
+        shop.client.type(text, 0, "# unsaved\n")
+        await shop.do("kibitz.explain", text, range=lines(7, 11))
+
+        (exchange,) = shop.standin.journal.messages
+        body = exchange.request.body
+        task = body["messages"][-1]["content"][-1]["text"]
+        assert "# unsaved" in exchange.request.system_text
+        assert '<task action="explain">' in task
+        assert '<region path="prices.py" first_line="7">\n7\tdef total(prices):\n' in task
+        assert body["stream"] is True
+        assert body["max_tokens"] > 0
+
+
+async def test_stop_closes_the_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        for way in ("command", "progress", "uri"):
+            shop.standin.enqueue(Reply(ANSWER).hold_at("up."))
+            text = await shop.open()
+            job = await shop.start("kibitz.explain", text)
+            await shop.standin.reached()
+            if way == "command":
+                await shop.client.execute("kibitz.stop", {"job": job})
+            elif way == "progress":
+                shop.client.notify("window/workDoneProgress/cancel", {"token": job})
+            else:
+                await shop.client.execute("kibitz.stop", {"uri": text.uri})
+            end = await shop.client.progress_end(job)
+            await shop.standin.journal.wait_for_disconnect()
+
+            assert "Stopped: you stopped it" in end["message"]
+            shop.standin.journal.clear()
+            shop.client.close_text(text)
+        assert shop.client.messages() == []

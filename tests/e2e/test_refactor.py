@@ -1,0 +1,252 @@
+"""Refactor: the buffer changes while the reply streams, and ends as the reply or as it was."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from kibitz.profiles import PLAIN
+from kibitz.standin import Fault, Reply
+from support.workshop import EXAMPLE, cursor, lines, open_workshop
+
+TOTAL = lines(6, 10)
+NEW_TOTAL = '''\
+def total(prices):
+    """The sum of all prices."""
+    return sum(prices)
+'''
+AFTER = EXAMPLE.replace(
+    """\
+def total(prices):
+    result = 0
+    for price in prices:
+        result = result + price
+    return result
+""",
+    NEW_TOTAL,
+)
+REPLY = f"<replacement>\n{NEW_TOTAL}</replacement>"
+
+SERVED = ["eglot", "helix", "honest", "kakoune", "neovim", "vscode", "zed"]
+
+
+@pytest.mark.parametrize("profile", SERVED)
+async def test_the_buffer_gets_the_reply_in_every_client(
+    profile: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch, profile=profile) as shop:
+        shop.standin.enqueue(Reply(REPLY, chunk_size=5))
+        text = await shop.open()
+
+        message = await shop.do("kibitz.refactor", text, range=TOTAL, instruction="Use sum")
+
+        assert text.text == AFTER
+        assert "change" in message
+        assert shop.client.messages() == []
+        body = shop.standin.journal.last.request.body
+        assert body["stop_sequences"] == ["</replacement>"]
+        assert (
+            "<instruction>\nUse sum\n</instruction>" in body["messages"][-1]["content"][-1]["text"]
+        )
+
+
+async def test_a_lying_client_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hasty = dataclasses.replace(PLAIN, echo_seconds=0.05)
+    monkeypatch.setattr("kibitz.handlers.lifecycle.profile_for", lambda _: hasty)
+    async with open_workshop(tmp_path, monkeypatch, profile="lying") as shop:
+        shop.standin.enqueue(Reply(REPLY))
+        text = await shop.open()
+
+        await shop.do("kibitz.refactor", text, range=TOTAL, instruction="Use sum")
+
+        assert text.text == EXAMPLE
+        (message,) = shop.client.messages()
+        assert "the text did not change" in message
+
+
+async def test_the_first_lines_stand_before_the_reply_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        new = "# one\nRATE = 0.2\nSHARE = 0.5\n"
+        shop.standin.enqueue(Reply(f"<replacement>\n{new}</replacement>").hold_at("RATE = 0.2\n"))
+        text = await shop.open()
+        job = await shop.start("kibitz.refactor", text, range=lines(3, 3), instruction="Comment")
+        await shop.standin.reached()
+
+        await shop.client.wait_until(lambda: "# one" in text.text, "the first edit")
+        actions = await shop.client.code_actions(text, cursor(3))
+        shop.standin.release()
+        await shop.client.progress_end(job)
+
+        assert any(action["title"].startswith("Stop: ") for action in actions)
+        assert text.text == EXAMPLE.replace("RATE = 0.2\n", new)
+
+
+async def test_keep_and_revert(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        shop.standin.enqueue(Reply(REPLY), Reply(REPLY))
+        text = await shop.open()
+        await shop.do("kibitz.refactor", text, range=TOTAL, instruction="Use sum")
+        shop.client.type(text, 0, "# typed after\n")
+        lenses = await shop.client.request(
+            "textDocument/codeLens", {"textDocument": {"uri": text.uri}}
+        )
+        actions = await shop.client.code_actions(text, cursor(8))
+        revert = next(action for action in actions if action["title"].startswith("Revert: "))
+
+        answer = await shop.client.execute(
+            revert["command"]["command"], *revert["command"]["arguments"]
+        )
+        await shop.client.progress_end(answer["job"])
+
+        assert text.text == "# typed after\n" + EXAMPLE
+        assert {lens["command"]["title"] for lens in lenses} == {"Keep", "Revert"}
+
+        await shop.do("kibitz.refactor", text, range=lines(7, 11), instruction="Use sum")
+        assert (await shop.client.execute("kibitz.keep", {"uri": text.uri}))["kept"] > 0
+        left = await shop.client.code_actions(text, cursor(8))
+        assert not [action for action in left if "Revert" in action["title"]]
+        assert text.text == "# typed after\n" + AFTER
+
+
+async def test_what_the_user_changed_is_not_reverted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        shop.standin.enqueue(Reply(REPLY))
+        text = await shop.open()
+        await shop.do("kibitz.refactor", text, range=TOTAL, instruction="Use sum")
+        shop.client.type(text, text.text.index("sum(prices)"), "round(")
+
+        await shop.do("kibitz.revert", text)
+
+        assert "round(sum(prices)" in text.text
+        (message,) = shop.client.messages()
+        assert "not reverted" in message
+
+
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        (Reply("I would rather not."), "Claude did not change the code: I would rather not."),
+        (Reply(REPLY, stop_reason="refusal"), ""),
+        (Reply("<replacement>\ndef total(prices):\n    x = 1\n", stop_reason="max_tokens"), ""),
+        (Reply("<replacement>\ndef total(prices):\n    x = 1\n"), "cannot be used"),
+        (Reply(REPLY, faults=[Fault.drop("sum")]), ""),
+        (Reply(REPLY, faults=[Fault.early_end("sum")]), ""),
+        (Reply(""), "empty"),
+    ],
+)
+async def test_an_incomplete_reply_leaves_the_text_as_it_was(
+    reply: Reply, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        shop.standin.enqueue(reply)
+        text = await shop.open()
+
+        message = await shop.do("kibitz.refactor", text, range=TOTAL, instruction="Use sum")
+
+        assert text.text == EXAMPLE
+        assert "Failed" in message
+        (sentence,) = shop.client.messages()
+        assert told in sentence
+        assert not [
+            a for a in await shop.client.code_actions(text, cursor(8)) if "Revert" in a["title"]
+        ]
+
+
+async def test_typing_in_the_region_stops_the_edit_and_keeps_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        shop.standin.enqueue(Reply(REPLY).hold_at("all prices"))
+        text = await shop.open()
+        job = await shop.start("kibitz.refactor", text, range=TOTAL, instruction="Use sum")
+        await shop.standin.reached()
+        shop.client.type(text, text.text.index("    return result"), "    # wait\n")
+        shop.standin.release()
+        await shop.client.progress_end(job)
+
+        assert text.text == EXAMPLE.replace("    return result", "    # wait\n    return result")
+        (message,) = shop.client.messages()
+        assert "you changed the same lines" in message
+
+
+async def test_typing_elsewhere_does_not_disturb(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        shop.standin.enqueue(Reply(REPLY).hold_at("all prices"))
+        text = await shop.open()
+        job = await shop.start("kibitz.refactor", text, range=TOTAL, instruction="Use sum")
+        await shop.standin.reached()
+        shop.client.type(text, 0, "# above\n")
+        shop.client.type(text, len(text.text), "# below\n")
+        shop.standin.release()
+        await shop.client.progress_end(job)
+
+        assert text.text == "# above\n" + AFTER + "# below\n"
+
+
+async def test_the_comment_above_the_code_is_the_instruction(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        marked = EXAMPLE.replace("def total", "# kibitz: use sum\ndef total")
+        shop.standin.enqueue(Reply(REPLY))
+        text = await shop.open(text=marked)
+
+        await shop.do("kibitz.refactor", text, range=cursor(8))
+
+        assert text.text == AFTER
+        task = shop.standin.journal.last.request.last_user_text
+        assert "<instruction>\nuse sum\n" in task
+
+
+async def test_without_an_instruction_the_user_is_given_choices(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        shop.standin.enqueue(Reply(REPLY))
+        text = await shop.open()
+        shop.client.pick = 0
+
+        await shop.do("kibitz.refactor", text, range=TOTAL)
+        assert text.text == AFTER
+        assert "simpler" in shop.standin.journal.last.request.last_user_text
+
+        shop.client.pick = None
+        assert "Nothing chosen" in await shop.do("kibitz.refactor", text, range=TOTAL)
+
+
+async def test_two_edits_of_one_range_the_newer_one_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        shop.standin.enqueue(Reply("<replacement>\nnever\n").hold_at("never"), Reply(REPLY))
+        text = await shop.open()
+        first = await shop.start("kibitz.refactor", text, range=TOTAL, instruction="One")
+        await shop.standin.reached()
+        second = await shop.start("kibitz.refactor", text, range=TOTAL, instruction="Two")
+
+        ends = [await shop.client.progress_end(job) for job in (first, second)]
+
+        assert "a newer request took its place" in ends[0]["message"]
+        assert text.text == AFTER
+
+
+async def test_a_reply_equal_to_the_text_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        same = "".join(EXAMPLE.splitlines(keepends=True)[5:10])
+        shop.standin.enqueue(Reply(f"<replacement>\n{same}</replacement>"))
+        text = await shop.open()
+
+        message = await shop.do("kibitz.refactor", text, range=TOTAL, instruction="Nothing")
+
+        assert "Nothing to change" in message
+        assert (text.text, text.version) == (EXAMPLE, 1)
