@@ -38,7 +38,7 @@ POLICIES = {
     "eglot": ApplyPolicy(),
     "zed": ApplyPolicy(stale="transform"),
     "kakoune": ApplyPolicy(stale="apply"),
-    "lying": ApplyPolicy(applies=False),
+    "lying": ApplyPolicy(stale="drop", applies=False),
 }
 
 
