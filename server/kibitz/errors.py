@@ -246,33 +246,36 @@ def _server_error(failure: ClaudeFailure) -> str:
     )
 
 
-_PERIODS = {"request": "this request", "day": "today", "month": "this month"}
-
-
 def _budget(failure: ClaudeFailure) -> str:
-    """Facts: `limit` (request, day, month), and in USD `limit_usd`, `spent_usd`,
-    `reserved_usd`, `needed_usd`; all optional.
+    """Facts: `limit` (request, day, month, ledger) and, in USD, `limit_usd`, `spent_usd`,
+    `reserved_usd` and `needed_usd`; all optional.
     """
-    limit = _fact(failure, "limit") or "day"
-    setting = f"budget.{limit}_usd"
+    limit = _fact(failure, "limit")
+    if limit == "ledger":
+        return (
+            f"The ledger cannot be used{_quoted(_fact(failure, 'error'))}, and without it no limit "
+            f"can be kept; check the rights and the disk of {_fact(failure, 'path') or 'its file'}."
+        )
     limit_usd, needed_usd = _usd(failure, "limit_usd"), _usd(failure, "needed_usd")
-    numbers = []
-    if needed_usd:
-        numbers.append(f"it may cost up to {needed_usd}")
-    if limit != "request":
-        if spent_usd := _usd(failure, "spent_usd"):
-            numbers.append(f"{spent_usd} are spent {_PERIODS.get(limit, '')}".rstrip())
-        reserved_usd = _usd(failure, "reserved_usd")
-        if reserved_usd and failure.facts["reserved_usd"] > 0:
-            numbers.append(f"{reserved_usd} are reserved by running requests")
-    because = f" ({', '.join(numbers)})" if numbers else ""
+    numbers = [f"it may cost up to {needed_usd}"] if needed_usd else []
     of = f" of {limit_usd}" if limit_usd else ""
-    mend = f"raise `{setting}` in config.toml"
     if limit == "request":
-        return f"The request would go over the limit{of} for one{because}; select less, or {mend}."
+        because = f" ({numbers[0]})" if numbers else ""
+        return (
+            f"The request would go over the limit{of} for one{because}; select less, or raise "
+            "`budget.request_usd` in config.toml."
+        )
+    period = "month" if limit == "month" else "day"
+    if spent_usd := _usd(failure, "spent_usd"):
+        numbers.append(f"{spent_usd} is spent {'this month' if period == 'month' else 'today'}")
+    waiting = f"wait for the next {period}"
+    if failure.facts.get("reserved_usd"):
+        numbers.append(f"{_usd(failure, 'reserved_usd')} is reserved by running requests")
+        waiting = "wait until running requests have ended"
+    because = f" ({', '.join(numbers)})" if numbers else ""
     return (
-        f"The request would go over the {one_line(limit, 20)}'s limit{of}{because}; wait for the "
-        f"next {one_line(limit, 20)}, or {mend}."
+        f"The request would go over the {period}'s limit{of}{because}; {waiting}, or raise "
+        f"`budget.{period}_usd` in config.toml."
     )
 
 

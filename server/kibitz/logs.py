@@ -14,7 +14,6 @@ Three promises are kept here and not left to those who log:
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import logging
 import os
@@ -173,6 +172,7 @@ class _Handler(logging.Handler):
             self._waiting.put_nowait(f"{_clock(record)} ERROR a log call does not hold: {place}")
 
     def close(self) -> None:
+        """Write what waits; logging calls it at the end of the process, too."""
         deadline = time.monotonic() + FLUSH_SECONDS
         with contextlib.suppress(queue.Full):
             self._waiting.put(None, timeout=FLUSH_SECONDS)
@@ -328,6 +328,3 @@ def _frames(traceback: TracebackType | None) -> str:
         frames.append(f"{place}:{traceback.tb_lineno} {code.co_name}")
         traceback = traceback.tb_next
     return f" [{' > '.join(frames[-20:])}]" if frames else ""
-
-
-atexit.register(shut_down)

@@ -91,8 +91,6 @@ TIER_OF_ACTION = {
     "hover": "fast",
     "refactor": "standard",
     "review": "standard",
-    "review_changes": "standard",
-    "run_prompt": "standard",
     "test": "standard",
 }
 MOST_USD = 100_000.0

@@ -13,7 +13,8 @@ ENDPOINT = "https://user:password@api.example.com:8443/secret?token=1"
 
 # What to do follows the semicolon, and begins with the deed.
 MEND = re.compile(
-    r"; (?:set|check|ask|add|raise|try again|lower|select|rephrase|run|sign in|start|wait|write)\b"
+    r"; (?:add|ask|check|lower|mend|raise|rephrase|run|select|set|sign in|start|try again|wait"
+    r"|write)\b"
 )
 
 
@@ -117,11 +118,22 @@ def test_what_an_endpoint_says_cannot_steer_the_terminal(kind: FailureKind) -> N
             ),
             [
                 "the day's limit of $10.00",
-                "$9.50 are spent today",
-                "$0.2500 are reserved",
+                "$9.50 is spent today",
+                "$0.2500 is reserved",
                 "up to $0.4000",
-                "raise `budget.day_usd`",
+                "; wait until running requests have ended, or raise `budget.day_usd`",
             ],
+        ),
+        (
+            failure("budget", facts={"limit": "month", "limit_usd": 100, "spent_usd": 99.5}),
+            ["the month's limit of $100.00 ($99.50 is spent this month); wait for the next month"],
+        ),
+        (
+            failure(
+                "budget",
+                facts={"limit": "ledger", "path": "/x/ledger.sqlite", "error": "disk full"},
+            ),
+            ["“disk full”", "; check the rights and the disk of /x/ledger.sqlite."],
         ),
         (
             failure("budget", facts={"limit": "request", "limit_usd": 0.5, "needed_usd": 0.7}),

@@ -397,7 +397,8 @@ PROGRAM = """
 import logging
 from kibitz import logs
 logs.configure("info")
-logging.getLogger("kibitz").info("the last word")
+for number in range(1_000):
+    logging.getLogger("kibitz").info("record %d", number)
 """
 
 
@@ -405,7 +406,7 @@ def test_the_last_line_is_written_when_the_process_ends() -> None:
     ended = subprocess.run(
         [sys.executable, "-c", PROGRAM], capture_output=True, check=True, env=dict(os.environ)
     )
-    assert ended.stderr.endswith(b"INFO kibitz: the last word" + os.linesep.encode())
+    assert ended.stderr.endswith(b"INFO kibitz: record 999" + os.linesep.encode())
     assert ended.stdout == b""
 
 
