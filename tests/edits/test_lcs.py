@@ -40,12 +40,10 @@ def test_lengths_of_all_beginnings(old: list[str], new: list[str], base: int) ->
     rest = old[base:]
 
     assert table.length == longest(rest, new)
-    for end in range(len(rest) + 1):
-        matches = longest(rest[:end], new)
-        step = table.last_step(end)
-        assert table.matches(end) == matches
-        assert longest(rest[:step], new) == matches
-        assert step == 0 or longest(rest[: step - 1], new) < matches
+    matches = [longest(rest[:end], new) for end in range(len(rest) + 1)]
+    assert [table.matches(end) for end in range(len(rest) + 1)] == matches
+    assert table.top == matches.index(matches[-1])
+    assert table.unbroken == max(end for end, count in enumerate(matches) if count == end)
 
 
 @given(_KEYS, _KEYS)

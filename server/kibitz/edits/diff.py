@@ -3,18 +3,20 @@
 Knows lines and indices, nothing of tags, editors or time.
 
 What is decided is final, and lines that are kept are never touched, so a decision has to wait
-until it is safe.  How safe it is can be counted.  Let ``end`` old lines have been used up for the
-new lines so far, with ``matches`` of them kept and ``skipped`` of them deleted, where the best way
-to use up any number of old lines keeps ``length``.  Whatever comes later, deciding for this way
-costs at most ``max(skipped, length - matches)`` kept lines against the best decision.  So:
+until it is safe.  How safe it is can be counted.  Let the new lines so far be made of the first
+``end`` old lines not yet decided, `matches` of them kept and ``skipped = end - matches`` of them
+deleted, where with all old lines `length` could be kept.  Whatever comes later, to decide so costs
+at most ``max(skipped, length - matches)`` kept lines against the best decision.  Hence:
 
-* a way that costs nothing is taken at once (lines kept in place, lines that are new);
-* a way is taken when it has kept as many lines as it may cost (`_find_sync`);
-* after `PATIENCE_LINES` undecided lines a way is also taken that may cost a few kept lines: one
-  for every `DRIFT_SHARE` lines of reply, and one that says something for every `TELLING_SHARE`.
+* what costs nothing is decided at once: lines kept in place, and lines that are new;
+* the way that keeps most, or the one that skips nothing, is taken when it keeps as many lines as
+  it may cost, and its last line says something (brackets and blank lines stand everywhere);
+* after `PATIENCE_LINES` undecided lines any line is good enough for that, and what cannot be kept
+  in place is taken for new if this may cost few lines: one for every `DRIFT_SHARE` lines of
+  reply, and one that says something for every `TELLING_SHARE`.
 
-Hence the bound that the tests hold: the best diff keeps at most twice the lines that this one
-keeps, and one for every `DRIFT_SHARE` lines of reply.  Ordinary replies cost next to nothing:
+So the best diff keeps at most twice the lines that this one keeps, and one for every
+`DRIFT_SHARE` lines of reply; the tests hold that.  Ordinary replies cost next to nothing:
 `make bench` prints how much.
 """
 
@@ -31,7 +33,6 @@ PATIENCE_LINES: Final = 8  # higher: long rewrites stand still; lower: chance de
 DRIFT_SHARE: Final = 4  # higher: long rewrites stand still; lower: kept brackets are rewritten
 TELLING_SHARE: Final = 32  # higher: long rewrites stand still; lower: kept code is rewritten
 HELD_LINES: Final = 4  # higher: new blocks appear late; lower: a hunk falls into more edits
-_SYNC_TRIES: Final = 16
 
 
 class StreamingDiff:
@@ -85,46 +86,35 @@ class StreamingDiff:
             self._table = Table(len(self._old) - self._base)
             self._telling = Table(len(self._old) - self._base)
         self._window.append(line)
-        is_telling = _is_telling(line)
         bits = self._occurrences.bits_from(key, self._base)
         self._table.add(bits)
-        self._telling.add(bits if is_telling else 0)
-        end = self._find_free()
-        if end is None:
-            is_late = len(self._window) >= PATIENCE_LINES
-            if is_late or is_telling:
-                end = self._find_sync(any_line=is_late)
-            if end is None and is_late:
-                end = self._find_drift()
+        self._telling.add(bits if _is_telling(line) else 0)
+        end = self._find_way(line)
         if end is not None:
             self._take(end)
 
-    def _find_free(self) -> int | None:
-        """A way that keeps the most lines and skips none: no reply can make a better one."""
-        end = self._table.length
-        return end if self._table.matches(end) == end else None
+    def _find_way(self, line: str) -> int | None:
+        """How many old lines to use up for the lines of the window; None to wait for more.
 
-    def _find_sync(self, *, any_line: bool) -> int | None:
-        """The longest way that has kept as many lines as it may cost."""
-        table = self._table
-        end = table.last_step(2 * table.length)
-        for _ in range(_SYNC_TRIES):
-            matches = table.matches(end)
-            if matches == 0 or table.length - matches > matches:
-                return None
-            if end - matches <= matches and (any_line or table.is_new_step(end)):
-                return end
-            end = table.last_step(end - 1)
+        `line` is the last of them.
+        """
+        table, count = self._table, len(self._window)
+        in_place = table.unbroken
+        missed = table.length - in_place
+        if missed == 0:
+            return in_place
+        is_late = count >= PATIENCE_LINES
+        if is_late or _is_telling(line):
+            if missed <= in_place and (is_late or table.is_new_step(in_place)):
+                return in_place
+            skipped = table.top - table.length
+            if skipped <= table.length and (is_late or table.is_new_step(table.top)):
+                return table.top
+        if is_late and missed * DRIFT_SHARE <= count:
+            missed_telling = self._telling.length - self._telling.matches(in_place)
+            if missed_telling * TELLING_SHARE <= count:
+                return in_place
         return None
-
-    def _find_drift(self) -> int | None:
-        """The cheapest way, if it is cheap enough: mostly to take the window for new lines."""
-        end = self._table.last_step(self._table.length)
-        cost = self._table.length - self._table.matches(end)
-        telling_cost = self._telling.length - self._telling.matches(end)
-        count = len(self._window)
-        is_cheap = cost * DRIFT_SHARE <= count and telling_cost * TELLING_SHARE <= count
-        return end if is_cheap else None
 
     def _take(self, end: int) -> None:
         """Decide for the best way that uses up `end` old lines for the lines of the window."""

@@ -42,8 +42,8 @@ class Occurrences:
 class Table:
     """The rows of the program for `size` old lines and the new lines that were added.
 
-    Lengths and ends count from the start of the window.  ``matches(end)`` is the length of the
-    longest common subsequence of all new lines and the first `end` old ones.
+    An `end` is a number of old lines, from the first one on.  `length` is the length of the
+    longest common subsequence of all old and all new lines.
     """
 
     def __init__(self, size: int) -> None:
@@ -65,17 +65,24 @@ class Table:
             self.length = (row ^ self._full).bit_count()
         self._rows.append(row)
 
-    def last_step(self, limit: int) -> int:
-        """The least `end` with as many matches as ``matches(limit)``; 0 if there are none."""
-        within = (1 << limit) - 1 & self._full
-        return (~self._rows[-1] & within).bit_length()
+    @property
+    def top(self) -> int:
+        """The least `end` with ``matches(end) == length``."""
+        return (~self._rows[-1] & self._full).bit_length()
+
+    @property
+    def unbroken(self) -> int:
+        """The greatest `end` with ``matches(end) == end``: these old lines can all be kept."""
+        row = self._rows[-1]
+        return (row & -row).bit_length() - 1 if row else self._full.bit_length()
 
     def matches(self, end: int) -> int:
+        """The length of the best subsequence with the first `end` old lines."""
         within = (1 << end) - 1 & self._full
         return (~self._rows[-1] & within).bit_count()
 
     def is_new_step(self, end: int) -> bool:
-        """Whether the new line added last is what made the old line before `end` a step."""
+        """Whether the old line before `end` makes it longer since the last new line only."""
         bit = 1 << end - 1
         return len(self._rows) > 1 and not self._rows[-1] & bit and bool(self._rows[-2] & bit)
 
