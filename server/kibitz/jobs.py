@@ -37,12 +37,18 @@ class Job:
     lines: tuple[int, int] | None
     stop_reason: str | None = None
     task: asyncio.Task[None] | None = field(default=None, repr=False)
+    has_begun: bool = field(default=False, repr=False)
 
     def stop(self, reason: str) -> None:
-        """Cancel the work; the first reason given is the one that is told."""
+        """Cancel the work; the first reason given is the one that is told.
+
+        Work that has not begun yet begins all the same and is cancelled where it first waits:
+        only so can it tell the client that it has ended.
+        """
         if self.task is not None and not self.task.done() and self.stop_reason is None:
             self.stop_reason = reason
-            self.task.cancel()
+            if self.has_begun:
+                self.task.cancel()
 
     def overlaps(self, uri: str | None, lines: tuple[int, int] | None) -> bool:
         if self.uri != uri:
@@ -78,9 +84,14 @@ class Jobs:
         job = Job(f"kibitz-{secrets.token_hex(6)}", kind, title, uri, lines)
         self._jobs[job.id] = job
         job.task = asyncio.get_running_loop().create_task(self._run(job, work), name=job.id)
+        job.task.add_done_callback(lambda _: self._jobs.pop(job.id, None))
         return job
 
     async def _run(self, job: Job, work: Work) -> None:
+        job.has_begun = True
+        task = asyncio.current_task()
+        if job.stop_reason is not None and task is not None:
+            task.cancel()
         try:
             await work(job)
         except asyncio.CancelledError:
@@ -88,8 +99,6 @@ class Jobs:
                 job.stop_reason = "the server is shutting down"
         except Exception as error:  # noqa: BLE001 - a bug in one job must not end the server
             self._on_bug(job, error)
-        finally:
-            self._jobs.pop(job.id, None)
 
     def in_background(self, work: Awaitable[None], name: str) -> None:
         """Run something small that belongs to no request; it is cancelled at shutdown."""

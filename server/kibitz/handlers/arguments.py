@@ -116,10 +116,10 @@ def span_in(document: Document, arguments: Arguments, encoding: Encoding) -> Spa
     if arguments.range is None:
         return None
     start, end = arguments.range
-    count = document.lines.line_count
-    if min(start.line, end.line) >= count or min(start, end) < Position(0, 0):
+    count = len(document.lines.lines)
+    if min(start.line, end.line) >= document.lines.line_count or min(start, end) < Position(0, 0):
         raise JsonRpcInvalidParams(
             f"The range starts at line {min(start.line, end.line) + 1}; "
-            f"the document has {count} line{'s' if count > 1 else ''}"
+            f"the document has {count} line{'' if count == 1 else 's'}"
         )
     return document.lines.span(start, end, encoding)

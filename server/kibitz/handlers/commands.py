@@ -134,6 +134,7 @@ class Commands:
     def _run_prompt(self, given: Arguments) -> dict[str, str]:
         document = self._open_document(given)
         prompt = self._prompt_file(document, given.prompt)
+        given = replace(given, tier=given.tier or prompt.tier)
         span = self._meant(document, given)
         words = "\n\n".join(part for part in (prompt.instruction, given.instruction) if part)
         order = self._order("ask", document, span, words, given)

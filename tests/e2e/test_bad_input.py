@@ -1,0 +1,212 @@
+"""What users and clients get wrong ends in one sentence, and nothing is sent or changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.raw_client import ResponseError
+from support.workshop import EXAMPLE, lines, open_workshop
+
+from kibitz.standin import Fault, Reply
+
+
+@pytest.mark.parametrize(
+    ("command", "argument", "told"),
+    [
+        ("kibitz.explian", {}, "There is no command kibitz.explian"),
+        ("kibitz.explain", {}, "Give the document as `uri`"),
+        ("kibitz.explain", {"uri": "file:///nowhere.py"}, "not open"),
+        ("kibitz.explain", {"uri": 3}, "'uri' must be a string"),
+        ("kibitz.explain", {"ranges": {}}, "did you mean 'range'?"),
+        ("kibitz.explain", {"range": {"start": 1}}, "must be an LSP range"),
+        ("kibitz.explain", {"range": lines(900, 901)}, "line 900; the document has 14 lines"),
+        ("kibitz.explain", {"version": 7}, "has changed"),
+        ("kibitz.explain", {"tier": "huge"}, "fast, standard or deep"),
+        ("kibitz.ask", {"instruction": " "}, "Give the question"),
+        ("kibitz.fix", {}, "Give the diagnostics"),
+        ("kibitz.revert", {}, "no edit"),
+        ("kibitz.runPrompt", {"prompt": "none"}, "There is no prompt 'none'; there are: none"),
+        ("kibitz.applyFinding", {"finding": "0"}, "no longer there"),
+    ],
+)
+async def test_wrong_arguments_are_refused_with_a_sentence(
+    command: str,
+    argument: dict[str, Any],
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        text = await shop.open()
+        if "uri" not in argument and argument != {}:
+            argument = {"uri": text.uri, **argument}
+        elif command == "kibitz.fix":
+            argument = {"uri": text.uri}
+
+        with pytest.raises(ResponseError) as refused:
+            await shop.client.execute(command, argument)
+
+        assert told in str(refused.value)
+        assert shop.standin.journal.messages == []
+
+
+async def test_arguments_that_are_no_object(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        for arguments in (["a"], [{}, {}], [None]):
+            with pytest.raises(ResponseError, match="one argument object"):
+                await shop.client.execute("kibitz.explain", *arguments)
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (Fault.status_code(401), "key"),
+        (Fault.status_code(402), "credit"),
+        (Fault.rate_limited(120), "120 seconds"),
+        (Fault.spend_limit(), "limit"),
+        (Fault.status_code(404), "model"),
+        (Fault.html(), ""),
+        (Fault.empty(), ""),
+    ],
+)
+async def test_each_failure_of_claude_is_one_sentence(
+    fault: Fault, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        shop.standin.when("", fault)
+        text = await shop.open()
+
+        message = await shop.do("kibitz.explain", text)
+
+        assert message.startswith("Failed")
+        (sentence,) = shop.client.messages()
+        assert told in sentence
+        assert "Traceback" not in sentence
+
+
+async def test_no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        monkeypatch.delenv("ANTHROPIC_API_KEY")
+        text = await shop.open()
+
+        await shop.do("kibitz.explain", text)
+
+        (sentence,) = shop.client.messages()
+        assert "ANTHROPIC_API_KEY" in sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [(".env", "TOKEN=1\n"), ("id_rsa", "secret\n"), ("ignored.py", "x = 1\n")],
+)
+async def test_a_file_that_is_kept_back_is_refused_in_one_sentence(
+    name: str, content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {"prices.py": EXAMPLE, ".kibitzignore": "ignored.py\n"}
+    async with open_workshop(tmp_path, monkeypatch, files=files) as shop:
+        (shop.root / name).write_text(content)
+        text = await shop.open(name)
+
+        await shop.do("kibitz.explain", text)
+
+        (sentence,) = shop.client.messages()
+        assert sentence.startswith(f"{name} is not sent: ")
+        assert shop.standin.journal.messages == []
+
+
+async def test_a_secret_in_the_text_is_not_sent_and_comes_back_in_an_edit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = "ghp_" + "aB3dE5fG7hI9jK1lM3nO5pQ7rS9tU1vW3xY5"
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        secret = f'TOKEN = "{key}"\nRATE = 1\n'
+        text = await shop.open("secret.py", secret)
+
+        def echo(request: Any) -> Reply:
+            task = request.last_user_text
+            region = task.partition('first_line="1">\n')[2].partition("</region>")[0]
+            assert key not in request.system_text + task
+            return Reply(f"<replacement>\n{region.replace('TOKEN', 'KEY')}</replacement>")
+
+        shop.standin.when("", echo)
+        await shop.do("kibitz.refactor", text, instruction="Rename TOKEN to KEY")
+
+        assert text.text == secret.replace("TOKEN", "KEY")
+
+
+async def test_documents_without_a_repository_or_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        outside = tmp_path / "alone"
+        outside.mkdir()
+        (outside / "a.py").write_text("x = 1\n")
+        for uri in ((outside / "a.py").as_uri(), "untitled:Untitled-1"):
+            text = await shop.client.open(uri, "x = 1\n")
+            message = await shop.do("kibitz.explain", text)
+            assert "Answer shown" in message
+        region = shop.standin.journal.last.request.last_user_text
+        assert '<region path="Untitled-1" first_line="1">' in region
+
+
+async def test_a_file_that_was_deleted_meanwhile_is_still_the_buffer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        text = await shop.open()
+        (shop.root / "prices.py").unlink()
+
+        assert "Answer shown" in await shop.do("kibitz.explain", text)
+
+
+async def test_an_unknown_setting_names_the_nearest_and_a_guarded_one_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {"prices.py": EXAMPLE, ".kibitz.toml": 'base_url = "http://evil.example"\n'}
+    async with open_workshop(
+        tmp_path,
+        monkeypatch,
+        files=files,
+        initializationOptions={"baseUrl": "http://evil.example", "contxt": {"max_tokens": 5}},
+    ) as shop:
+        text = await shop.open()
+        await shop.do("kibitz.explain", text)
+        await shop.do("kibitz.explain", text)
+
+        messages = shop.client.messages()
+        assert len(messages) == 2
+        assert any(".kibitz.toml" in message for message in messages)
+        assert any("editor settings" in message for message in messages)
+        assert len(shop.standin.journal.messages) == 2  # both went where the user's key belongs
+
+
+async def test_trust_is_kept_for_the_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        answer = await shop.client.execute("kibitz.trust", {})
+        assert answer == {"root": str(shop.root), "trusted": True}
+        stored = shop.home / "state" / "kibitz" / "trust.toml"
+        assert str(shop.root) in stored.read_text()
+        await shop.client.execute("kibitz.trust", {"revoke": True})
+        assert str(shop.root) not in stored.read_text()
+
+
+async def test_nothing_is_sent_before_somebody_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        text = await shop.open()
+        await shop.client.code_actions(text, lines(6, 10))
+        await shop.client.hover(text, {"line": 6, "character": 0})
+        shop.client.type(text, 0, "#\n")
+        shop.client.save(text)
+        await shop.client.request(
+            "textDocument/codeLens", {"textDocument": {"uri": text.uri}}
+        )
+
+        assert shop.standin.journal.exchanges == []

@@ -1,0 +1,138 @@
+"""The menu: what is offered where, at once and as commands only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.workshop import EXAMPLE, cursor, lines, open_workshop
+
+PROMPT_FILE = """\
+---
+title: Find the tax rules
+output: answer
+tier: deep
+---
+Which tax rules does this code assume?
+"""
+
+
+def titles(actions: list[dict[str, Any]]) -> list[str]:
+    return [action["title"] for action in actions]
+
+
+async def test_what_is_offered_for_a_selection_a_cursor_and_an_empty_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        text = await shop.open()
+
+        selection = await shop.client.code_actions(text, lines(6, 10))
+        at_cursor = await shop.client.code_actions(text, cursor(8))
+        between = await shop.client.code_actions(text, cursor(2))
+
+        assert titles(selection) == [
+            "Explain selection",
+            "Review selection",
+            "Refactor…",
+            "Refactor: simplify",
+            "Refactor: clearer names",
+            "Refactor: handle errors",
+            "Refactor: add types",
+            "Document selection",
+            "Explain file",
+            "Review file",
+        ]
+        assert "Explain this" in titles(at_cursor)
+        assert titles(between) == ["Explain file", "Review file"]
+        assert shop.standin.journal.messages == []
+
+
+async def test_actions_are_commands_with_one_argument_object(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        text = await shop.open()
+
+        actions = await shop.client.code_actions(text, cursor(8))
+
+        kinds = {action["title"]: action["kind"] for action in actions}
+        assert kinds["Explain this"] == "source.kibitz.explain"
+        assert kinds["Review file"] == "source.kibitz.review"
+        assert kinds["Refactor…"] == "refactor.rewrite.kibitz"
+        for action in actions:
+            assert "edit" not in action
+            assert "data" not in action
+            (argument,) = action["command"]["arguments"]
+            assert argument["uri"] == text.uri
+        explain = next(action for action in actions if action["title"] == "Explain this")
+        assert explain["command"]["arguments"] == [
+            {"uri": text.uri, "version": 1, "range": lines(6, 10)}
+        ]
+
+
+@pytest.mark.parametrize(
+    ("only", "kind"),
+    [("refactor", "refactor.rewrite.kibitz"), ("source.kibitz.explain", "source.kibitz.explain")],
+)
+async def test_only_the_kinds_asked_for(
+    only: str, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        text = await shop.open()
+        actions = await shop.client.code_actions(text, cursor(8), only=[only])
+
+        assert actions
+        assert {action["kind"] for action in actions} == {kind}
+
+
+async def test_diagnostics_of_any_server_can_be_fixed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        text = await shop.open()
+        diagnostic = {
+            "range": lines(8, 8),
+            "message": "Unused variable\nreally",
+            "source": "ruff",
+            "code": "F841",
+        }
+        (fix, *_) = await shop.client.code_actions(text, cursor(8), diagnostics=[diagnostic])
+
+        assert fix["kind"] == "quickfix.kibitz"
+        assert fix["title"] == "Fix with Claude: line 8: ruff: Unused variable really [F841]"
+        assert fix["diagnostics"][0]["message"] == diagnostic["message"]
+        (argument,) = fix["command"]["arguments"]
+        assert argument["diagnostics"] == ["line 8: ruff: Unused variable\nreally [F841]"]
+
+
+async def test_prompt_files_and_comments_are_actions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marked = EXAMPLE.replace("def total", "# kibitz: use sum\ndef total")
+    files = {"prices.py": marked, ".kibitz/prompts/tax.md": PROMPT_FILE}
+    async with open_workshop(tmp_path, monkeypatch, files=files) as shop:
+        text = await shop.open()
+        actions = await shop.client.code_actions(text, cursor(8))
+        assert "Do what the comment says: use sum" in titles(actions)
+        prompt = next(a for a in actions if a["title"] == "Find the tax rules")
+
+        answer = await shop.client.execute(
+            prompt["command"]["command"], *prompt["command"]["arguments"]
+        )
+        await shop.client.progress_end(answer["job"])
+
+        request = shop.standin.journal.last.request
+        assert "Which tax rules does this code assume?" in request.last_user_text
+        assert request.model == "claude-opus-5-5"
+
+
+async def test_a_document_that_is_not_open_or_empty_offers_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        empty = await shop.open("empty.py", "\n\n")
+        assert await shop.client.code_actions(empty, cursor(1)) == []
+        shop.client.close_text(empty)
+        assert await shop.client.code_actions(empty, cursor(1)) == []
