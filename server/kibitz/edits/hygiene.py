@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kibitz.edits.echoes import Echoes
 from kibitz.edits.indentation import Indentation
 from kibitz_context.lines import dominant_ending, line_ending, split_lines, without_ending
 
@@ -18,12 +19,21 @@ _BYTE_ORDER_MARK = "\ufeff"
 class LineNormalizer:
     """Cuts text into lines as it arrives and fits them to the region `old_lines`.
 
+    `above` and `below` are the lines round the region, as many as the caller likes: what the
+    reply repeats of them is left out.
     Every line gets the ending that most lines of the region have; `ending` is the document's,
     for a region that has none.  The last line ends as the region's last line does; after an
     empty region it ends with a line ending.  The diff then lets kept lines keep their own.
     """
 
-    def __init__(self, old_lines: Sequence[str], ending: str = "\n") -> None:
+    def __init__(
+        self,
+        old_lines: Sequence[str],
+        ending: str = "\n",
+        *,
+        above: Sequence[str] = (),
+        below: Sequence[str] = (),
+    ) -> None:
         self._ending = dominant_ending(old_lines, default=ending)
         self._ends_open = bool(old_lines) and not line_ending(old_lines[-1])
         contents = [without_ending(line) for line in old_lines]
@@ -32,6 +42,11 @@ class LineNormalizer:
             contents[0] = contents[0].removeprefix(_BYTE_ORDER_MARK)
         self._old_last = contents[-1] if contents else ""
         self._indentation = Indentation(contents)
+        self._echoes = Echoes(
+            [without_ending(line) for line in above],
+            contents,
+            [without_ending(line) for line in below],
+        )
         self._fragments: list[str] = []  # the line that has not ended yet
         self._is_first = True
         self._waiting: list[str] = []  # finished lines that may turn out to be the last
@@ -48,7 +63,8 @@ class LineNormalizer:
         lines = split_lines(pending.removesuffix("\r"))
         rest = lines.pop() if lines and not line_ending(lines[-1]) else ""
         self._fragments = [rest + held] if rest or held else []
-        return self._finished(self._indentation.feed(self._contents(lines)))
+        contents = self._echoes.feed(self._contents(lines))
+        return self._finished(self._indentation.feed(contents))
 
     def finish(self) -> list[str]:
         """The remaining lines; the last one ends as the region's last line does."""
@@ -58,8 +74,9 @@ class LineNormalizer:
         ends_blank = bool(lines) and not line_ending(lines[-1]) and not lines[-1].strip()
         if ends_blank and not (self._ends_open and lines[-1] == self._old_last):
             lines.pop()
-        contents = self._indentation.feed(self._contents(lines)) + self._indentation.finish()
-        finished = self._finished(contents)
+        contents = self._echoes.feed(self._contents(lines)) + self._echoes.finish()
+        fitted = self._indentation.feed(contents) + self._indentation.finish()
+        finished = self._finished(fitted)
         if not self._ends_open:
             return finished
         # A file without a final newline stays so: empty lines at its end would give it one.

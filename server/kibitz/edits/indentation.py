@@ -21,11 +21,13 @@ def indent_of(line: str) -> str:
     return match.group() if match else ""
 
 
-def _common_prefix(texts: Sequence[str]) -> str:
-    if not texts:
+def common_indent(lines: Sequence[str]) -> str:
+    """The indentation that all lines share, blank ones aside."""
+    indents = [indent_of(line) for line in lines if line.strip()]
+    if not indents:
         return ""
-    # All texts between the least and the greatest share what these two share.
-    least, greatest = min(texts), max(texts)
+    # All indents between the least and the greatest share what these two share.
+    least, greatest = min(indents), max(indents)
     for index, char in enumerate(least):
         if greatest[index] != char:
             return least[:index]
@@ -46,10 +48,9 @@ class Indentation:
 
     def __init__(self, old_lines: Sequence[str]) -> None:
         written = [line for line in old_lines if line.strip()]
-        indents = [indent_of(line) for line in written]
         self._old = frozenset(written)
-        self._common = _common_prefix(indents)
-        self._first_indent = indents[0] if indents else ""
+        self._common = common_indent(written)
+        self._first_indent = indent_of(written[0]) if written else ""
         self._tabs = _Tabs(written)
         self._decided = not self._common
         self._shift = ""
