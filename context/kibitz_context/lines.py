@@ -226,9 +226,7 @@ class TextModel:
         self._table = None
         return line_change_between(old, self._lines)
 
-    def replace(
-        self, start: Position, end: Position, text: str, encoding: Encoding
-    ) -> LineChange:
+    def replace(self, start: Position, end: Position, text: str, encoding: Encoding) -> LineChange:
         """Replace what stands between two positions (clamped, in order) by `text`."""
         if end < start:
             start, end = end, start

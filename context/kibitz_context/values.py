@@ -8,8 +8,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+from kibitz_context.lines import Span
+
 FileForm = Literal["full", "outline", "name", "excerpt"]
 LayerName = Literal["rules", "snapshot", "changes", "task"]
+
+
+@dataclass(frozen=True, slots=True)
+class Focus:
+    """The text that a request is about.
+
+    `path` is relative to the root, with ``/``; `text` is the text as it is now, saved or not;
+    `span` is the part of it that was asked about.
+    """
+
+    path: str
+    text: str
+    span: Span
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,309 @@
+"""Git, run so that an untrusted repository cannot make it run anything else.
+
+A repository's own configuration can name programs: file-system monitors, hooks, filters, ssh
+commands, external diffs.  Every git command of this package is started in here, with all of
+them switched off, without a network, a terminal or a lock.  What the output means is none of
+this module's business.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from git.cmd import Git
+
+# Longer: a stuck network drive blocks a worker for that long.  Shorter: a first `git status`
+# of a very large repository on a cold disk is lost.
+TIMEOUT_SECONDS = 60.0
+
+# `GIT_CONFIG_COUNT`, by which settings are overridden below, came with this version.
+OLDEST_GIT = (2, 31)
+
+_OVERRIDES: tuple[tuple[str, str], ...] = (
+    ("core.fsmonitor", "false"),
+    ("core.hooksPath", os.devnull),
+    ("core.pager", "cat"),
+    ("core.sshCommand", "false"),
+    ("core.askPass", ""),
+    ("credential.helper", ""),
+    ("diff.external", ""),
+    ("diff.ignoreSubmodules", "all"),
+    ("gpg.program", "false"),
+    ("log.showSignature", "false"),
+    ("submodule.recurse", "false"),
+)
+
+_ENVIRONMENT = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_OPTIONAL_LOCKS": "0",
+    # A partial clone fetches a missing object when it is read, by the repository's own
+    # transport settings.  Newer versions obey the first, all versions the second.
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_ALLOW_PROTOCOL": "none",
+    "GIT_SSH_COMMAND": "false",
+    "GIT_ASKPASS": "",
+    "GIT_PAGER": "cat",
+    "GIT_LITERAL_PATHSPECS": "0",
+    "GIT_EXTERNAL_DIFF": "",
+    "GIT_ATTR_NOSYSTEM": "1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GitOutput:
+    """What one command wrote.  `failure` is None when it succeeded, else git's first line.
+
+    `status` is the process's; some commands answer a question with 1.
+    """
+
+    stdout: bytes
+    failure: str | None = None
+    status: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class GitFolder:
+    """Where a repository is: the work tree's top level and its git directory, real paths.
+
+    Both are told to every command, so that variables which the process inherited (from a git
+    hook, say) cannot point it at another repository.
+    """
+
+    root: Path
+    git_dir: Path
+    common_dir: Path
+
+
+@cache
+def git_problem() -> str | None:
+    """Why git cannot be used on this machine, or None."""
+    if shutil.which("git") is None:
+        return "git is not installed"
+    try:
+        import git
+    except ImportError as error:
+        return f"git cannot be used: {str(error).splitlines()[0]}"
+    version = git.Git().version_info
+    if version[:2] < OLDEST_GIT:
+        found = ".".join(str(part) for part in version)
+        return f"git {found} is older than {'.'.join(map(str, OLDEST_GIT))}"
+    return None
+
+
+def discover(start: Path) -> GitFolder | str:
+    """The repository whose work tree holds the folder `start`, or why there is none."""
+    if problem := git_problem():
+        return problem
+    top = next((each for each in (start, *start.parents) if (each / ".git").exists()), None)
+    if top is None:
+        return "no git repository"
+    # Git itself decides whether this is a repository, and whether its owner may be trusted
+    # (`safe.directory`): that check is made only when the git directory is not given.
+    arguments = ["rev-parse", "--show-toplevel", "--absolute-git-dir", "--git-common-dir"]
+    if "GIT_DIR" in os.environ:
+        arguments.insert(0, f"--git-dir={_linked_git_dir(top)}")
+        arguments.insert(1, f"--work-tree={top}")
+    output = _run(top, arguments, _environment(None, ()), b"")
+    lines = os.fsdecode(output.stdout).split("\n")
+    if output.failure is not None or len(lines) < 3 or not lines[0]:
+        return output.failure or "no work tree"
+    return GitFolder(
+        Path(os.path.realpath(lines[0])),
+        Path(os.path.realpath(lines[1])),
+        Path(os.path.realpath(top / lines[2])),
+    )
+
+
+def _linked_git_dir(top: Path) -> Path:
+    """The git directory of `top`, which in a linked work tree or a submodule is elsewhere."""
+    dot_git = top / ".git"
+    if dot_git.is_file():
+        with contextlib.suppress(OSError, ValueError):
+            content = dot_git.read_bytes()[:4096].decode("utf-8", "surrogateescape")
+            return top / content.removeprefix("gitdir:").strip()
+    return dot_git
+
+
+def run(
+    folder: GitFolder,
+    arguments: Sequence[str],
+    stdin: bytes = b"",
+    overrides: Sequence[tuple[str, str]] = (),
+) -> GitOutput:
+    """Run ``git ARGUMENTS`` at the top level of `folder`; never raises for what git says.
+
+    `overrides` are further settings that win over the repository's own.
+    """
+    return _run(folder.root, arguments, _environment(folder, overrides), stdin)
+
+
+def filter_overrides(folder: GitFolder) -> tuple[tuple[str, str], ...]:
+    """Settings that switch every content filter of the repository off.
+
+    A command that compares the work tree with the index may run a ``clean`` filter, which is
+    any program that the configuration names.
+    """
+    names = run(folder, ["config", "-z", "--name-only", "--get-regexp", r"^filter\."]).stdout
+    drivers = {os.fsdecode(name).rpartition(".")[0] for name in names.split(b"\0") if b"." in name}
+    return tuple(
+        (f"{driver}.{key}", value)
+        for driver in sorted(drivers)
+        if driver.startswith("filter.")
+        for key, value in (("clean", ""), ("smudge", ""), ("process", ""), ("required", "false"))
+    )
+
+
+def lines(folder: GitFolder, arguments: Sequence[str], limit: int) -> Iterator[str]:
+    r"""The first `limit` ``\0``-terminated records that a command writes, as they come.
+
+    The command is ended when the iterator is closed or the limit is reached, so that a listing
+    without bounds costs no more than what is used of it.
+    """
+    with _started(folder.root, arguments, _environment(folder, ())) as (_stdin, stdout):
+        rest = b""
+        while limit > 0 and (chunk := stdout.read1(1 << 16)):  # type: ignore[attr-defined]
+            *records, rest = (rest + chunk).split(b"\0")
+            for record in records[:limit]:
+                yield os.fsdecode(record)
+            limit -= len(records)
+
+
+class BlobReader:
+    """Reads blobs through one ``git cat-file --batch``; a context manager for one thread.
+
+    Blobs are asked for one at a time, so that a reader that has enough can stop.
+    """
+
+    def __init__(self, folder: GitFolder, max_bytes: int) -> None:
+        self._folder = folder
+        self._max_bytes = max_bytes
+        self._exits = contextlib.ExitStack()
+        self._pipes: tuple[IO[bytes], IO[bytes]] | None = None
+
+    def __enter__(self) -> BlobReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pipes = None
+        self._exits.close()
+
+    def read(self, blob_id: str) -> bytes | str:
+        """The content of a blob, or the reason why it cannot be had."""
+        if self._pipes is None:
+            started = _started(
+                self._folder.root, ["cat-file", "--batch"], _environment(self._folder, ())
+            )
+            self._pipes = self._exits.enter_context(started)
+        stdin, stdout = self._pipes
+        try:
+            stdin.write(blob_id.encode("ascii") + b"\n")
+            stdin.flush()
+            header = stdout.readline().split()
+            if len(header) != 3 or header[1] != b"blob":
+                if len(header) == 3:
+                    _skip(stdout, int(header[2]) + 1)
+                return "its content is missing from the repository"
+            size = int(header[2])
+            if size > self._max_bytes:
+                _skip(stdout, size + 1)
+                return "it is too large"
+            content = stdout.read(size)
+            stdout.read(1)
+        except OSError:
+            return "git ended unexpectedly"
+        return content if len(content) == size else "git ended unexpectedly"
+
+
+def _skip(stream: IO[bytes], count: int) -> None:
+    while count > 0 and (chunk := stream.read(min(count, 1 << 20))):
+        count -= len(chunk)
+
+
+def _environment(folder: GitFolder | None, overrides: Sequence[tuple[str, str]]) -> dict[str, str]:
+    environment = dict(_ENVIRONMENT)
+    settings = (*_OVERRIDES, *overrides)
+    environment["GIT_CONFIG_COUNT"] = str(len(settings))
+    for index, (key, value) in enumerate(settings):
+        environment[f"GIT_CONFIG_KEY_{index}"] = key
+        environment[f"GIT_CONFIG_VALUE_{index}"] = value
+    if folder is not None:
+        environment |= {
+            "GIT_DIR": str(folder.git_dir),
+            "GIT_WORK_TREE": str(folder.root),
+            "GIT_COMMON_DIR": str(folder.common_dir),
+            "GIT_INDEX_FILE": str(folder.git_dir / "index"),
+        }
+    return environment
+
+
+def _run(
+    cwd: Path, arguments: Sequence[str], environment: dict[str, str], stdin: bytes
+) -> GitOutput:
+    try:
+        process = _popen(cwd, arguments, environment)
+    except OSError as error:
+        return GitOutput(b"", f"git cannot be started: {error.strerror}", -1)
+    try:
+        stdout, stderr = process.communicate(stdin, timeout=TIMEOUT_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        return GitOutput(b"", "git took too long", -1)
+    if process.returncode:
+        first_line = stderr.decode("utf-8", "replace").strip().partition("\n")[0]
+        failure = first_line or f"git ended with status {process.returncode}"
+        return GitOutput(stdout, failure, process.returncode)
+    return GitOutput(stdout)
+
+
+@contextlib.contextmanager
+def _started(
+    cwd: Path, arguments: Sequence[str], environment: dict[str, str]
+) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+    """A running command's stdin and stdout; it is ended when the block is left."""
+    process = _popen(cwd, arguments, environment)
+    assert process.stdin and process.stdout and process.stderr
+    # Nobody reads the complaints of a running command, but a full pipe would stop it.
+    drain = threading.Thread(target=_skip, args=(process.stderr, 1 << 62), daemon=True)
+    drain.start()
+    try:
+        yield process.stdin, process.stdout
+    finally:
+        with contextlib.suppress(OSError):
+            process.stdin.close()
+        process.kill()
+        process.wait()
+        drain.join()
+        process.stdout.close()
+        process.stderr.close()
+
+
+def _popen(
+    cwd: Path, arguments: Sequence[str], environment: dict[str, str]
+) -> subprocess.Popen[bytes]:
+    client = _client(str(cwd))
+    command = [client.GIT_PYTHON_GIT_EXECUTABLE or "git", "--no-pager", *arguments]
+    handle = client.execute(
+        command, istream=subprocess.PIPE, as_process=True, shell=False, env=environment
+    )
+    process: subprocess.Popen[bytes] | None = handle.proc
+    assert process is not None
+    # The handle would end the process when it is collected; from here on we end it ourselves.
+    handle.proc = None
+    return process
+
+
+def _client(cwd: str) -> Git:
+    from git.cmd import Git
+
+    return Git(cwd)

@@ -1,0 +1,154 @@
+"""Patterns in gitignore's syntax: the settings' own, and files of them in a tree.
+
+Knows how patterns of several levels combine, which is git's way: the deepest file decides, the
+last matching line in it wins, and what lies in an excluded folder cannot be taken back.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
+
+MAX_IGNORE_FILE_BYTES = 256 * 1024
+# A pattern becomes a regular expression, and each star multiplies what a mismatch can cost.
+# More: an untrusted repository can stall us.  Fewer: an honest pattern is not obeyed.
+MAX_STARS = 8
+MAX_PATTERN_CHARACTERS = 1_000
+
+_STARS = re.compile(r"(?:\*\*/)+|\*+")
+# Python warns of these inside brackets: they may become set operations one day.
+_AMBIGUOUS_SET = re.compile(r"\[[^\]]*(?:\[|--|&&|~~|\|\|)[^\]]*\]")
+_POSIX_CLASSES = {
+    "alnum": "a-zA-Z0-9",
+    "alpha": "a-zA-Z",
+    "digit": "0-9",
+    "lower": "a-z",
+    "space": " \t",
+    "upper": "A-Z",
+    "xdigit": "0-9a-fA-F",
+}
+
+
+def fold(path: str) -> str:
+    """`path` as a file system sees it that ignores case and Unicode composition."""
+    return unicodedata.normalize("NFC", path).casefold()
+
+
+@dataclass(frozen=True)
+class Patterns:
+    """Lines of gitignore patterns that are relative to one folder."""
+
+    lines: tuple[str, ...]
+    folded: bool = False
+
+    @cached_property
+    def problems(self) -> tuple[str, ...]:
+        """The lines that are no pattern, or one that could stall us; they match nothing."""
+        return tuple(line for line in self.lines if _compiled(self._line(line)) is None)
+
+    @cached_property
+    def _spec(self) -> GitIgnoreSpec:
+        from pathspec import GitIgnoreSpec
+
+        compiled = [_compiled(self._line(line)) for line in self.lines]
+        return GitIgnoreSpec([part for each in compiled if each for part in each.patterns])
+
+    def _line(self, line: str) -> str:
+        return fold(line) if self.folded else line
+
+    def verdict(self, path: str) -> bool | None:
+        """True: excluded; False: taken back; None: no pattern says anything.
+
+        A path that ends with ``/`` is a folder.
+        """
+        if not self.lines:
+            return None
+        return self._spec.check_file(fold(path) if self.folded else path).include
+
+    def matches(self, path: str) -> bool:
+        """Whether the last pattern that matches `path` or a folder above it matches it."""
+        return any(self.verdict(part) for part in _prefixes(path))
+
+
+class IgnoreFiles:
+    """All files called `name` in a tree, read when needed and again when they have changed."""
+
+    def __init__(self, root: Path, name: str, *, folded: bool = False) -> None:
+        self._root = root
+        self._name = name
+        self._folded = folded
+        self._read: dict[str, tuple[tuple[int, int], Patterns]] = {}
+        self._lock = threading.Lock()
+
+    def excludes(self, path: str) -> bool:
+        """Whether `path` (relative, ``/``; a folder ends with it) or a folder above is excluded."""
+        folders = ["", *(prefix for prefix in _prefixes(path) if prefix.endswith("/"))]
+        levels = [(each, self.patterns(each)) for each in folders if each != path]
+        for prefix in _prefixes(path):
+            for folder, patterns in reversed(levels):
+                if len(folder) < len(prefix):
+                    verdict = patterns.verdict(prefix[len(folder) :])
+                    if verdict:
+                        return True
+                    if verdict is False:
+                        break
+        return False
+
+    def patterns(self, folder: str) -> Patterns:
+        """The patterns in `folder` itself ("" or ending with ``/``)."""
+        path = self._root / folder / self._name
+        try:
+            facts = path.lstat()
+            signature = (facts.st_mtime_ns, facts.st_size)
+        except (OSError, ValueError):
+            return _NONE
+        with self._lock:
+            known = self._read.get(folder)
+            if known is None or known[0] != signature:
+                known = (signature, Patterns(self._lines(path), self._folded))
+                self._read[folder] = known
+        return known[1]
+
+    def _lines(self, path: Path) -> tuple[str, ...]:
+        # Git, too, does not follow a link here.
+        if path.is_symlink() or not path.is_file():
+            return ()
+        try:
+            with path.open("rb") as file:
+                content = file.read(MAX_IGNORE_FILE_BYTES)
+        except OSError:
+            return ()
+        return tuple(content.decode("utf-8-sig", "replace").splitlines())
+
+
+_NONE = Patterns(())
+
+
+def _prefixes(path: str) -> Sequence[str]:
+    """The folders above `path`, topmost first, each ending with ``/``, then `path` itself."""
+    ends = [index + 1 for index, char in enumerate(path[:-1]) if char == "/"]
+    return [*(path[:end] for end in ends), path]
+
+
+def _compiled(line: str) -> GitIgnoreSpec | None:
+    from pathspec import GitIgnoreSpec
+
+    for name, characters in _POSIX_CLASSES.items():
+        line = line.replace(f"[:{name}:]", characters)
+    if len(line) > MAX_PATTERN_CHARACTERS or len(_STARS.findall(line)) > MAX_STARS:
+        return None
+    if _AMBIGUOUS_SET.search(line):
+        return None
+    try:
+        return GitIgnoreSpec.from_lines([line])
+    except (ValueError, re.error):
+        return None

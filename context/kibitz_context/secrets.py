@@ -1,0 +1,263 @@
+"""Replaces secrets by placeholders of the same length, the same ones every time.
+
+A placeholder tells nothing about the secret, not even by a hash that could be tried against a
+word list: it is made from the rule and from what stands to the left of the secret.  Nothing but
+the secret changes, line endings stay, so that offsets and lines are those of the original.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+from kibitz_context import secret_rules
+from kibitz_context.secret_rules import Demand, Rule
+from kibitz_context.values import Allowed
+
+MAX_CACHED_TEXTS = 50_000
+
+# A secret of four characters has a thousand placeholders; a text that holds them all gets one
+# that is not unique, and an edit there cannot be told from its neighbour.
+_MAX_ATTEMPTS = 1_000
+
+_MARK = "REDACTED_"
+_SHORT_MARK = "R_"
+_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+_PLACEHOLDER = re.compile(r"(?:REDACTED_|R_)[A-Z2-9]+_*")
+
+# Every shaped token holds a run like this; its keyword is in it or this close to it.
+_RUN = re.compile(r"[A-Za-z0-9_\-+/]{16,}")
+_NEAR_CHARACTERS = 32
+# How far a named value is looked for on the line of its name, in characters.
+_BEFORE_NAME, _AFTER_NAME = 160, 700
+# A token is taken whole although the window around it is not.
+_REST_OF_TOKEN = re.compile(r"\S{0,8192}")
+_LEFT_CONTEXT_CHARACTERS = 48
+
+_PIECE = re.compile(r"[^\r\n]+")
+_KEY_RUN = re.compile(r"[A-Za-z0-9+/=]{4,}")
+# Shorter: prose that mentions the first line of a key.  The last line of a key may be shorter.
+_KEY_LINE_CHARACTERS = 20
+_TEMPLATE = re.compile(
+    r"\$\{?[A-Za-z_(]|\{\{|\{[A-Za-z_0-9.!:]*\}|<[A-Za-z_ \-.]+>|%[sdr(]|%[A-Z_]+%|\*{3,}|\.{3}|…"
+    r"|x{4,}|X{4,}"
+)
+_COMMON_WORDS = "false hidden none null optional pass pwd required string str text true undefined"
+_NOT_A_PASSWORD = frozenset(_COMMON_WORDS.split())
+_BETWEEN_WORDS = re.compile(r"[_\-./:>()\[\]]+")
+_WORD = re.compile(r"[A-Za-z]{0,32}[0-9]{0,2}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Secret:
+    """One line's part of a secret, to be replaced."""
+
+    start: int
+    end: int
+    rule_id: str
+
+
+def redact(text: str) -> Allowed:
+    """`text` with its secrets replaced; `secrets` has each placeholder once, in order.
+
+    The same text gives the same result, and the result of the result is the result.
+    """
+    key = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    with _lock:
+        known = _cache.get(key)
+        if known is not None:
+            _cache.move_to_end(key)
+    if known is None:
+        known = tuple(_placeholders(text, list(_secrets(text))))
+        with _lock:
+            _cache[key] = known
+            while len(_cache) > MAX_CACHED_TEXTS:
+                _cache.popitem(last=False)
+    return _replaced(text, known)
+
+
+_cache: OrderedDict[bytes, tuple[tuple[int, str], ...]] = OrderedDict()
+_lock = threading.Lock()
+
+
+def _replaced(text: str, placeholders: tuple[tuple[int, str], ...]) -> Allowed:
+    if not placeholders:
+        return Allowed(text)
+    parts: list[str] = []
+    secrets: list[tuple[str, str]] = []
+    done = 0
+    for start, placeholder in placeholders:
+        end = start + len(placeholder)
+        secrets.append((placeholder, text[start:end]))
+        parts += (text[done:start], placeholder)
+        done = end
+    return Allowed("".join([*parts, text[done:]]), tuple(secrets))
+
+
+def _placeholders(text: str, secrets: list[_Secret]) -> Iterator[tuple[int, str]]:
+    """Offset and placeholder of each secret; no two are equal, none stands in the text."""
+    taken: set[str] = set()
+    for secret in secrets:
+        line_start = max(text.rfind("\n", 0, secret.start), text.rfind("\r", 0, secret.start)) + 1
+        left = text[max(line_start, secret.start - _LEFT_CONTEXT_CHARACTERS) : secret.start]
+        # What stands to the left may itself be a secret of this line.
+        context = f"{secret.rule_id}\0{left if not taken else _RUN.sub('', left)}"
+        length = secret.end - secret.start
+        for attempt in range(_MAX_ATTEMPTS):
+            placeholder = _placeholder(context, attempt, length)
+            if placeholder not in taken and placeholder not in text:
+                break
+        taken.add(placeholder)
+        yield secret.start, placeholder
+
+
+def _placeholder(context: str, attempt: int, length: int) -> str:
+    mark = _MARK if length >= len(_MARK) + 4 else _SHORT_MARK
+    digest = hashlib.blake2b(f"{context}\0{attempt}".encode("utf-8", "replace")).digest()
+    letters = "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in digest[:12])
+    return f"{mark}{letters}"[:length].ljust(length, "_")
+
+
+def _secrets(text: str) -> Iterator[_Secret]:
+    """The secrets of `text` in order, without overlaps, each within one line."""
+    found = [*_private_keys(text), *_shaped(text), *_named(text)]
+    found.sort(key=lambda secret: (secret.start, -secret.end))
+    done = 0
+    for secret in found:
+        start = max(secret.start, done)
+        for piece in _PIECE.finditer(text, start, max(start, secret.end)):
+            yield _Secret(piece.start(), piece.end(), secret.rule_id)
+        done = max(done, secret.end)
+
+
+def _private_keys(text: str) -> Iterator[_Secret]:
+    if "PRIVATE KEY" not in text:
+        return
+    begin, end = _compiled_keys()
+    for opened in begin.finditer(text):
+        limit = opened.end() + secret_rules.MAX_PRIVATE_KEY_CHARACTERS
+        closed = end.search(text, opened.end(), limit)
+        runs = list(_KEY_RUN.finditer(text, opened.end(), closed.start() if closed else limit))
+        # In a string literal the lines are joined by a spelt-out `\n`, whose "n" may be taken
+        # for a part of the key: that costs nothing.
+        long_runs = [run for run in runs if len(run[0]) >= _KEY_LINE_CHARACTERS]
+        if closed and long_runs and runs[-1] is not long_runs[-1]:
+            long_runs.append(runs[-1])
+        for run in long_runs:
+            yield _Secret(run.start(), run.end(), "private-key")
+
+
+def _shaped(text: str) -> Iterator[_Secret]:
+    windows: list[tuple[int, int]] = []
+    for run in _RUN.finditer(text):
+        start, end = max(0, run.start() - _NEAR_CHARACTERS), run.end() + _NEAR_CHARACTERS
+        if windows and start <= windows[-1][1]:
+            windows[-1] = (windows[-1][0], end)
+        else:
+            windows.append((start, end))
+    snippets = [text[start:end] for start, end in windows]
+    joined = "\n".join(snippets)
+    rules = [
+        (rule, pattern)
+        for rule, pattern in _compiled(secret_rules.SHAPED)
+        if any(keyword in joined for keyword in rule.keywords)
+    ]
+    if not rules:
+        return
+    for (start, end), snippet in zip(windows, snippets, strict=True):
+        for rule, pattern in rules:
+            if any(keyword in snippet for keyword in rule.keywords):
+                yield from _matches(text, rule, pattern, start, _token_end(text, end))
+
+
+def _named(text: str) -> Iterator[_Secret]:
+    names, rules_by_name = _compiled_names()
+    searched_to: dict[str, int] = {}
+    for name in names.finditer(_lower(text)):
+        line_start = text.rfind("\n", 0, name.start()) + 1
+        line_end = text.find("\n", name.end())
+        if line_end < 0:
+            line_end = len(text)
+        start = max(line_start, name.start() - _BEFORE_NAME)
+        end = min(line_end, _token_end(text, name.end() + _AFTER_NAME))
+        for rule, pattern in rules_by_name[name[0]]:
+            if searched_to.get(rule.id, -1) < name.end():
+                searched_to[rule.id] = end
+                yield from _matches(text, rule, pattern, start, end)
+
+
+def _matches(
+    text: str, rule: Rule, pattern: re.Pattern[str], start: int, end: int
+) -> Iterator[_Secret]:
+    for match in pattern.finditer(text, start, end):
+        group = match.lastindex or 0
+        value = match[group]
+        if _entropy(value) >= rule.min_entropy and _meets(rule.demand, value):
+            yield _Secret(match.start(group), match.end(group), rule.id)
+
+
+def _meets(demand: Demand, value: str) -> bool:
+    """Whether a value that was found by its name alone is likely to be a secret."""
+    if _PLACEHOLDER.fullmatch(value):
+        return False
+    if demand == "none":
+        return True
+    if _TEMPLATE.search(value):
+        return False
+    if demand == "password":
+        # A label or a constant that speaks of passwords is none.
+        label = value.lower()
+        speaks = "passw" in label or "passphrase" in label
+        return label not in _NOT_A_PASSWORD and not (speaks and not any(map(str.isdigit, label)))
+    if all(_WORD.fullmatch(word) for word in _BETWEEN_WORDS.split(value)):
+        return False
+    has_digit = any(char.isdigit() for char in value)
+    has_letter = any(char.isalpha() for char in value)
+    return (has_digit and has_letter) or (len(value) >= 20 and _entropy(value) >= 3.7)
+
+
+def _entropy(value: str) -> float:
+    """Shannon entropy in bits a character."""
+    total = len(value)
+    return -sum(count / total * math.log2(count / total) for count in Counter(value).values())
+
+
+def _token_end(text: str, offset: int) -> int:
+    match = _REST_OF_TOKEN.match(text, min(offset, len(text)))
+    return match.end() if match else len(text)
+
+
+def _lower(text: str) -> str:
+    """`text` in lower case with every offset as it was."""
+    lowered = text.lower()
+    # "İ" is the one letter that becomes two.
+    return lowered if len(lowered) == len(text) else text.replace("İ", "I").lower()
+
+
+@cache
+def _compiled(rules: tuple[Rule, ...]) -> tuple[tuple[Rule, re.Pattern[str]], ...]:
+    return tuple((rule, re.compile(rule.pattern)) for rule in rules)
+
+
+@cache
+def _compiled_keys() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    return (
+        re.compile(secret_rules.PRIVATE_KEY_BEGIN),
+        re.compile(secret_rules.PRIVATE_KEY_END),
+    )
+
+
+@cache
+def _compiled_names() -> tuple[re.Pattern[str], dict[str, list[tuple[Rule, re.Pattern[str]]]]]:
+    """One pattern of all names in lower case, and the rules that each of them calls for."""
+    rules_by_name: dict[str, list[tuple[Rule, re.Pattern[str]]]] = {}
+    for rule, pattern in _compiled(secret_rules.NAMED):
+        for name in rule.keywords:
+            rules_by_name.setdefault(name, []).append((rule, pattern))
+    return re.compile("|".join(re.escape(name) for name in rules_by_name)), rules_by_name

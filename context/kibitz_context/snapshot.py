@@ -1,0 +1,224 @@
+"""The snapshot layer: a repository as of one commit, the same bytes wherever it is made.
+
+A pure function of the commit's files, the rules of the gate and the number of tokens: no clock,
+no path of this machine, no order but by name.  First come the conventions, then the tree, then
+whole files while they fit, then the definitions of those that did not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from kibitz_context import kinds, layers
+from kibitz_context.baseline import BaseTexts
+from kibitz_context.gate import Gate
+from kibitz_context.outline import outline
+from kibitz_context.repository import TrackedFile
+from kibitz_context.tokens import characters, estimate
+from kibitz_context.values import FileUse, Layer, Omission, Refused
+
+# Shares of the tokens that a part may take at most; whole files take what is left.
+CONVENTIONS_SHARE = 0.25
+TREE_SHARE = 0.15
+OUTLINES_SHARE = 0.15
+
+# Larger: one file would be the whole snapshot.  It is shown by its definitions instead.
+MAX_FILE_BYTES = 128 * 1024
+# Larger: not even its definitions are looked for.
+MAX_OUTLINED_BYTES = 1024 * 1024
+# With less room than this no further file is read to see whether it fits.
+_LEAST_ROOM_CHARACTERS = 200
+
+OVER_BUDGET = "it is over the budget of context.max_tokens"
+
+_INTRODUCTION = (
+    "This is the repository as of a commit. What has changed since is listed after it, under "
+    "<changes>, and holds instead.\n"
+)
+_FOLDER_INTRODUCTION = (
+    "This is the folder as it is on the disk. What is not saved yet is listed after it, under "
+    "<changes>, and holds instead.\n"
+)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The layer; the texts that it holds whole, by path; what it left out, sorted by path."""
+
+    layer: Layer
+    whole: Mapping[str, str]
+    omitted: tuple[Omission, ...]
+
+
+def build(
+    files: Sequence[TrackedFile],
+    texts: BaseTexts,
+    gate: Gate,
+    *,
+    max_tokens: int,
+    is_commit: bool,
+    check: Callable[[], None],
+) -> Snapshot:
+    """The snapshot of `files`, which are sorted by path.
+
+    `check` is called before each file and may raise to give up.
+    """
+    return _Builder(texts, gate, characters(max_tokens), check).build(files, is_commit)
+
+
+class _Builder:
+    """Collects the blocks of one snapshot and keeps count of the characters."""
+
+    def __init__(
+        self, texts: BaseTexts, gate: Gate, max_characters: int, check: Callable[[], None]
+    ) -> None:
+        self._texts = texts
+        self._gate = gate
+        self._check = check
+        self._max_characters = max_characters
+        self._room = max_characters
+        self._whole: dict[str, str] = {}
+        self._uses: dict[str, FileUse] = {}
+        self._omitted: dict[str, str] = {}
+
+    def build(self, files: Sequence[TrackedFile], is_commit: bool) -> Snapshot:
+        introduction = _INTRODUCTION if is_commit else _FOLDER_INTRODUCTION
+        frame = layers.section("repository", [introduction])
+        # The tags of the four sections, whether they come to be used or not.
+        self._room -= len(frame) + sum(
+            len(layers.section(tag, [" "])) for tag in ("conventions", "tree", "files", "outlines")
+        )
+        allowed = [file for file in files if self._is_allowed(file)]
+        conventions = self._conventions(allowed)
+        drawn, named = layers.tree([file.path for file in allowed], self._share(TREE_SHARE))
+        self._room -= len(drawn)
+        wanted = [file for file in allowed if file.path not in self._uses and self._wants(file)]
+        wanted.sort(key=lambda file: kinds.order(file.path))
+        whole, rest = self._whole_files(wanted)
+        outlines = self._outlines(rest)
+        for path in named - self._uses.keys():
+            name = path.rpartition("/")[2]
+            self._uses[path] = FileUse(path, estimate(name), "name")
+        sections = [
+            introduction,
+            layers.section("conventions", conventions),
+            layers.section("tree", [drawn] if drawn else []),
+            layers.section("files", [whole[path] for path in sorted(whole)]),
+            layers.section("outlines", [outlines[path] for path in sorted(outlines)]),
+        ]
+        text = layers.section("repository", sections) if any(sections[1:]) else ""
+        return Snapshot(
+            layers.layer("snapshot", text, [self._uses[path] for path in sorted(self._uses)]),
+            self._whole,
+            tuple(Omission(path, self._omitted[path]) for path in sorted(self._omitted)),
+        )
+
+    def _share(self, share: float) -> int:
+        return max(0, min(self._room, int(self._max_characters * share)))
+
+    def _is_allowed(self, file: TrackedFile) -> bool:
+        if reason := self._gate.name_refusal(file.path):
+            self._omitted[_printable(file.path)] = reason
+            return False
+        return True
+
+    def _wants(self, file: TrackedFile) -> bool:
+        if self._gate.names_explicitly(file.path):
+            return True
+        if not self._gate.includes(file.path):
+            self._omitted[file.path] = "it is not in context.include"
+            return False
+        if reason := kinds.unwanted_name(file.path):
+            self._omitted[file.path] = reason
+            return False
+        return True
+
+    def _conventions(self, files: Sequence[TrackedFile]) -> list[str]:
+        by_path = {file.path: file for file in files}
+        room = self._share(CONVENTIONS_SHARE)
+        blocks: list[str] = []
+        for path in kinds.CONVENTIONS:
+            if path in by_path and (text := self._read(by_path[path])) is not None:
+                block = layers.block("file", text, path=path)
+                if len(block) <= room:
+                    room -= len(block)
+                    blocks.append(self._take(path, block, text))
+        return blocks
+
+    def _whole_files(
+        self, files: Sequence[TrackedFile]
+    ) -> tuple[dict[str, str], list[tuple[TrackedFile, str | None]]]:
+        """Blocks of whole files by path, and the files that did not fit.
+
+        Room for outlines is held back as soon as a file does not fit.
+        """
+        blocks: dict[str, str] = {}
+        rest: list[tuple[TrackedFile, str | None]] = []
+        reserve = self._share(OUTLINES_SHARE)
+        room = self._room
+        for file in files:
+            size = file.size_bytes or 0
+            if size > MAX_FILE_BYTES or room < _LEAST_ROOM_CHARACTERS or size > 4 * room:
+                rest.append((file, None))
+                room = min(room, self._room - reserve)
+                continue
+            text = self._read(file)
+            if text is None or self._is_unwanted(file, text):
+                continue
+            block = layers.block("file", text, path=file.path)
+            if len(block) > room:
+                rest.append((file, text))
+                room = min(room, self._room - reserve)
+                continue
+            room -= len(block)
+            blocks[file.path] = self._take(file.path, block, text)
+        return blocks, rest
+
+    def _outlines(self, files: Sequence[tuple[TrackedFile, str | None]]) -> dict[str, str]:
+        blocks: dict[str, str] = {}
+        for file, known in files:
+            self._omitted[file.path] = OVER_BUDGET
+            if not kinds.is_source(file.path) or self._room < _LEAST_ROOM_CHARACTERS:
+                continue
+            if (file.size_bytes or 0) > MAX_OUTLINED_BYTES:
+                self._omitted[file.path] = "it is too large"
+                continue
+            text = known if known is not None else self._read(file)
+            if text is None or self._is_unwanted(file, text):
+                continue
+            lines = outline(text)
+            block = layers.block("outline", lines, path=file.path)
+            if lines and len(block) <= self._room:
+                self._room -= len(block)
+                self._uses[file.path] = FileUse(file.path, estimate(block), "outline")
+                del self._omitted[file.path]
+                blocks[file.path] = block
+        return blocks
+
+    def _read(self, file: TrackedFile) -> str | None:
+        self._check()
+        answer = self._texts.read(file)
+        if isinstance(answer, Refused):
+            self._omitted[file.path] = answer.reason
+            return None
+        return answer.text
+
+    def _is_unwanted(self, file: TrackedFile, text: str) -> bool:
+        if self._gate.names_explicitly(file.path):
+            return False
+        if reason := kinds.unwanted_text(text):
+            self._omitted[file.path] = reason
+            return True
+        return False
+
+    def _take(self, path: str, block: str, text: str) -> str:
+        self._room -= len(block)
+        self._whole[path] = text
+        self._uses[path] = FileUse(path, estimate(block), "full")
+        return block
+
+
+def _printable(path: str) -> str:
+    """`path` with what cannot be encoded spelt out."""
+    return path.encode("utf-8", "backslashreplace").decode()
