@@ -107,6 +107,11 @@ def dominant_ending(lines: Iterable[str], default: str = "\n") -> str:
     return max(counts, key=lambda ending: counts[ending]) if counts else default
 
 
+def is_telling(line: str) -> bool:
+    """Whether `line` says where it stands: brackets and blank lines stand everywhere."""
+    return any(char.isalnum() for char in line)
+
+
 def units(text: str, encoding: Encoding) -> int:
     """The length of `text` in units of `encoding`."""
     if encoding == "utf-32" or text.isascii():

@@ -27,7 +27,7 @@ from typing import Final
 
 from kibitz.edits.lcs import Occurrences, Table
 from kibitz.edits.values import LineEdit
-from kibitz_context.lines import line_ending
+from kibitz_context.lines import is_telling, line_ending
 
 PATIENCE_LINES: Final = 8  # higher: long rewrites stand still; lower: chance decides
 DRIFT_SHARE: Final = 4  # higher: long rewrites stand still; lower: kept brackets are rewritten
@@ -88,7 +88,7 @@ class StreamingDiff:
         self._window.append(line)
         bits = self._occurrences.bits_from(key, self._base)
         self._table.add(bits)
-        self._telling.add(bits if _is_telling(line) else 0)
+        self._telling.add(bits if is_telling(line) else 0)
         end = self._find_way(line)
         if end is not None:
             self._take(end)
@@ -104,7 +104,7 @@ class StreamingDiff:
         if missed == 0:
             return in_place
         is_late = count >= PATIENCE_LINES
-        if is_late or _is_telling(line):
+        if is_late or is_telling(line):
             if missed <= in_place and (is_late or table.is_new_step(in_place)):
                 return in_place
             skipped = table.top - table.length
@@ -177,8 +177,3 @@ class _Hunks:
 def _key(line: str) -> str:
     """What makes two lines equal: the kind of ending does not count, having one does."""
     return line.rstrip("\r\n") + "\n" if line_ending(line) else line
-
-
-def _is_telling(line: str) -> bool:
-    """Whether `line` says where we are: brackets and blank lines stand everywhere."""
-    return any(char.isalnum() for char in line)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from kibitz.edits.indentation import common_indent, indent_of
+from kibitz_context.lines import is_telling
 
 _MOST_LINES: Final = 12  # of an echo; more is no slip any more
 _TELLING_LINES: Final = 2  # so many of them do not stand twice in a row by chance
@@ -31,12 +32,12 @@ class Echoes:
         self._heads = [
             head
             for head in heads
-            if list(region[: len(head)]) != head and _is_telling(head, common)
+            if list(region[: len(head)]) != head and _is_distinct(head, common)
         ]
         self._tails = [
             tail
             for tail in tails
-            if list(region[-len(tail) :]) != tail and _is_telling(tail, common)
+            if list(region[-len(tail) :]) != tail and _is_distinct(tail, common)
         ]
         self._at_start = bool(self._heads)
         self._held: list[str] = []
@@ -83,9 +84,9 @@ def _may_become(held: list[str], echoes: Sequence[list[str]]) -> bool:
     return any(echo[: len(held)] == held for echo in echoes)
 
 
-def _is_telling(lines: Sequence[str], common: str) -> bool:
+def _is_distinct(lines: Sequence[str], common: str) -> bool:
     """Whether these lines cannot belong into a region with that common indentation by chance."""
     written = [line for line in lines if line.strip()]
-    if sum(any(char.isalnum() for char in line) for line in written) >= _TELLING_LINES:
+    if sum(map(is_telling, written)) >= _TELLING_LINES:
         return True
     return bool(written) and all(len(indent_of(line)) < len(common) for line in written)

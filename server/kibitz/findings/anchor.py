@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Final
 
 from kibitz.findings.values import Dropped, Finding
-from kibitz_context.lines import split_lines, without_ending
+from kibitz_context.lines import is_telling, split_lines, without_ending
 
 # A quote that is only a part of its line must be this long and this near: shorter or farther
 # would put the finding on any line that happens to hold these characters.
@@ -96,11 +96,6 @@ def first_line(quote: str) -> str:
 def collapse(line: str) -> str:
     """`line` without blanks at its ends and with single ones inside."""
     return " ".join(line.split())
-
-
-def is_telling(text: str) -> bool:
-    """Whether `text` says where it stands: brackets and blank lines stand everywhere."""
-    return any(char.isalnum() for char in text)
 
 
 def _places(lines: Sequence[str]) -> dict[str, list[int]]:
