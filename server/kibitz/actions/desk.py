@@ -7,18 +7,17 @@ the layers around them.  All reading of files happens off the event loop and thr
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+import dataclasses
+import math
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kibitz_context.gate import Gate
-from kibitz_context.gather import Focus, gather
-
 from kibitz.actions.scope import whole_lines
 from kibitz.actions.task_text import prompt_text, tagged
-from kibitz.actions.values import Asked, Begun, Order, Spent, Step
+from kibitz.actions.values import Asked, Begun, Order, Received, Spent, Step
 from kibitz.claude import prompt as prompts
 from kibitz.claude.values import (
     Block,
@@ -28,15 +27,19 @@ from kibitz.claude.values import (
     Prompt,
     Purpose,
     Started,
+    TextDelta,
     Tier,
     Tool,
+    ToolInputDelta,
 )
 from kibitz.errors import UserError, sentence_for_stop
 from kibitz.settings import Settings
+from kibitz_context.gate import Gate
+from kibitz_context.gather import Focus, gather
 from kibitz_context.lines import LineTable, Span
 from kibitz_context.repository import Repository
 from kibitz_context.secrets import redact
-from kibitz_context.tokens import estimate
+from kibitz_context.tokens import CHARACTERS_PER_TOKEN, estimate
 from kibitz_context.values import Allowed, Context, Refused
 
 COMPLETE_STOPS = ("end_turn", "stop_sequence", "tool_use")
@@ -217,8 +220,12 @@ class Desk:
         tool_choice: Literal["auto", "none"] = "none",
         stop_sequences: tuple[str, ...] = (),
     ) -> Prompt:
-        """The prompt of one request; everything but the last message is the tier's prefix."""
-        return prompts.build(
+        """The prompt of one request; everything but the last message is the tier's prefix.
+
+        `max_tokens` is what the answer may have.  What an order says instead is a hard limit,
+        thinking included.
+        """
+        prompt = prompts.build(
             brief.context,
             rules=prompt_text("rules"),
             task_blocks=(task,),
@@ -226,12 +233,16 @@ class Desk:
             model=brief.model,
             tools=TOOLS,
             tool_choice=tool_choice,
-            max_tokens=brief.order.max_tokens or max_tokens,
+            max_tokens=max_tokens,
             stop_sequences=stop_sequences,
         )
+        if brief.order.max_tokens is None:
+            return prompt
+        return dataclasses.replace(prompt, max_tokens=brief.order.max_tokens)
 
-    async def reply(self, brief: Brief, prompt: Prompt) -> AsyncIterator[Event | Step]:
-        """Send `prompt`; yields Claude's events, with `Asked`, `Begun` and `Spent` among them.
+    async def reply(self, brief: Brief, prompt: Prompt) -> AsyncGenerator[Event | Step, None]:
+        """Send `prompt`; yields Claude's events, with `Asked`, `Begun`, `Received` and `Spent`
+        among them.
 
         A reply that is refused, cut off or does not end as a complete one raises UserError
         after `Spent`, since it was paid for.
@@ -239,6 +250,7 @@ class Desk:
         yield Asked(prompt.model, prompt_tokens(prompt))
         purpose = Purpose(brief.order.action, str(brief.context.root))
         finished: Finished | None = None
+        n_characters = 0
         # Leaving the block closes the stream, and with it the connection.
         async with aclosing(self._claude.stream(prompt, purpose)) as events:
             async for event in events:
@@ -246,6 +258,10 @@ class Desk:
                     yield Begun(event.usage)
                 elif isinstance(event, Finished):
                     finished = event
+                elif isinstance(event, TextDelta | ToolInputDelta):
+                    piece = event.text if isinstance(event, TextDelta) else event.partial_json
+                    n_characters += len(piece)
+                    yield Received(math.ceil(n_characters / CHARACTERS_PER_TOKEN))
                 yield event
         assert finished is not None, "a stream ends with Finished or raises"
         yield Spent(finished.usage, finished.cost_usd, finished.model, finished.request_id)

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast, get_args
 
-from kibitz_context.gate import Gate
-
 from kibitz.actions.values import OutputKind
 from kibitz.claude.values import Tier
+from kibitz_context.gate import Gate
 from kibitz_context.values import Allowed
 
 MAX_PROMPT_FILES = 50

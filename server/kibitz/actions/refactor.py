@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 
 from kibitz.actions.desk import Brief, Desk
 from kibitz.actions.task_text import task_text
@@ -21,7 +22,7 @@ REFACTOR_MIN_TOKENS = 2048
 REFACTOR_MAX_TOKENS = 32_000
 
 
-async def refactor(order: Order, desk: Desk) -> AsyncIterator[Step]:
+async def refactor(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
     """Rewrite the order's lines as its instruction says.
 
     Yields one `Region`, then `Changed` with edits of it, last a `Spent`.  Raises UserError
@@ -61,21 +62,22 @@ async def refactor(order: Order, desk: Desk) -> AsyncIterator[Step]:
     normalizer = LineNormalizer(brief.region_lines, ending)
     diff = StreamingDiff(brief.region_lines)
     closed, prose = False, ""
-    async for event in desk.reply(brief, prompt):
-        match event:
-            case TextDelta(text):
-                replacement = reader.feed(text)
-                if not reader.opened:
-                    prose += text
-                edits = diff.push(normalizer.feed(replacement))
-                if edits:
-                    yield Changed(_with_secrets(brief, edits))
-            case Finished(stop_reason="stop_sequence"):
-                closed = True
-            case Started() | Finished() | ToolInputDelta() | ToolCall():
-                pass
-            case step:
-                yield step
+    async with aclosing(desk.reply(brief, prompt)) as events:
+        async for event in events:
+            match event:
+                case TextDelta(text):
+                    replacement = reader.feed(text)
+                    if not reader.opened:
+                        prose += text
+                    edits = diff.push(normalizer.feed(replacement))
+                    if edits:
+                        yield Changed(_with_secrets(brief, edits))
+                case Finished(stop_reason="stop_sequence"):
+                    closed = True
+                case Started() | Finished() | ToolInputDelta() | ToolCall():
+                    pass
+                case step:
+                    yield step
     rest = reader.finish(closed=closed)
     if not reader.opened:
         raise UserError(_without_replacement(prose), exit_code=3)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
 
 from kibitz.actions.desk import Brief, Desk
 from kibitz.actions.task_text import numbered, task_text
@@ -20,7 +21,7 @@ REVIEW_MIN_TOKENS = 4096
 REVIEW_MAX_TOKENS = 16_000
 
 
-async def review(order: Order, desk: Desk) -> AsyncIterator[Step]:
+async def review(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
     """Review the order's lines.  Yields `Found` and `NotKept`, last a `Spent`."""
     brief = await desk.brief(order)
     region = brief.region(numbered(brief.region_lines, brief.first_line + 1))
@@ -40,21 +41,22 @@ async def review(order: Order, desk: Desk) -> AsyncIterator[Step]:
     reader = FindingsReader(brief.path)
     prose: list[str] = []
     called = False
-    async for event in desk.reply(brief, prompt):
-        match event:
-            case ToolInputDelta(name="report_findings", partial_json=piece):
-                called = True
-                for step in _judged(brief, reader.feed(piece)):
+    async with aclosing(desk.reply(brief, prompt)) as events:
+        async for event in events:
+            match event:
+                case ToolInputDelta(name="report_findings", partial_json=piece):
+                    called = True
+                    for step in _judged(brief, reader.feed(piece)):
+                        yield step
+                case TextDelta(text):
+                    prose.append(text)
+                case ToolCall(name="report_findings"):
+                    for step in _judged(brief, reader.finish()):
+                        yield step
+                case Started() | Finished() | ToolInputDelta() | ToolCall():
+                    pass
+                case step:
                     yield step
-            case TextDelta(text):
-                prose.append(text)
-            case ToolCall(name="report_findings"):
-                for step in _judged(brief, reader.finish()):
-                    yield step
-            case Started() | Finished() | ToolInputDelta() | ToolCall():
-                pass
-            case step:
-                yield step
     if not called:
         results = from_text("".join(prose), brief.path)
         if results is None:

@@ -54,6 +54,13 @@ class Begun:
 
 
 @dataclass(frozen=True, slots=True)
+class Received:
+    """About so many tokens of the reply are here; thinking is not among them."""
+
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
     """More of an answer in Markdown."""
 
@@ -99,4 +106,4 @@ class Spent:
     request_id: str | None = None
 
 
-Step = Asked | Begun | Said | Found | NotKept | Region | Changed | Spent
+Step = Asked | Begun | Received | Said | Found | NotKept | Region | Changed | Spent
