@@ -11,14 +11,13 @@ BIN := $(VENV)/bin
 LOCKS := requirements/run.txt requirements/test.txt requirements/real.txt
 
 .DEFAULT_GOAL := test
-.PHONY: demo test test-fast test-real check format bench lock clean
+.PHONY: compiled demo test test-fast test-real check format bench lock clean
 
 $(VENV)/made-run: requirements/run.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("kibitz needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	$(BIN)/python -m compileall -q server context
 	touch $@
 
 $(VENV)/made-test: $(VENV)/made-run requirements/test.txt
@@ -29,28 +28,32 @@ $(VENV)/made-real: $(VENV)/made-test requirements/real.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/real.txt
 	touch $@
 
-demo: $(VENV)/made-run
+demo: compiled
 	$(BIN)/kibitz demo
 
 check: $(VENV)/made-test
-	$(BIN)/ruff format --check server context tests
-	$(BIN)/ruff check server context tests
+	$(BIN)/ruff format --check server context tests bench requirements
+	$(BIN)/ruff check server context tests bench requirements
 	$(BIN)/mypy
 
-test: check
+# Where the environment forbids writing bytecode, our own modules would be compiled at each start.
+compiled: $(VENV)/made-run
+	$(BIN)/python -m compileall -q server context
+
+test: check compiled
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not real"
 
-test-fast: $(VENV)/made-test
+test-fast: $(VENV)/made-test compiled
 	$(BIN)/pytest -n 2 -m "not real" -x -q
 
-test-real: $(VENV)/made-real
+test-real: $(VENV)/made-real compiled
 	$(BIN)/pytest -m real
 
 format: $(VENV)/made-test
-	$(BIN)/ruff format server context tests
-	$(BIN)/ruff check --fix server context tests
+	$(BIN)/ruff format server context tests bench requirements
+	$(BIN)/ruff check --fix server context tests bench requirements
 
-bench: $(VENV)/made-test
+bench: $(VENV)/made-test compiled
 	$(BIN)/python -m bench
 
 lock:
