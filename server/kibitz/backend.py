@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kibitz import paths
-from kibitz.claude.values import Claude, Event, ModelFacts, Prompt, Purpose
+from kibitz.claude.values import Claude, Event, Limits, ModelFacts, Prompt, Purpose
 from kibitz.errors import UserError
 from kibitz.settings import Settings
 
@@ -129,7 +129,7 @@ class Backend:
 
     def _make(self) -> Claude:
         from kibitz.claude.anthropic_client import AnthropicClaude
-        from kibitz.claude.budget import Budget, Limits
+        from kibitz.claude.budget import Budget
         from kibitz.claude.connection import Connection
         from kibitz.claude.metered import MeteredClaude
 

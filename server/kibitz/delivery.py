@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
-from kibitz.edits.hunks import HunkLedger, Hunk, hunks_of
+from kibitz.edits.hunks import Hunk, HunkLedger, hunks_of
 from kibitz.edits.values import LineEdit
 from kibitz.profiles import Profile
 from kibitz.session import DocumentChange

@@ -68,6 +68,7 @@ def _defused(text: str) -> str:
 
 def _is_live(markdown: str) -> bool:
     return any(
-        token.type in _LIVE_TOKENS or any(child.type in _LIVE_TOKENS for child in token.children or ())
+        token.type in _LIVE_TOKENS
+        or any(child.type in _LIVE_TOKENS for child in token.children or ())
         for token in _parser().parse(markdown)
     )

@@ -104,7 +104,11 @@ class Documents:
             self.change(uri, version, [ContentChange(text)])
 
     def change(
-        self, uri: str, version: int, changes: Iterable[ContentChange], encoding: Encoding = "utf-16"
+        self,
+        uri: str,
+        version: int,
+        changes: Iterable[ContentChange],
+        encoding: Encoding = "utf-16",
     ) -> bool:
         """Apply changes in order; False for a document that is not open."""
         document = self._open.get(uri)

@@ -210,3 +210,17 @@ async def test_nothing_is_sent_before_somebody_asks(
         )
 
         assert shop.standin.journal.exchanges == []
+
+
+async def test_a_project_may_lower_the_budget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {"prices.py": EXAMPLE, ".kibitz.toml": "budget.request_usd = 0.000001\n"}
+    async with open_workshop(tmp_path, monkeypatch, files=files) as shop:
+        text = await shop.open()
+
+        await shop.do("kibitz.explain", text)
+
+        (sentence,) = shop.client.messages()
+        assert "budget.request_usd" in sentence
+        assert shop.standin.journal.messages == []

@@ -24,6 +24,7 @@ from kibitz.claude.values import (
     Claude,
     Event,
     Finished,
+    Limits,
     Prompt,
     Purpose,
     Started,
@@ -248,7 +249,12 @@ class Desk:
         after `Spent`, since it was paid for.
         """
         yield Asked(prompt.model, prompt_tokens(prompt))
-        purpose = Purpose(brief.order.action, str(brief.context.root))
+        budget = brief.settings.budget
+        purpose = Purpose(
+            brief.order.action,
+            str(brief.context.root),
+            limits=Limits(budget.request_usd, budget.day_usd, budget.month_usd),
+        )
         finished: Finished | None = None
         n_characters = 0
         # Leaving the block closes the stream, and with it the connection.

@@ -16,7 +16,7 @@ from typing import Literal
 
 from kibitz.claude.ledger_file import LedgerFile
 from kibitz.claude.processes import ProcessIdentity, this_process, whereabouts
-from kibitz.claude.values import Purpose, Tier
+from kibitz.claude.values import Limits, Purpose, Tier
 
 Period = Literal["request", "day", "month"]
 
@@ -26,15 +26,6 @@ UNTOUCHED_SECONDS = 900.0
 
 # Sums of binary fractions are off by less than this, and nothing costs so little.
 _ROUNDING_USD = 1e-9
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """USD; None: no limit."""
-
-    request_usd: float | None = None
-    day_usd: float | None = None
-    month_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +78,7 @@ class Budget:
     def reserve(self, planned: Planned) -> Reservation | Exceeded:
         """Begin the request's row with its reservation, or say which limit is in the way."""
         needed_usd = planned.worst_case_usd or 0.0
-        limits = self.limits
+        limits = self.limits.lowered_to(planned.purpose.limits)
         if _exceeds(needed_usd, limits.request_usd):
             assert limits.request_usd is not None
             return Exceeded("request", limits.request_usd, 0.0, 0.0, needed_usd)

@@ -5,7 +5,7 @@ No SDK type leaves `anthropic_client`, and nothing in here can send anything.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -164,13 +164,40 @@ Event = Started | TextDelta | ToolInputDelta | ToolCall | Finished
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What may be spent, in USD; None: no limit."""
+
+    request_usd: float | None = None
+    day_usd: float | None = None
+    month_usd: float | None = None
+
+    def lowered_to(self, other: Limits | None) -> Limits:
+        """The lower one of each limit."""
+        if other is None:
+            return self
+        return Limits(
+            _lower(self.request_usd, other.request_usd),
+            _lower(self.day_usd, other.day_usd),
+            _lower(self.month_usd, other.month_usd),
+        )
+
+
+def _lower(one: float | None, other: float | None) -> float | None:
+    return min((limit for limit in (one, other) if limit is not None), default=None)
+
+
+@dataclass(frozen=True, slots=True)
 class Purpose:
-    """Why a request is made: what the ledger keeps of it.  Never code, never a question."""
+    """Why a request is made: what the ledger keeps of it.  Never code, never a question.
+
+    `limits` are those of the repository, which may be lower than the user's.
+    """
 
     action: str
     repository: str = ""
     session: str = ""
     interactive: bool = True
+    limits: Limits | None = None
 
 
 FailureKind = Literal[
@@ -193,7 +220,7 @@ FailureKind = Literal[
 ]
 
 
-class ClaudeFailure(Exception):
+class ClaudeFailure(Exception):  # noqa: N818 - named for what it is to the user
     """A request that did not come to its end.  `errors.sentence_for` turns it into words.
 
     `message` is the endpoint's own text, shortened and free of control characters (may be "").
@@ -238,7 +265,7 @@ class ModelFacts:
 class Claude(Protocol):
     """Something that answers prompts: the SDK, or a stand-in in a test."""
 
-    def stream(self, prompt: Prompt, purpose: Purpose) -> AsyncIterator[Event]:
+    def stream(self, prompt: Prompt, purpose: Purpose) -> AsyncGenerator[Event, None]:
         """The events of one response, ending with exactly one `Finished`.
 
         Raises ClaudeFailure when the response does not come to its end.  Closing the
