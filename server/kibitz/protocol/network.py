@@ -16,7 +16,6 @@ import logging
 import socket
 import sys
 from collections.abc import Callable, Coroutine, Iterable
-from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kibitz.protocol.framing import LONGEST_MESSAGE_BYTES, Fault, FrameReader, frame
@@ -42,6 +41,8 @@ class Listener(Protocol):
     def sockets(self) -> Iterable[socket.socket]: ...
 
     def close(self) -> None: ...
+
+    async def wait_closed(self) -> None: ...
 
 
 MakeServer = Callable[[], MendedServer]
@@ -82,7 +83,21 @@ class Sessions:
 
     def __init__(self, make_server: MakeServer) -> None:
         self._make_server = make_server
-        self._running: dict[MendedServer, asyncio.Future[None]] = {}
+        self._servers: set[MendedServer] = set()
+        self._talking: set[asyncio.Future[None]] = set()
+        self._is_ending = False
+
+    def begin(self, talk: Coroutine[Any, Any, None]) -> asyncio.Future[None]:
+        """Run `talk`, which serves one client, and keep it until it has ended."""
+        talking = asyncio.ensure_future(talk)
+        self._talking.add(talking)
+        talking.add_done_callback(self._ended)
+        return talking
+
+    def _ended(self, talking: asyncio.Future[None]) -> None:
+        self._talking.discard(talking)
+        if not talking.cancelled() and (error := talking.exception()) is not None:
+            logger.error("A connection failed", exc_info=error)
 
     async def serve(
         self,
@@ -90,36 +105,41 @@ class Sessions:
         read: Callable[[MendedServer], Coroutine[Any, Any, None]],
     ) -> None:
         """Serve one client: `read` until it ends or the client says `exit`, answer by `send`."""
-        if len(self._running) >= MOST_CONNECTIONS:
+        if self._is_ending:
+            return
+        if len(self._servers) >= MOST_CONNECTIONS:
             logger.error("More than %d connections; the newest is refused", MOST_CONNECTIONS)
             return
         server = self._make_server()
         server.protocol.connect(send)
-        self._running[server] = asyncio.get_running_loop().create_future()
+        self._servers.add(server)
         reading = asyncio.ensure_future(read(server))
         reading.add_done_callback(lambda _: server.ended.set())
         try:
             await server.ended.wait()
             reading.cancel()
             await asyncio.wait([reading])
-            if not reading.cancelled() and (error := reading.exception()) is not None:
-                logger.error("A connection failed", exc_info=error)
             await server.close()
             await server.protocol.disconnect()
         finally:
-            self._running.pop(server).set_result(None)
+            self._servers.discard(server)
+        if not reading.cancelled():
+            reading.result()
 
     async def end(self) -> None:
         """End every session as though its client had gone."""
-        ending = list(self._running.values())
-        for server in self._running:
+        self._is_ending = True
+        for server in self._servers:
             server.ended.set()
-        if ending:
-            await asyncio.wait(ending)
+        if self._talking:
+            await asyncio.wait(self._talking)
 
 
 async def _listen_tcp(sessions: Sessions, host: str, port: int) -> Listener:
-    return await asyncio.start_server(partial(_talk_tcp, sessions), host, port)
+    def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        sessions.begin(_talk_tcp(sessions, reader, writer))
+
+    return await asyncio.start_server(begin, host, port)
 
 
 async def _talk_tcp(
@@ -154,8 +174,11 @@ async def _talk_tcp(
 async def _listen_ws(sessions: Sessions, host: str, port: int) -> Listener:
     from websockets.asyncio.server import serve
 
+    async def talk(connection: ServerConnection) -> None:
+        await asyncio.wait([sessions.begin(_talk_ws(sessions, connection))])
+
     return await serve(
-        partial(_talk_ws, sessions),
+        talk,
         host,
         port,
         # Only what sends no Origin: a page in a browser always does.
@@ -232,6 +255,8 @@ async def _serve(
         await told_to_end.wait()
     listener.close()
     await sessions.end()
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(listener.wait_closed(), FLUSH_SECONDS)
     return 0
 
 
