@@ -289,3 +289,11 @@ async def test_requests_after_the_stop_are_refused(standin: StandIn) -> None:
     assert standin.base_url == url
     async with RawClient(url) as client:
         assert (await client.ask("GET", "/v1/models")).status == 200
+
+
+async def test_a_question_for_the_head_alone_gets_no_body(standin: StandIn) -> None:
+    async with RawClient(standin.base_url) as client:
+        await client.send("HEAD", "/")
+        status, headers = await client.receive_head()
+        assert (status, headers["content-type"]) == (404, "application/json")
+        assert (await client.ask("GET", "/v1/models")).status == 200

@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from kibitz.standin.clock import START, Clock
+from kibitz.standin.clock import Clock
 from kibitz.standin.script_file import ScriptFile, read_script
 from kibitz.standin.standin import StandIn
 
@@ -38,8 +38,9 @@ def main() -> int:
 
 
 async def _serve(port: int, pace_seconds: float, script: ScriptFile | None) -> None:
-    clock = Clock(START, running=True)
-    async with StandIn(port=port, clock=clock, pace_seconds=pace_seconds, control=True) as standin:
+    async with StandIn(
+        port=port, clock=Clock.real(), pace_seconds=pace_seconds, control=True
+    ) as standin:
         if script is not None:
             standin.load_script(script)
         sys.stdout.write(f"{standin.base_url}\n")

@@ -73,7 +73,7 @@ class PromptCache:
         The model is part of every digest, so that the scope need not name it.
         """
         marked = [b for b in blocks if b.marker is not None and b.tokens >= minimum_tokens]
-        hit = self._longest_hit(scope, blocks, minimum_tokens, now)
+        hit = self._longest_hit(scope, blocks, now)
         read = hit.tokens if hit is not None else 0
         if hit is not None:
             self._refresh(scope, hit, now)
@@ -100,12 +100,12 @@ class PromptCache:
                 self._entries[key] = entry
 
     def _longest_hit(
-        self, scope: str, blocks: Sequence[PromptBlock], minimum_tokens: int, now: float
+        self, scope: str, blocks: Sequence[PromptBlock], now: float
     ) -> PromptBlock | None:
         if len(self._entries) > _SWEEP_ABOVE_ENTRIES:
             self._entries = {k: e for k, e in self._entries.items() if e.expires_at > now}
         for index in range(len(blocks) - 1, -1, -1):
-            if blocks[index].marker is None or blocks[index].tokens < minimum_tokens:
+            if blocks[index].marker is None:
                 continue
             # Every marker looks back from itself with a window of its own.
             first_position = blocks[index].position - LOOKBACK_POSITIONS + 1

@@ -16,6 +16,11 @@ START = datetime(2026, 11, 21, 12, 0, tzinfo=UTC).timestamp()
 class Clock:
     """Seconds since 1970.  With `running` the clock also follows real time from its start on."""
 
+    @classmethod
+    def real(cls) -> Clock:
+        """The time of day, for a stand-in that people use.  It can be advanced all the same."""
+        return cls(time.time(), running=True)
+
     def __init__(self, start: float = START, *, running: bool = False) -> None:
         self._offset = start
         self._running_since = time.monotonic() if running else None

@@ -33,9 +33,12 @@ class HttpRequest:
 class HttpResponse:
     """The response to one request.  `client_left` says whether anybody still listens."""
 
-    def __init__(self, protocol: h11.Connection, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, protocol: h11.Connection, writer: asyncio.StreamWriter, *, bodiless: bool = False
+    ) -> None:
         self.client_left = False
         self.started = False
+        self._bodiless = bodiless
         self._protocol = protocol
         self._writer = writer
         self._head = b""
@@ -57,6 +60,8 @@ class HttpResponse:
     async def write(self, data: bytes, *, last: bool = False, chunk_bytes: int = 0) -> None:
         """A part of the body, in chunks of `chunk_bytes` if that is not 0."""
         end = h11.EndOfMessage()
+        if self._bodiless:
+            data = b""
         if not chunk_bytes:
             payload = self._protocol.send(h11.Data(data=data)) or b""
             await self._flush(payload + ((self._protocol.send(end) or b"") if last else b""))
@@ -69,8 +74,6 @@ class HttpResponse:
 
     def cut(self) -> None:
         """Ends the connection though the response is not at its end."""
-        if self._head:
-            self._writer.write(self._head)
         self._protocol.send_failed()
         self._writer.close()
 
@@ -102,7 +105,6 @@ class HttpConnection:
         handler: Handler,
         max_body_bytes: int,
     ) -> None:
-        self.idle = True
         self._protocol = h11.Connection(h11.SERVER, max_incomplete_event_size=_HEAD_BYTES)
         self._reader = reader
         self._writer = writer
@@ -113,9 +115,7 @@ class HttpConnection:
         """Answers requests until either side closes the connection."""
         try:
             while (request := await self._next_request()) is not None:
-                self.idle = False
                 await self._answer(request)
-                self.idle = True
                 if self._protocol.our_state is not h11.DONE:
                     return
                 self._protocol.start_next_cycle()
@@ -158,7 +158,8 @@ class HttpConnection:
                 return None
 
     async def _answer(self, request: HttpRequest) -> None:
-        response = HttpResponse(self._protocol, self._writer)
+        is_head = request.method == "HEAD"
+        response = HttpResponse(self._protocol, self._writer, bodiless=is_head)
         work = asyncio.ensure_future(self._handler(request, response))
         leaving = asyncio.ensure_future(self._client_leaves())
         try:

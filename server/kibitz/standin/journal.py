@@ -76,8 +76,12 @@ class Exchange:
         }
 
 
+MOST_EXCHANGES = 10_000
+"""Older ones are forgotten: a stand-in that an editor uses runs for days."""
+
+
 class Journal:
-    """All exchanges since the start, oldest first.  The waits may be used from any thread."""
+    """The exchanges since the start, oldest first.  The waits may be used from any thread."""
 
     def __init__(self) -> None:
         self.exchanges: list[Exchange] = []
@@ -132,6 +136,7 @@ class Journal:
         self._count += 1
         exchange = Exchange(self._count, request, at, f"req_standin{self._count:016d}")
         self.exchanges.append(exchange)
+        del self.exchanges[:-MOST_EXCHANGES]
         self._board.changed()
         return exchange
 

@@ -126,7 +126,7 @@ def prompt_blocks(
         chain.mix(sampling)
     entered: set[Layer] = {"tools"}
     blocks: list[PromptBlock] = []
-    tokens, position, role, previous_kind = 0, 0, "tools", ""
+    tokens, position, previous_kind = 0, 0, ""
     for placed in walk(body):
         if placed.layer != "tools" and "system" not in entered:
             entered.add("system")
@@ -134,10 +134,8 @@ def prompt_blocks(
         if placed.layer == "messages" and "messages" not in entered:
             entered.add("messages")
             chain.mix([_message_key(body), sampling])
-        if placed.role != role:
-            role = placed.role
-            chain.mix(["role", role])
-        chain.mix(_without_markers(placed.block))
+        # The role with every block: a turn that is split into two messages is the same prompt.
+        chain.mix([placed.role, _without_markers(placed.block)])
         tokens += block_tokens(placed.block, model)
         if not (placed.kind in _MERGED_RUNS and placed.kind == previous_kind):
             position += 1

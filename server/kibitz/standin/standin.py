@@ -86,7 +86,7 @@ class StandIn:
         self._port = port
         self._loop: asyncio.AbstractEventLoop | None = None
         self._server: asyncio.Server | None = None
-        self._connections: dict[asyncio.Task[None], HttpConnection] = {}
+        self._connections: set[asyncio.Task[None]] = set()
         self._mistakes: list[Exception] = []
 
     # Scripting
@@ -153,7 +153,7 @@ class StandIn:
         return f"http://{HOST}:{self._port}"
 
     def stop_listening(self) -> Pending[None]:
-        """From now on connections are refused; open ones are reset.  Await it, or `.result()`."""
+        """From now on connections are refused; open ones are closed.  Await it, or `.result()`."""
         return self._run(self._stop_listening(), "the stand-in to stop listening")
 
     def listen_again(self) -> Pending[None]:
@@ -226,11 +226,11 @@ class StandIn:
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = HttpConnection(reader, writer, self._handle, self._max_request_bytes)
         task = asyncio.ensure_future(connection.serve())
-        self._connections[task] = connection
+        self._connections.add(task)
         task.add_done_callback(self._disconnected)
 
     def _disconnected(self, task: asyncio.Task[None]) -> None:
-        del self._connections[task]
+        self._connections.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("a connection of the stand-in failed", exc_info=error)
 
