@@ -153,6 +153,8 @@ def test_lost_indentation_comes_back(before: str, reply: str, after: str) -> Non
         ("\tif a:\n\t\tb\n", "if a:\n    c\n", "\tif a:\n\t\tc\n"),
         ("a {\n\tb\n}\n", "a {\n    c\n      d\n}\n", "a {\n\tc\n\t  d\n}\n"),
         ("\t\ta\n", "        b\n", "\t\tb\n"),
+        ("\t\tif a:\n\t\t\tb\n", "        if x:\n            c\n", "\t\tif x:\n\t\t\tc\n"),
+        ("\t\tif a:\n\t\t\tb\n", "      if x:\n         c\n", "\t\tif x:\n\t\t\tc\n"),
         # A line that stands in the region as it is stays as it is.
         ("\ta\n\t  b\n    c\n\td\n", "\ta\n\t  b\n    c\n\tx\n", "\ta\n\t  b\n    c\n\tx\n"),
         ("/**\n * a\n */\n\tb\n", "/**\n * x\n */\n\tb\n", "/**\n * x\n */\n\tb\n"),
@@ -178,6 +180,15 @@ def test_a_line_is_given_as_soon_as_it_is_complete() -> None:
     assert normalizer.finish() == ["v\n"]
 
 
+def test_without_a_final_newline_only_what_may_be_the_last_line_waits() -> None:
+    normalizer = LineNormalizer(["a"])
+
+    assert normalizer.feed("x\ny\n") == ["x\n"]
+    assert normalizer.feed("\n\n") == []
+    assert normalizer.feed("z\n") == ["y\n", "\n", "\n"]
+    assert normalizer.finish() == ["z"]
+
+
 _TEXTS = st.text(alphabet="ab \t\n\r\f\ufeff", max_size=40)
 
 
@@ -191,8 +202,6 @@ def test_the_result_does_not_depend_on_the_chunks(region: str, pieces: list[str]
 
 @given(_TEXTS)
 def test_a_reply_equal_to_its_region_changes_nothing(region: str) -> None:
-    # Blanks behind the last line break are taken for the indentation of the closing tag, and
-    # empty lines cannot stand at the end of a region without a final newline.
     assert rewrite(region, [region]) == (region, [])
 
 
