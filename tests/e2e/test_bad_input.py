@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.raw_client import ResponseError
-from support.workshop import EXAMPLE, lines, open_workshop
 
-from kibitz.standin import Fault, Reply
+from kibitz.standin import Fault, Reply, ToolCall
+from support.raw_client import ResponseError
+from support.workshop import EXAMPLE, GIT, lines, open_workshop
 
 
 @pytest.mark.parametrize(
@@ -205,9 +206,7 @@ async def test_nothing_is_sent_before_somebody_asks(
         await shop.client.hover(text, {"line": 6, "character": 0})
         shop.client.type(text, 0, "#\n")
         shop.client.save(text)
-        await shop.client.request(
-            "textDocument/codeLens", {"textDocument": {"uri": text.uri}}
-        )
+        await shop.client.request("textDocument/codeLens", {"textDocument": {"uri": text.uri}})
 
         assert shop.standin.journal.exchanges == []
 
@@ -224,3 +223,56 @@ async def test_a_project_may_lower_the_budget(
         (sentence,) = shop.client.messages()
         assert "budget.request_usd" in sentence
         assert shop.standin.journal.messages == []
+
+
+async def test_an_empty_document_is_told_and_nothing_is_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        text = await shop.open("new.py", "\n")
+        with pytest.raises(ResponseError, match="The document is empty"):
+            await shop.client.execute("kibitz.explain", {"uri": text.uri})
+        assert shop.standin.journal.messages == []
+
+
+async def test_a_repository_without_commits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        young = tmp_path / "young"
+        young.mkdir()
+        subprocess.run([*GIT, "init", "-q"], cwd=young, check=True)
+        text = await shop.client.open((young / "a.py").as_uri(), "x = 1\n")
+
+        assert "Answer shown" in await shop.do("kibitz.explain", text)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [("x = 1\n" * 400_000, "over the limit"), ("x\0y\n", "binary")],
+)
+async def test_a_huge_or_binary_buffer_is_refused(
+    content: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        text = await shop.open("big.py", content)
+
+        await shop.do("kibitz.explain", text)
+
+        (sentence,) = shop.client.messages()
+        assert told in sentence
+        assert shop.standin.journal.messages == []
+
+
+async def test_a_client_without_progress_is_told_how_it_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch, profile="bare") as shop:
+        shop.standin.enqueue(Reply(tool_calls=[ToolCall("report_findings", {"findings": []})]))
+        text = await shop.open()
+        await shop.start("kibitz.review", text)
+
+        message = await shop.client.wait_until(
+            lambda: next(iter(shop.client.messages()), None), "the message"
+        )
+        assert message.startswith("Review prices.py: no findings · ")

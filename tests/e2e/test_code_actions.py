@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from support.workshop import EXAMPLE, cursor, lines, open_workshop
 
 PROMPT_FILE = """\

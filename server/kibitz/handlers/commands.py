@@ -210,6 +210,8 @@ class Commands:
         document = self._connection.session.documents.get(given.uri)
         if document is None:
             raise JsonRpcInvalidParams("The document is not open in the editor; open it first")
+        if not document.text.strip():
+            raise JsonRpcInvalidParams("The document is empty")
         return document
 
     def _meant(self, document: Document, given: Arguments) -> Span | None:

@@ -233,12 +233,14 @@ class Report:
         return " · ".join(parts) or "Done"
 
     def end(self, message: str) -> None:
+        """End the progress; a client without progress is told by a message."""
+        if not self._connection.session.client.progress:
+            self._connection.editor.tell(f"{self._job.title}: {message}")
         self.progress.end(message)
 
     def fail(self, sentence: str) -> None:
         """Tell the user once what went wrong."""
         self.failure = sentence
         self._connection.editor.tell(sentence, "error")
-        self.end(
-            "Failed" if self._usage is None else f"Failed · {bill(self._usage, self._cost_usd)}"
-        )
+        paid = "" if self._usage is None else f" · {bill(self._usage, self._cost_usd)}"
+        self.progress.end(f"Failed{paid}")
