@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from functools import cache
 
 from kibitz_context import secret_rules
+from kibitz_context.secret_names import NAMED
 from kibitz_context.secret_rules import Demand, Rule
+from kibitz_context.secret_shapes import SHAPED
 from kibitz_context.values import Allowed
 
 MAX_CACHED_TEXTS = 50_000
@@ -32,8 +34,8 @@ _ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 _PLACEHOLDER = re.compile(r"(?:REDACTED_|R_)[A-Z2-9]+_*")
 
 # Every shaped token holds a run like this; its keyword is in it or this close to it.
-_RUN = re.compile(r"[A-Za-z0-9_\-+/]{16,}")
-_NEAR_CHARACTERS = 32
+_RUN = re.compile(r"[A-Za-z0-9_\-+/]{20,}")
+_BEFORE_RUN, _AFTER_RUN = 64, 12
 # How far a named value is looked for on the line of its name, in characters.
 _BEFORE_NAME, _AFTER_NAME = 160, 700
 # A token is taken whole although the window around it is not.
@@ -103,11 +105,13 @@ def _replaced(text: str, placeholders: tuple[tuple[int, str], ...]) -> Allowed:
 def _placeholders(text: str, secrets: list[_Secret]) -> Iterator[tuple[int, str]]:
     """Offset and placeholder of each secret; no two are equal, none stands in the text."""
     taken: set[str] = set()
+    done = 0
     for secret in secrets:
         line_start = max(text.rfind("\n", 0, secret.start), text.rfind("\r", 0, secret.start)) + 1
-        left = text[max(line_start, secret.start - _LEFT_CONTEXT_CHARACTERS) : secret.start]
-        # What stands to the left may itself be a secret of this line.
-        context = f"{secret.rule_id}\0{left if not taken else _RUN.sub('', left)}"
+        # The secret before this one on its line must not go into the placeholder either.
+        left_start = max(line_start, done, secret.start - _LEFT_CONTEXT_CHARACTERS)
+        context = f"{secret.rule_id}\0{text[left_start : secret.start]}"
+        done = secret.end
         length = secret.end - secret.start
         for attempt in range(_MAX_ATTEMPTS):
             placeholder = _placeholder(context, attempt, length)
@@ -140,9 +144,11 @@ def _private_keys(text: str) -> Iterator[_Secret]:
     if "PRIVATE KEY" not in text:
         return
     begin, end = _compiled_keys()
-    for opened in begin.finditer(text):
+    position = 0
+    while opened := begin.search(text, position):
         limit = opened.end() + secret_rules.MAX_PRIVATE_KEY_CHARACTERS
         closed = end.search(text, opened.end(), limit)
+        position = closed.end() if closed else limit
         runs = list(_KEY_RUN.finditer(text, opened.end(), closed.start() if closed else limit))
         # In a string literal the lines are joined by a spelt-out `\n`, whose "n" may be taken
         # for a part of the key: that costs nothing.
@@ -156,23 +162,27 @@ def _private_keys(text: str) -> Iterator[_Secret]:
 def _shaped(text: str) -> Iterator[_Secret]:
     windows: list[tuple[int, int]] = []
     for run in _RUN.finditer(text):
-        start, end = max(0, run.start() - _NEAR_CHARACTERS), run.end() + _NEAR_CHARACTERS
+        start, end = max(0, run.start() - _BEFORE_RUN), run.end() + _AFTER_RUN
         if windows and start <= windows[-1][1]:
             windows[-1] = (windows[-1][0], end)
         else:
             windows.append((start, end))
     snippets = [text[start:end] for start, end in windows]
-    joined = "\n".join(snippets)
+    # Almost no rule has its keyword in any window; asking once drops it for all of them.
+    plain = "\n".join(snippets)
+    folded = _lower(plain)
     rules = [
         (rule, pattern)
-        for rule, pattern in _compiled(secret_rules.SHAPED)
-        if any(keyword in joined for keyword in rule.keywords)
+        for rule, pattern in _compiled(SHAPED)
+        if any(keyword in (folded if rule.folded else plain) for keyword in rule.keywords)
     ]
     if not rules:
         return
     for (start, end), snippet in zip(windows, snippets, strict=True):
+        lowered = _lower(snippet)
         for rule, pattern in rules:
-            if any(keyword in snippet for keyword in rule.keywords):
+            where = lowered if rule.folded else snippet
+            if any(keyword in where for keyword in rule.keywords):
                 yield from _matches(text, rule, pattern, start, _token_end(text, end))
 
 
@@ -257,7 +267,7 @@ def _compiled_keys() -> tuple[re.Pattern[str], re.Pattern[str]]:
 def _compiled_names() -> tuple[re.Pattern[str], dict[str, list[tuple[Rule, re.Pattern[str]]]]]:
     """One pattern of all names in lower case, and the rules that each of them calls for."""
     rules_by_name: dict[str, list[tuple[Rule, re.Pattern[str]]]] = {}
-    for rule, pattern in _compiled(secret_rules.NAMED):
+    for rule, pattern in _compiled(NAMED):
         for name in rule.keywords:
             rules_by_name.setdefault(name, []).append((rule, pattern))
     return re.compile("|".join(re.escape(name) for name in rules_by_name)), rules_by_name
