@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from kibitz.claude.anthropic_client import AnthropicClaude
-from kibitz.claude.connection import Connection
+from kibitz.claude.connection import Connection, api_key_from_command
 from kibitz.claude.values import (
     Block,
     ClaudeFailure,
@@ -306,15 +306,28 @@ class TestFaultsOfStreams:
         assert (await failure_of([half, "close"])).kind == "dropped"
 
     async def test_silence_is_a_drop_even_when_pings_come(self) -> None:
-        pings = [PING] * 50
+        pings: list[Step] = [0.05, PING] * 20
+        end = block_stop() + message_delta() + MESSAGE_STOP
         events, failure, _, server = await reply_to(
-            [OPEN_ENDED + BEGINNING, *pings, "stall"], silence_seconds=0.2
+            [OPEN_ENDED + BEGINNING, *pings, end], silence_seconds=0.2
         )
         assert words(events) == "Hel"
         assert failure is not None
         assert (failure.kind, failure.facts["cause"]) == ("dropped", "silence")
         async with asyncio.timeout(5):
             await server.client_left.wait()
+
+    async def test_silence_after_thinking_is_a_drop_again(self) -> None:
+        thinking = event(
+            {
+                "type": "content_block_start",
+                "index": 0,
+                "content_block": {"type": "thinking", "thinking": "", "signature": ""},
+            }
+        )
+        script: list[Step] = [OPEN_ENDED + message_start() + thinking + block_stop(), "stall"]
+        async with asyncio.timeout(10):
+            assert (await failure_of(script, silence_seconds=0.2)).kind == "dropped"
 
     async def test_silence_while_thinking_is_withheld_is_allowed_longer(self) -> None:
         thinking = event(
@@ -370,6 +383,16 @@ class TestFaultsOfStreams:
     )
     async def test_something_that_is_not_the_api(self, answer: bytes) -> None:
         assert (await failure_of([answer])).kind == "not_an_api"
+
+    async def test_a_refused_answer_is_not_left_open(self) -> None:
+        endless = HEAD.replace(b"text/event-stream", b"text/html") + b"\r\n<html>"
+        async with serving([endless, "stall"]) as server, claude_at(server.url) as (claude, _):
+            stream = claude.stream(PROMPT, PURPOSE)
+            with pytest.raises(ClaudeFailure) as caught:
+                await anext(stream)
+            async with asyncio.timeout(5):
+                await server.client_left.wait()
+        assert caught.value.kind == "not_an_api"
 
 
 class TestFaultsOfRequests:
@@ -523,6 +546,12 @@ class TestRetries:
         assert failure is not None and failure.kind == "spend_limit"
         assert len(server.requests) == 1
 
+    async def test_an_endpoint_may_forbid_it(self) -> None:
+        answer = error_response(500, "api_error", headers={"x-should-retry": "false"})
+        _, failure, _, server = await reply_to([answer])
+        assert failure is not None
+        assert len(server.requests) == 1
+
     async def test_a_completion_asks_once(self) -> None:
         answer = error_response(529, "overloaded_error")
         _, failure, _, server = await reply_to([answer], purpose=Purpose(action="complete"))
@@ -659,6 +688,20 @@ class TestCredentials:
         failure = await failure_of([refused], api_key=None, api_key_command=command)
         assert failure.kind == "wrong_credentials"
 
+    async def test_command_does_not_read_our_input(self) -> None:
+        """Our standard input is the editor's side of the conversation."""
+        read_end, write_end = os.pipe()
+        os.write(write_end, b"Content-Length: 1\n")
+        ours = os.dup(0)
+        os.dup2(read_end, 0)
+        try:
+            key = await api_key_from_command(["sh", "-c", "read line && echo $line || echo none"])
+        finally:
+            os.dup2(ours, 0)
+            for descriptor in (read_end, write_end, ours):
+                os.close(descriptor)
+        assert key == "none"
+
     @pytest.mark.parametrize(
         ("command", "cause"),
         [
@@ -702,6 +745,14 @@ class TestCredentials:
     async def test_ca_file_that_is_missing(self, tmp_path: Path) -> None:
         failure = await failure_of([WHOLE], ca_file=str(tmp_path / "none.pem"))
         assert (failure.kind, failure.facts["cause"]) == ("network", "ca_file")
+
+
+class TestPreloading:
+    async def test_what_is_in_the_way_is_told_later(self) -> None:
+        async with claude_at(None, api_key=None) as (claude, _):
+            await claude.preload()
+            with pytest.raises(ClaudeFailure):
+                await anext(claude.stream(PROMPT, PURPOSE))
 
 
 class TestModels:

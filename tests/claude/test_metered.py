@@ -55,8 +55,14 @@ class ScriptedClaude:
         self.sent = 0
         self.running = 0
         self.at_the_end = 0
+        self.streams: list[AsyncGenerator[Event, None]] = []
 
-    async def stream(self, prompt: Prompt, purpose: Purpose) -> AsyncGenerator[Event, None]:
+    def stream(self, prompt: Prompt, purpose: Purpose) -> AsyncGenerator[Event, None]:
+        # Kept, so that the garbage collector does not do what the reader must do.
+        self.streams.append(self._stream())
+        return self.streams[-1]
+
+    async def _stream(self) -> AsyncGenerator[Event, None]:
         self.sent += 1
         self.running += 1
         try:

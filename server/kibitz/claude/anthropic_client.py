@@ -137,8 +137,10 @@ class AnthropicClaude:
             raise failure from error
 
     async def preload(self) -> None:
-        """Import the SDK and make the client, so that the first request need not."""
-        await self._client("")
+        """Import the SDK and make the client, so that the first request need not.  What is in the
+        way, such as missing credentials, is told when something is asked."""
+        with contextlib.suppress(ClaudeFailure):
+            await self._client("")
 
     async def aclose(self) -> None:
         """Close every connection.  Streams that are open end as dropped."""
@@ -225,7 +227,7 @@ class AnthropicClaude:
             return None
         if purpose.action in _NEVER_RETRIED_ACTIONS:
             return None
-        if failure.facts.get("cause") in _NOT_MENDED_BY_WAITING:
+        if failure.facts.get("cause") in _NOT_MENDED_BY_WAITING or failure.facts.get("final"):
             return None
         if failure.retry_after_seconds is not None:
             longest = (

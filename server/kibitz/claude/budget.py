@@ -79,52 +79,56 @@ class Budget:
         """Begin the request's row with its reservation, or say which limit is in the way."""
         needed_usd = planned.worst_case_usd or 0.0
         limits = self.limits.lowered_to(planned.purpose.limits)
-        if _exceeds(needed_usd, limits.request_usd):
-            assert limits.request_usd is not None
+        if limits.request_usd is not None and _exceeds(needed_usd, limits.request_usd):
             return Exceeded("request", limits.request_usd, 0.0, 0.0, needed_usd)
         now = time.time()
         day = _local_day(now)
         with self._file.transaction() as connection:
             _give_up_for_the_dead(connection, now)
-            if needed_usd > 0:
-                for period, limit_usd, first_day in (
-                    ("day", limits.day_usd, day),
-                    ("month", limits.month_usd, day[:8] + "01"),
-                ):
-                    if limit_usd is None:
-                        continue
-                    spent_usd, reserved_usd = _since(connection, first_day)
-                    if _exceeds(spent_usd + reserved_usd + needed_usd, limit_usd):
-                        return Exceeded(
-                            "day" if period == "day" else "month",
-                            limit_usd,
-                            spent_usd,
-                            reserved_usd,
-                            needed_usd,
-                        )
+            exceeded = _exceeded(connection, limits, day, needed_usd) if needed_usd else None
+            if exceeded is not None:
+                return exceeded
             return Reservation(_begin(connection, planned, now, day))
 
     def close(self) -> None:
         self._file.close()
 
 
-def _exceeds(amount_usd: float, limit_usd: float | None) -> bool:
-    return limit_usd is not None and amount_usd > limit_usd + _ROUNDING_USD
+def _exceeds(amount_usd: float, limit_usd: float) -> bool:
+    return amount_usd > limit_usd + _ROUNDING_USD
 
 
 def _local_day(now: float) -> str:
     return datetime.datetime.fromtimestamp(now, datetime.UTC).astimezone().date().isoformat()
 
 
-def _since(connection: sqlite3.Connection, first_day: str) -> tuple[float, float]:
-    """What was spent from that day on, and what running requests may still spend."""
-    row = connection.execute(
-        "SELECT TOTAL(cost_usd) AS spent,"
-        " TOTAL(MAX(COALESCE(reserved_usd, 0) - COALESCE(cost_usd, 0), 0)) AS reserved"
-        " FROM requests WHERE day >= ?",
-        (first_day,),
+def _exceeded(
+    connection: sqlite3.Connection, limits: Limits, day: str, needed_usd: float
+) -> Exceeded | None:
+    """The limit that this much more would exceed, if every running request cost its worst case."""
+    days = {"day": day, "month": day[:8] + "01"}
+    # What a running request has spent so far is in both columns; it counts once.
+    spent = connection.execute(
+        "SELECT TOTAL(cost_usd) FILTER (WHERE day >= :day) AS day, TOTAL(cost_usd) AS month"
+        " FROM requests WHERE day >= :month",
+        days,
     ).fetchone()
-    return row["spent"], row["reserved"]
+    reserved = connection.execute(
+        "SELECT TOTAL(more) FILTER (WHERE day >= :day) AS day, TOTAL(more) AS month FROM ("
+        " SELECT day, MAX(COALESCE(reserved_usd, 0) - COALESCE(cost_usd, 0), 0) AS more"
+        " FROM requests WHERE outcome = 'running' AND day >= :month)",
+        days,
+    ).fetchone()
+    periods: tuple[tuple[Period, float | None], ...] = (
+        ("day", limits.day_usd),
+        ("month", limits.month_usd),
+    )
+    for period, limit_usd in periods:
+        if limit_usd is not None and _exceeds(
+            spent[period] + reserved[period] + needed_usd, limit_usd
+        ):
+            return Exceeded(period, limit_usd, spent[period], reserved[period], needed_usd)
+    return None
 
 
 def _begin(connection: sqlite3.Connection, planned: Planned, now: float, day: str) -> int:

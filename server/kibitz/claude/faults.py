@@ -54,6 +54,8 @@ def from_response(
         facts["redirected_to"] = origin(headers.get("location", ""))
     if status == 407:
         facts["cause"] = "proxy"
+    if headers.get("x-should-retry") == "false":
+        facts["final"] = True
     return ClaudeFailure(
         kind,
         said.message,
@@ -73,7 +75,7 @@ def from_error_event(asked: Asked, request_id: str | None, body: object) -> Clau
     if said.code in SPEND_LIMIT_CODES:
         kind = "spend_limit"
     elif kind == "bad_request":
-        kind = said.refined("bad_request")
+        kind = said.known or "bad_request"
     return ClaudeFailure(
         kind,
         said.message,
@@ -246,6 +248,7 @@ class _Said:
     message: str
     request_id: str | None
     is_html: bool
+    known: FailureKind | None
     facts: Mapping[str, Any]
 
     @classmethod
@@ -253,7 +256,7 @@ class _Said:
         if not isinstance(body, Mapping):
             text = body if isinstance(body, str) else ""
             is_html = text.lstrip().startswith("<")
-            return cls(None, None, "" if is_html else _clean(text, asked), None, is_html, {})
+            return cls(None, None, "" if is_html else _clean(text, asked), None, is_html, None, {})
         # Anthropic and OpenAI shapes have an object here, some servers a plain string.
         error = body.get("error")
         inner: Mapping[str, Any] = error if isinstance(error, Mapping) else {}
@@ -274,11 +277,12 @@ class _Said:
             facts["error_type"] = type_
         if isinstance(code, str):
             facts["error_code"] = code
+        known: FailureKind | None = None
         for pattern, kind, reason in _KNOWN_TEXTS:
             if pattern.search(message):
+                known = kind
                 if reason is not None:
                     facts["reason"] = reason
-                facts["known"] = kind
                 break
         if match := _TOKENS_OVER_MAXIMUM.search(message):
             numbers = [int(group.replace(",", "")) for group in match.groups() if group]
@@ -289,13 +293,9 @@ class _Said:
             _clean(message, asked),
             request_id if isinstance(request_id, str) else None,
             False,
+            known,
             facts,
         )
-
-    def refined(self, kind: FailureKind) -> FailureKind:
-        """`kind`, or what a known text says more exactly."""
-        known: FailureKind | None = self.facts.get("known")
-        return known or kind
 
 
 def _kind_of_status(status: int, said: _Said, asked: Asked) -> FailureKind:
@@ -308,12 +308,12 @@ def _kind_of_status(status: int, said: _Said, asked: Asked) -> FailureKind:
     if status == 401 and not asked.sent_credentials:
         return "no_credentials"
     if status == 429:
-        return "spend_limit" if said.code in SPEND_LIMIT_CODES else said.refined("rate_limit")
+        return "spend_limit" if said.code in SPEND_LIMIT_CODES else said.known or "rate_limit"
     if status == 404:
         about_models = said.type == "not_found_error" or "model" in said.message.lower()
         return "unknown_model" if about_models else "not_an_api"
     if status in {400, 422}:
-        return said.refined("bad_request")
+        return said.known or "bad_request"
     if status >= 500 and said.type == "overloaded_error":
         return "overloaded"
     if status in _KIND_OF_STATUS:

@@ -47,9 +47,10 @@ CREATE TABLE requests (
     host TEXT NOT NULL,
     pid INTEGER NOT NULL,
     process_started TEXT NOT NULL
-) STRICT;
-CREATE INDEX requests_by_day ON requests (day);
-CREATE INDEX requests_running ON requests (outcome) WHERE outcome = 'running';
+);
+-- With the cost in it, sums need not touch the rows.
+CREATE INDEX requests_by_day ON requests (day, cost_usd);
+CREATE INDEX requests_running ON requests (day) WHERE outcome = 'running';
 """
 
 

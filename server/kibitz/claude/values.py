@@ -220,7 +220,7 @@ FailureKind = Literal[
 ]
 
 
-class ClaudeFailure(Exception):  # noqa: N818 - named for what it is to the user
+class ClaudeFailure(Exception):
     """A request that did not come to its end.  `errors.sentence_for` turns it into words.
 
     `message` is the endpoint's own text, shortened and free of control characters (may be "").
