@@ -78,8 +78,9 @@ class MeteredClaude:
         """See `values.Claude`; `Finished.cost_usd` is filled in.
 
         Raises ClaudeFailure "budget" instead of sending when a limit is in the way, with
-        `facts = {limit, limit_usd, spent_usd, reserved_usd, needed_usd}`; `limit` is "request",
-        "day", "month", or "ledger" when the ledger's file cannot be used.
+        `facts = {limit, limit_usd, spent_usd, reserved_usd, needed_usd, waiting_may_help}`;
+        `limit` is "request", "day" or "month".  When the ledger's file cannot be used,
+        `facts = {limit: "ledger", path, error}`.
         """
         self._running += 1
         self._idle.clear()
@@ -272,5 +273,6 @@ def _refusal(exceeded: Exceeded, model: str) -> ClaudeFailure:
             "spent_usd": exceeded.spent_usd,
             "reserved_usd": exceeded.reserved_usd,
             "needed_usd": exceeded.needed_usd,
+            "waiting_may_help": exceeded.waiting_may_help,
         },
     )
