@@ -162,6 +162,18 @@ async def test_trap_08_a_late_reply_is_no_error() -> None:
     assert len(desk.sent) == sent_before
 
 
+async def test_trap_08_a_reply_in_the_very_moment_of_giving_up() -> None:
+    desk = Desk.initialized()
+    for give_up in ("cancel", "close"):
+        asked = desk.server.protocol.send_request_async("test/ask")
+        if give_up == "cancel":
+            asked.cancel()
+        else:
+            desk.server.protocol.abandon_requests()
+        desk.say({"jsonrpc": "2.0", "id": desk.sent[-1]["id"], "result": None})
+    assert len(desk.sent) == 2
+
+
 async def test_trap_09_shutdown_while_a_command_runs() -> None:
     """pygls answers InternalError ("dictionary changed size") and does not shut down."""
     desk = Desk.initialized()
