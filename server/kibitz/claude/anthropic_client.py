@@ -11,20 +11,24 @@ import asyncio
 import contextlib
 import dataclasses
 import importlib
-import ipaddress
 import json
 import logging
 import os
-import random
 import warnings
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kibitz.claude import catalogue, faults, wire
+from kibitz.claude import catalogue, faults, retry, wire
 from kibitz.claude.catalogue import Catalogue
-from kibitz.claude.connection import Connection, api_key_from_command, without_version
-from kibitz.claude.reply import MalformedReplyError, ReplyReader
+from kibitz.claude.connection import (
+    Connection,
+    api_key_from_command,
+    header_names_of_environment,
+    is_loopback,
+    without_version,
+)
+from kibitz.claude.reply import MalformedReplyError, ReplyReader, read_model_list
 from kibitz.claude.values import ClaudeFailure, Event, FailureKind, ModelFacts, Prompt, Purpose
 from kibitz.claude.watchdog import SilenceError, Watchdog
 
@@ -44,14 +48,6 @@ MODELS_SECONDS = 15.0
 # After `message_stop` the response is read to its end, so that the connection can be used again.
 # An endpoint that does not end it loses the connection after this time.
 DRAIN_SECONDS = 1.0
-
-_RETRIED = frozenset({"rate_limit", "overloaded", "server_error", "network"})
-# A completion that comes late is of no use, so these actions ask once.
-_NEVER_RETRIED_ACTIONS = frozenset({"complete"})
-# A name that does not resolve, a bad certificate, a host that has not answered for long already.
-_NOT_MENDED_BY_WAITING = frozenset({"dns", "tls", "proxy", "base_url", "connect_timeout"})
-FIRST_RETRY_SECONDS = 0.5
-LONGEST_BACKOFF_SECONDS = 8.0
 
 
 def preload() -> None:
@@ -112,7 +108,7 @@ class AnthropicClaude:
                     renewed = True
                     if await self._renew_credentials():
                         continue
-                delay_seconds = self._delay_before_retry(failure, retries, purpose)
+                delay_seconds = retry.delay_seconds(failure, retries, purpose, self._connection)
                 if delay_seconds is None:
                     raise
                 log.info("asking again in %.1f s after: %s", delay_seconds, failure.kind)
@@ -127,7 +123,7 @@ class AnthropicClaude:
             answer = await client.sdk.models.with_raw_response.list(
                 limit=1000, extra_headers=client.extra_headers, timeout=MODELS_SECONDS
             )
-            return _model_list(json.loads(await answer.text()))
+            return read_model_list(json.loads(await answer.text()))
         except Exception as error:
             failure = _failure_of(error, asked, begun=False)
             if failure is None:
@@ -218,26 +214,6 @@ class AnthropicClaude:
         if reader.is_thinking:
             return self._connection.first_event_seconds
         return self._connection.silence_seconds
-
-    def _delay_before_retry(
-        self, failure: ClaudeFailure, retries: int, purpose: Purpose
-    ) -> float | None:
-        """Seconds to wait before asking again; None: the failure is final."""
-        if failure.kind not in _RETRIED or retries >= self._connection.max_retries:
-            return None
-        if purpose.action in _NEVER_RETRIED_ACTIONS:
-            return None
-        if failure.facts.get("cause") in _NOT_MENDED_BY_WAITING or failure.facts.get("final"):
-            return None
-        if failure.retry_after_seconds is not None:
-            longest = (
-                self._connection.longest_interactive_wait_seconds
-                if purpose.interactive
-                else self._connection.longest_wait_seconds
-            )
-            return failure.retry_after_seconds if failure.retry_after_seconds <= longest else None
-        backoff: float = min(FIRST_RETRY_SECONDS * 2**retries, LONGEST_BACKOFF_SECONDS)
-        return backoff * random.uniform(0.75, 1.0)  # noqa: S311 - only spreads the load
 
     async def _client(self, model: str) -> _Open:
         """The client, made on first use: importing the SDK and building it happen in a thread."""
@@ -355,7 +331,7 @@ def _checked(
     key = sdk.api_key
     if key is not None and not (key.isascii() and key.isprintable() and key == key.strip()):
         raise faults.failure(asked, "wrong_credentials", facts={"cause": "malformed_key"})
-    own_headers = {name.lower() for name in (*connection.headers, *_header_names_of_environment())}
+    own_headers = {name.lower() for name in (*connection.headers, *header_names_of_environment())}
     authorised_by_header = not own_headers.isdisjoint({"authorization", "x-api-key"})
     sends_credentials = bool(
         key or sdk.auth_token or sdk.credentials is not None or authorised_by_header
@@ -368,22 +344,10 @@ def _checked(
     elif key and host != ANTHROPIC_HOST and not authorised_by_header:
         # Some gateways read only the header that older SDKs sent.
         extra_headers["X-Api-Key"] = key
-    if sends_credentials and sdk.base_url.scheme == "http" and not _is_loopback(host):
+    if sends_credentials and sdk.base_url.scheme == "http" and not is_loopback(host):
         log.warning("credentials are sent unencrypted: base_url is http, not https")
     secrets = (key or "", sdk.auth_token or "", *connection.headers.values())
     return _Open(sdk, http, endpoint, extra_headers, sends_credentials, secrets)
-
-
-def _header_names_of_environment() -> list[str]:
-    lines = os.environ.get("ANTHROPIC_CUSTOM_HEADERS", "").splitlines()
-    return [line.partition(":")[0].strip() for line in lines if ":" in line]
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def _raw_events(
@@ -470,22 +434,3 @@ def _json_or_text(data: str) -> object:
         return json.loads(data)
     except ValueError:
         return data
-
-
-def _model_list(page: object) -> tuple[ModelFacts, ...]:
-    """Read by hand: gateways and local servers leave out most of what the SDK's type promises."""
-    listed = page.get("data") if isinstance(page, dict) else None
-    if not isinstance(listed, list):
-        raise MalformedReplyError("not a list of models")
-    return tuple(
-        ModelFacts(
-            id=model["id"],
-            display_name=model.get("display_name"),
-            max_input_tokens=model.get("max_input_tokens"),
-            max_output_tokens=model.get("max_tokens"),
-            lifecycle=model.get("lifecycle"),
-            capabilities=model.get("capabilities") or {},
-        )
-        for model in listed
-        if isinstance(model, dict) and isinstance(model.get("id"), str)
-    )

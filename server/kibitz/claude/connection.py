@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import logging
 import os
 import shlex
@@ -55,6 +56,19 @@ def without_version(base_url: str) -> str:
         log.warning('base_url ends in "/v1", which is added anyway: it is left out')
         return stripped.removesuffix("/v1")
     return stripped
+
+
+def header_names_of_environment() -> list[str]:
+    """The headers that the SDK takes from the environment and sends with every request."""
+    lines = os.environ.get("ANTHROPIC_CUSTOM_HEADERS", "").splitlines()
+    return [line.partition(":")[0].strip() for line in lines if ":" in line]
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 async def api_key_from_command(

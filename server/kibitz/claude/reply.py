@@ -1,4 +1,4 @@
-"""The events of a streamed reply, from the API's JSON to our values.
+"""What the endpoint answers, a streamed reply above all, from the API's JSON to our values.
 
 A state machine over dictionaries: it knows the documented event types and nothing of HTTP.  What
 it does not know it skips, as the API asks of its clients.
@@ -14,6 +14,7 @@ from typing import Any, cast, get_args
 from kibitz.claude.values import (
     Event,
     Finished,
+    ModelFacts,
     Started,
     StopReason,
     TextDelta,
@@ -163,6 +164,28 @@ class ReplyReader:
                 stop_detail=self._stop_detail,
             )
         ]
+
+
+def read_model_list(page: object) -> tuple[ModelFacts, ...]:
+    """The endpoint's list of models, from its JSON.
+
+    Read by hand: gateways and local servers leave out most of what the documentation promises.
+    """
+    listed = page.get("data") if isinstance(page, dict) else None
+    if not isinstance(listed, list):
+        raise MalformedReplyError("not a list of models")
+    return tuple(
+        ModelFacts(
+            id=model["id"],
+            display_name=model.get("display_name"),
+            max_input_tokens=model.get("max_input_tokens"),
+            max_output_tokens=model.get("max_tokens"),
+            lifecycle=model.get("lifecycle"),
+            capabilities=model.get("capabilities") or {},
+        )
+        for model in listed
+        if isinstance(model, dict) and isinstance(model.get("id"), str)
+    )
 
 
 def _updated(usage: Usage, said: object) -> Usage:
