@@ -118,6 +118,10 @@ def test_clean_code_gets_one_remark() -> None:
     assert (remark.line_index, remark.severity, remark.quote) == (1, "hint", "x = 1")
 
 
+def test_a_review_does_not_drown_anybody() -> None:
+    assert len(smells(["# TODO"] * 9, "a.py")) == 5
+
+
 def test_an_explanation_says_what_it_is_and_what_it_is_about() -> None:
     text = task("explain", region(numbered(PYTHON, 11), first_line=11))
     said = str(reply_to(text, tools=("report_findings",)).text)

@@ -143,7 +143,7 @@ async def test_a_stream_that_falls_silent(
     standin.enqueue(REPLY.failing(Fault.stall("Hello")))
     heard: list[str] = []
     with pytest.raises(httpx2.ReadTimeout):
-        await streamed(client.with_options(timeout=httpx2.Timeout(5, read=0.2)), heard)
+        await streamed(client.with_options(timeout=httpx2.Timeout(5, read=1.5)), heard)
     assert heard == ["Hello"]
     exchange = await standin.journal.wait_for_disconnect()
     assert exchange.sent == "Hello"
@@ -188,7 +188,7 @@ async def test_a_refused_connection(standin: StandIn, client: anthropic.AsyncAnt
 async def test_nothing_comes_at_all(standin: StandIn, client: anthropic.AsyncAnthropic) -> None:
     standin.enqueue(Fault.stall())
     with pytest.raises(anthropic.APITimeoutError):
-        await client.with_options(timeout=0.2).messages.create(**ASK)
+        await client.with_options(timeout=1.5).messages.create(**ASK)
     assert (await standin.journal.wait_for_disconnect()).events == []
 
 

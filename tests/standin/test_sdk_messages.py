@@ -249,6 +249,14 @@ async def test_the_models(client: anthropic.AsyncAnthropic) -> None:
     assert retired == ["claude-3-7-sonnet-20250219"]
 
 
+async def test_a_page_of_models_before_another(client: anthropic.AsyncAnthropic) -> None:
+    page = await client.models.list(before_id="claude-opus-5-5", limit=2)
+    assert [model.id for model in page.data] == ["claude-haiku-5-5", "claude-sonnet-5-5"]
+    assert page.has_more
+    first = await client.models.list(before_id=page.data[0].id, limit=9)
+    assert ([model.line for model in first.data], first.has_more) == (["fable", "mythos"], False)
+
+
 async def test_one_model(client: anthropic.AsyncAnthropic) -> None:
     model = await client.models.retrieve(SONNET)
     assert (model.line, model.lifecycle, model.retires_at) == ("sonnet", "active", None)
@@ -314,6 +322,10 @@ async def test_a_batch(client: anthropic.AsyncAnthropic) -> None:
         assert succeeded.message.usage.service_tier == "batch"
         listed = [found.id async for found in sdk.messages.batches.list()]
         assert listed == [batch.id]
+        another = sdk.with_options(api_key="another")
+        assert [found.id async for found in another.messages.batches.list()] == []
+        with pytest.raises(anthropic.NotFoundError):
+            await another.messages.batches.retrieve(batch.id)
         await sdk.messages.batches.delete(batch.id)
         with pytest.raises(anthropic.NotFoundError):
             await sdk.messages.batches.retrieve(batch.id)

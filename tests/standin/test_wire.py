@@ -264,6 +264,14 @@ async def test_rate_limit_headers_tell_what_is_left() -> None:
     }
 
 
+async def test_a_limit_does_not_grow_while_nobody_asks() -> None:
+    async with StandIn(clock=Clock(0)) as standin, RawClient(standin.base_url) as client:
+        for _ in range(2):
+            headers = (await client.ask("GET", "/v1/models")).headers
+            standin.clock.advance(3_600)
+    assert headers["anthropic-ratelimit-requests-remaining"] == "1000"
+
+
 async def test_enforced_limits_say_how_long_to_wait_and_keep_their_word() -> None:
     limits = RateLimits(requests=2, enforced=True)
     async with (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 from kibitz.standin.prompt import Lifetime, automatic_marker, marker_of, walk
@@ -59,12 +60,10 @@ def _control(path: str, control: Any) -> Iterator[str]:
 
 
 def _order(placements: list[tuple[str, Lifetime]]) -> Iterator[str]:
-    seen_short = False
-    for path, lifetime in placements:
-        if lifetime == "1h" and seen_short:
+    for (_, before), (path, lifetime) in pairwise(placements):
+        if (before, lifetime) == ("5m", "1h"):
             yield (
                 f"{path}.cache_control.ttl: a ttl='1h' cache_control block must not come after a "
                 "ttl='5m' cache_control block. Note that blocks are processed in the following "
                 "order: `tools`, `system`, `messages`."
             )
-        seen_short = seen_short or lifetime == "5m"
