@@ -28,6 +28,10 @@ from kibitz_context.values import Allowed, Refused
 # Larger: seconds of looking for secrets, for a text that no prompt can hold.
 MAX_TEXT_BYTES = 4 * 1024 * 1024
 
+# Longer than any system opens, and deeper than anybody's folders.
+MAX_PATH_CHARACTERS = 4_096
+MAX_PATH_PARTS = 200
+
 KIBITZ_IGNORE = ".kibitzignore"
 
 _TOO_LARGE = Refused(f"it is larger than {MAX_TEXT_BYTES // (1024 * 1024)} MB")
@@ -184,6 +188,8 @@ class Gate:
         # A network name would make Windows log in to that host while it is being resolved.
         if text.startswith(("\\\\", "//")) and not str(self.root).startswith(text[:2]):
             return Refused("it is outside the repository")
+        if len(text) > MAX_PATH_CHARACTERS or len(Path(text).parts) > MAX_PATH_PARTS:
+            return Refused("its path is not valid")
         try:
             real = Path(os.path.realpath(self.root / text))
         except (OSError, ValueError):

@@ -169,9 +169,10 @@ def lines(folder: GitFolder, arguments: Sequence[str], limit: int) -> Iterator[s
     The command is ended when the iterator is closed or the limit is reached, so that a listing
     without bounds costs no more than what is used of it.
     """
-    with _started(folder.root, arguments, _environment(folder, ())) as (_stdin, stdout):
+    with _started(folder.root, arguments, _environment(folder, ())) as process:
+        assert process.stdout is not None
         rest = b""
-        while limit > 0 and (chunk := stdout.read1(1 << 16)):  # type: ignore[attr-defined]
+        while limit > 0 and (chunk := process.stdout.read(1 << 16)):
             *records, rest = (rest + chunk).split(b"\0")
             for record in records[:limit]:
                 yield os.fsdecode(record)
@@ -188,40 +189,45 @@ class BlobReader:
         self._folder = folder
         self._max_bytes = max_bytes
         self._exits = contextlib.ExitStack()
-        self._pipes: tuple[IO[bytes], IO[bytes]] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> BlobReader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._pipes = None
+        self._process = None
         self._exits.close()
 
     def read(self, blob_id: str) -> bytes | str:
         """The content of a blob, or the reason why it cannot be had."""
-        if self._pipes is None:
+        if self._process is None:
             started = _started(
                 self._folder.root, ["cat-file", "--batch"], _environment(self._folder, ())
             )
-            self._pipes = self._exits.enter_context(started)
-        stdin, stdout = self._pipes
+            self._process = self._exits.enter_context(started)
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
         try:
             stdin.write(blob_id.encode("ascii") + b"\n")
             stdin.flush()
-            header = stdout.readline().split()
-            if len(header) != 3 or header[1] != b"blob":
-                if len(header) == 3:
-                    _skip(stdout, int(header[2]) + 1)
-                return "its content is missing from the repository"
-            size = int(header[2])
-            if size > self._max_bytes:
-                _skip(stdout, size + 1)
-                return "it is too large"
-            content = stdout.read(size)
-            stdout.read(1)
         except OSError:
-            return "git ended unexpectedly"
-        return content if len(content) == size else "git ended unexpectedly"
+            return _ENDED
+        header = stdout.readline().split()
+        if not header:
+            return _ENDED
+        if len(header) != 3:
+            return "its content is missing from the repository"
+        size = int(header[2])
+        if header[1] != b"blob" or size > self._max_bytes:
+            _skip(stdout, size + 1)
+            return "it is too large" if header[1] == b"blob" else "it is no file"
+        content = stdout.read(size)
+        stdout.read(1)
+        return content if len(content) == size else _ENDED
+
+
+_ENDED = "git ended unexpectedly"
 
 
 def _skip(stream: IO[bytes], count: int) -> None:
@@ -257,7 +263,9 @@ def _run(
         stdout, stderr = process.communicate(stdin, timeout=TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.communicate()
+        process.wait()
+        # Its output is not waited for: a child of git's own may hold the pipes open.
+        _close_pipes(process)
         return GitOutput(b"", "git took too long", -1)
     if process.returncode:
         first_line = stderr.decode("utf-8", "replace").strip().partition("\n")[0]
@@ -269,23 +277,28 @@ def _run(
 @contextlib.contextmanager
 def _started(
     cwd: Path, arguments: Sequence[str], environment: dict[str, str]
-) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
-    """A running command's stdin and stdout; it is ended when the block is left."""
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A running command with pipes; it is ended when the block is left."""
     process = _popen(cwd, arguments, environment)
-    assert process.stdin and process.stdout and process.stderr
+    assert process.stderr is not None
     # Nobody reads the complaints of a running command, but a full pipe would stop it.
     drain = threading.Thread(target=_skip, args=(process.stderr, 1 << 62), daemon=True)
     drain.start()
     try:
-        yield process.stdin, process.stdout
+        yield process
     finally:
-        with contextlib.suppress(OSError):
-            process.stdin.close()
         process.kill()
         process.wait()
         drain.join()
-        process.stdout.close()
-        process.stderr.close()
+        _close_pipes(process)
+
+
+def _close_pipes(process: subprocess.Popen[bytes]) -> None:
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None:
+            # What was still to be written to a process that has ended is lost.
+            with contextlib.suppress(OSError):
+                pipe.close()
 
 
 def _popen(

@@ -142,12 +142,13 @@ class Repository:
         records = os.fsdecode(output.stdout).split("\0")
         changed: dict[str, ChangeKind] = {}
         for meta, path in zip(records[::2], records[1::2], strict=False):
+            kind = _KINDS.get(meta[-1:], "modified")
             modes = meta[1:14].split(" ")
-            if not _REGULAR_MODES.isdisjoint(modes):
-                kind = _KINDS.get(meta[-1:], "modified")
-                # An unmerged path is listed twice: as unmerged, and as it is in the work tree.
-                if changed.get(path) != "conflicted":
-                    changed[path] = kind
+            if kind != "conflicted" and _REGULAR_MODES.isdisjoint(modes):
+                continue
+            # A path in conflict is listed twice: as that, and as it is in the work tree.
+            if changed.get(path) != "conflicted":
+                changed[path] = kind
         return tuple(ChangedPath(path, changed[path]) for path in sorted(changed))
 
     def untracked(self) -> tuple[str, ...]:
