@@ -64,7 +64,7 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "httpx2": ("kibitz.claude.anthropic_client",),
     "jiter": ("kibitz.findings",),
     "lsprotocol": LSP,
-    "markdown_it": ("kibitz.safe_markdown",),
+    "markdown_it": ("kibitz.cli", "kibitz.safe_markdown"),
     "pathspec": ("kibitz_context",),
     "platformdirs": ("kibitz.paths",),
     "psutil": ("kibitz.claude",),

@@ -326,7 +326,8 @@ def _model(failure: ClaudeFailure) -> str:
 
 
 def _model_setting(failure: ClaudeFailure) -> str:
-    return f"models.{_fact(failure, 'tier') or 'standard'}"
+    """Where the model was chosen; `setting` is told where that was no setting of a tier."""
+    return _fact(failure, "setting") or f"models.{_fact(failure, 'tier') or 'standard'}"
 
 
 def _request(failure: ClaudeFailure) -> str:
@@ -335,8 +336,10 @@ def _request(failure: ClaudeFailure) -> str:
 
 
 def _fact(failure: ClaudeFailure, name: str) -> str:
-    """A fact that is a name: of a model, a tier, a limit."""
+    """A fact that is a name: of a model, a tier, a limit; the first of several."""
     fact: Any = failure.facts.get(name)
+    if isinstance(fact, tuple) and fact:
+        fact = fact[0]
     return one_line(fact, 80) if isinstance(fact, str) else ""
 
 

@@ -50,10 +50,12 @@ def configure(
     file: Path | None = None,
     *,
     stream: TextIO | None = None,
+    to_stderr: bool = True,
     environ: Mapping[str, str] = os.environ,
 ) -> None:
-    """Log from now on what is at least `level`, to `stream` (stderr) and appended to `file`.
+    """Log from now on what is at least `level`, to `stream` and appended to `file`.
 
+    Without `stream` it is stderr, unless `to_stderr` is false: then the file alone.
     Replaces what an earlier call set up.  Raises UserError if the file's folder cannot be used.
     """
     shut_down()
@@ -61,8 +63,9 @@ def configure(
         if _CREDENTIAL_VARIABLE.search(name):
             hide(value)
     sinks: list[_Sink] = []
-    if stream or sys.stderr:  # a program without a console has none
-        sinks.append(_Stream(stream or sys.stderr))
+    shown = stream or (sys.stderr if to_stderr else None)
+    if shown:  # a program without a console has no stderr
+        sinks.append(_Stream(shown))
     if file is not None:
         sinks.append(_File(file))
     handler = _Handler(sinks, shows_content=level == "debug")

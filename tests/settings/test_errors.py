@@ -92,6 +92,14 @@ def test_what_an_endpoint_says_cannot_steer_the_terminal(kind: FailureKind) -> N
             failure("unknown_model", model="sonet", facts={"nearest": "sonnet", "tier": "deep"}),
             ['does not know "sonet"', 'set `models.deep` to "sonnet".'],
         ),
+        (
+            failure(
+                "unknown_model",
+                model="sonet",
+                facts={"nearest": ("sonnet", "opus"), "setting": "--model", "tier": "deep"},
+            ),
+            ['set `--model` to "sonnet".'],
+        ),
         (failure("network"), ["api.example.com:8443 cannot be reached"]),
         (failure("network", facts={"cause": "dns"}), ["api.example.com:8443 cannot be resolved"]),
         (failure("network", facts={"cause": "tls"}), ["`ca_file`"]),

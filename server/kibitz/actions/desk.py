@@ -22,6 +22,7 @@ from kibitz.claude import prompt as prompts
 from kibitz.claude.values import (
     Block,
     Claude,
+    ClaudeFailure,
     Event,
     Finished,
     Limits,
@@ -257,18 +258,23 @@ class Desk:
         )
         finished: Finished | None = None
         n_characters = 0
-        # Leaving the block closes the stream, and with it the connection.
-        async with aclosing(self._claude.stream(prompt, purpose)) as events:
-            async for event in events:
-                if isinstance(event, Started):
-                    yield Begun(event.usage)
-                elif isinstance(event, Finished):
-                    finished = event
-                elif isinstance(event, TextDelta | ToolInputDelta):
-                    piece = event.text if isinstance(event, TextDelta) else event.partial_json
-                    n_characters += len(piece)
-                    yield Received(math.ceil(n_characters / CHARACTERS_PER_TOKEN))
-                yield event
+        try:
+            # Leaving the block closes the stream, and with it the connection.
+            async with aclosing(self._claude.stream(prompt, purpose)) as events:
+                async for event in events:
+                    if isinstance(event, Started):
+                        yield Begun(event.usage)
+                    elif isinstance(event, Finished):
+                        finished = event
+                    elif isinstance(event, TextDelta | ToolInputDelta):
+                        piece = event.text if isinstance(event, TextDelta) else event.partial_json
+                        n_characters += len(piece)
+                        yield Received(math.ceil(n_characters / CHARACTERS_PER_TOKEN))
+                    yield event
+        except ClaudeFailure as failure:
+            # For the sentence that names the setting with the model.
+            failure.facts = {"tier": brief.tier, **failure.facts}
+            raise
         assert finished is not None, "a stream ends with Finished or raises"
         yield Spent(finished.usage, finished.cost_usd, finished.model, finished.request_id)
         if finished.stop_reason not in COMPLETE_STOPS:

@@ -1,0 +1,324 @@
+"""What `kibitz doctor` looks at, one function a subject; nothing here spends or changes anything.
+
+Every check answers, also where something is broken, and none of them shows a credential.
+"""
+
+from __future__ import annotations
+
+import datetime
+import difflib
+import shutil
+import sqlite3
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal, get_args
+from urllib.parse import urlsplit
+
+from kibitz import __version__, errors, paths
+from kibitz.bill import dollars
+from kibitz.claude import catalogue
+from kibitz.claude.catalogue import KnownModel, canonical_id
+from kibitz.claude.estimate import PESSIMISTIC_CHARS_PER_TOKEN
+from kibitz.claude.ledger import Ledger
+from kibitz.claude.values import ClaudeFailure, FailureKind, ModelFacts, Tier
+from kibitz.errors import EXIT_BUDGET, EXIT_CLAUDE, EXIT_USAGE, UserError
+from kibitz.plain_text import one_line
+from kibitz.profiles import PLAIN, profile_for
+from kibitz.settings import PROJECT_FILE, Loaded, Settings
+from kibitz.trust import Trust
+from kibitz_context.gate import Gate
+from kibitz_context.repository import Repository
+from kibitz_context.tokens import CHARACTERS_PER_TOKEN
+
+ANTHROPIC_URL = "https://api.anthropic.com"
+# What a short reply with its thinking may have; only to see whether limits leave room for one.
+USUAL_REPLY_TOKENS = 8_192
+
+Verdict = Literal["ok", "note", "fault"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line.  A fault has the exit code that it stands for."""
+
+    subject: str
+    verdict: Verdict
+    text: str
+    exit_code: int = 0
+
+
+def _ok(subject: str, text: str) -> Check:
+    return Check(subject, "ok", text)
+
+
+def _note(subject: str, text: str) -> Check:
+    return Check(subject, "note", text)
+
+
+def _fault(subject: str, text: str, exit_code: int = EXIT_USAGE) -> Check:
+    return Check(subject, "fault", text, exit_code)
+
+
+def version() -> Check:
+    sdk = metadata.version("anthropic")
+    python = ".".join(map(str, sys.version_info[:3]))
+    return _ok("version", f"kibitz {__version__}, anthropic {sdk}, Python {python}, {sys.platform}")
+
+
+def settings_files(loaded: Loaded, root: Path, environ: Mapping[str, str]) -> Iterator[Check]:
+    """Which files there are, and everything in any source that is not taken."""
+    there = [str(file) for file in (paths.user_file(environ), root / PROJECT_FILE) if file.exists()]
+    origins = len(loaded.origins)
+    if not loaded.problems:
+        said = f"{origins} set" if origins else "all defaults"
+        yield _ok("settings", f"{said}; {' and '.join(there) or 'no settings file'}")
+    for problem in loaded.problems:
+        yield _fault("settings", problem.sentence)
+    context = loaded.settings.context
+    for sentence in Gate(root, include=context.include, exclude=context.exclude).problems:
+        yield _fault("settings", f"{sentence}.")
+
+
+def folders(environ: Mapping[str, str]) -> Check:
+    state = paths.state_folder(environ)
+    try:
+        paths.make_private(state)
+    except UserError as error:
+        return _fault("files", error.sentence)
+    return _ok("files", f"ledger, trust and log are in {state}")
+
+
+def credentials(settings: Settings, environ: Mapping[str, str]) -> str:
+    """Where the credentials come from, in words that hold none of them."""
+    if settings.provider == "standin":
+        return "none are needed"
+    if settings.api_key_command:
+        return f"from `api_key_command` ({one_line(Path(settings.api_key_command[0]).name, 60)})"
+    for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_PROFILE"):
+        if environ.get(name):
+            return f"from {name}"
+    if environ.get("ANTHROPIC_FEDERATION_RULE_ID"):
+        return "from workload identity (ANTHROPIC_FEDERATION_RULE_ID)"
+    if {name.lower() for name in settings.headers} & {"authorization", "x-api-key"}:
+        return "from `headers`"
+    return "from a profile on disk, or none"
+
+
+# What a failure of the Models API says about which subject, and the exit code it stands for.
+_ABOUT_CREDENTIALS: Mapping[FailureKind, int] = {
+    "no_credentials": EXIT_USAGE,
+    "wrong_credentials": EXIT_USAGE,
+    "no_permission": EXIT_USAGE,
+    "no_credit": EXIT_CLAUDE,
+    "spend_limit": EXIT_CLAUDE,
+}
+_CAUSED_BY_SETTINGS = frozenset({"base_url", "ca_file"})
+_STATUS_WITHOUT_LIST = frozenset({404, 405, 501})
+
+
+def endpoint(settings: Settings, environ: Mapping[str, str]) -> str:
+    """The address without anything in it that could be secret."""
+    if settings.provider == "standin":
+        return "the built-in stand-in"
+    url = settings.base_url or environ.get("ANTHROPIC_BASE_URL") or ANTHROPIC_URL
+    try:
+        parts = urlsplit(url)
+        return one_line(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}", 120)
+    except ValueError:
+        return "an address that cannot be read"
+
+
+def reached(
+    settings: Settings,
+    environ: Mapping[str, str],
+    outcome: tuple[ModelFacts, ...] | ClaudeFailure | UserError,
+    milliseconds: float,
+) -> Iterator[Check]:
+    """Credentials and endpoint, from what asking for the list of models came to."""
+    source, address = credentials(settings, environ), endpoint(settings, environ)
+    match outcome:
+        case UserError():
+            yield _fault("endpoint", outcome.sentence, outcome.exit_code)
+        case ClaudeFailure() if outcome.kind in _ABOUT_CREDENTIALS:
+            sentence = errors.sentence_for(outcome)
+            yield _fault("credentials", sentence, _ABOUT_CREDENTIALS[outcome.kind])
+            if outcome.status is not None:
+                yield _ok("endpoint", f"{address} answers in {milliseconds:.0f} ms")
+        case ClaudeFailure() if _only_has_no_list(outcome, address):
+            yield _note("credentials", f"{source}; the endpoint does not check them unasked")
+            yield _note("endpoint", f"{address} answers, but has no list of models")
+        case ClaudeFailure():
+            yield _note("credentials", f"{source}; not checked, as the endpoint does not answer")
+            is_setting = outcome.facts.get("cause") in _CAUSED_BY_SETTINGS
+            yield _fault(
+                "endpoint",
+                errors.sentence_for(outcome),
+                EXIT_USAGE if is_setting else EXIT_CLAUDE,
+            )
+        case _:
+            yield _ok("credentials", source)
+            n_models = f"{len(outcome)} models" if len(outcome) != 1 else "1 model"
+            yield _ok("endpoint", f"{address} answers in {milliseconds:.0f} ms with {n_models}")
+
+
+def _only_has_no_list(failure: ClaudeFailure, address: str) -> bool:
+    return (
+        failure.kind == "not_an_api"
+        and failure.status in _STATUS_WITHOUT_LIST
+        and address != ANTHROPIC_URL
+    )
+
+
+def models(settings: Settings, listed: tuple[ModelFacts, ...] | None) -> Iterator[Check]:
+    """The model of each tier: whether it is served, its limits, cache minimum and price.
+
+    `listed` is what the endpoint says, None where it says nothing.
+    """
+    for tier in get_args(Tier):
+        yield _model(tier, settings.models.of(tier), settings, listed)
+
+
+def _model(
+    tier: Tier, model: str, settings: Settings, listed: tuple[ModelFacts, ...] | None
+) -> Check:
+    subject, name = f"models.{tier}", one_line(model, 80)
+    known = catalogue.builtin().find(model)
+    facts = next(
+        (each for each in listed or () if canonical_id(each.id) == canonical_id(model)), None
+    )
+    # A local server lists the one model that it has and answers to any name.
+    if listed and facts is None and any("claude" in each.id for each in listed):
+        return _fault(
+            subject, f"{name} is not served by the endpoint; {_advice(model, subject, listed)}"
+        )
+    reads = (facts and facts.max_input_tokens) or (known and known.context_tokens)
+    writes = (facts and facts.max_output_tokens) or (known and known.max_output_tokens)
+    parts = [
+        f"reads {reads:,} tokens, writes {writes:,}" if reads and writes else "limits unknown",
+        f"caches prompts from {catalogue.builtin().cache_minimum_tokens(model):,} tokens on",
+        _price(known),
+    ]
+    text = f"{name} {'; '.join(parts)}"
+    if reads and settings.context.max_tokens >= reads:
+        return _fault(
+            subject,
+            f"{text}; `context.max_tokens` is {settings.context.max_tokens:,}: lower it below "
+            "what the model reads",
+        )
+    successor = catalogue.builtin().successor(model)
+    is_deprecated = facts is not None and facts.lifecycle in ("deprecated", "retired")
+    if is_deprecated or successor is not None:
+        until = f" on {known.retires}" if known is not None and known.retires else ""
+        instead = f"; set `{subject}` to {successor}" if successor else ""
+        return _note(subject, f"{text}; it will be retired{until}{instead}")
+    if known is None:
+        return _note(subject, f"{text}; without a price no budget can limit it")
+    return _ok(subject, text)
+
+
+def _advice(model: str, setting: str, listed: tuple[ModelFacts, ...]) -> str:
+    ids = [each.id for each in listed]
+    near = [each for each in catalogue.builtin().nearest(model) if each in ids]
+    near = near or difflib.get_close_matches(model, ids, 1, 0.0)
+    return f"set `{setting}` to {one_line(near[0], 80)}" if near else f"set `{setting}`"
+
+
+def _price(known: KnownModel | None) -> str:
+    price = known.price(0) if known is not None else None
+    if price is None:
+        return "price unknown"
+    return f"${price.input:g} in and ${price.output:g} out per million tokens"
+
+
+# How an editor shows itself to what is started in its terminal.
+_EDITOR_VARIABLES = {
+    "NVIM": "neovim",
+    "VIM_TERMINAL": "vim-lsp",
+    "ZED_TERM": "zed",
+    "INSIDE_EMACS": "emacs",
+    "VSCODE_PID": "visual studio code",
+    "VSCODE_IPC_HOOK_CLI": "visual studio code",
+}
+
+
+def editor(environ: Mapping[str, str]) -> Check:
+    """Whether an editor would find the server, and whether its client is a known one."""
+    names = [name for variable, name in _EDITOR_VARIABLES.items() if environ.get(variable)]
+    if environ.get("TERM_PROGRAM") == "vscode":
+        names.append("visual studio code")
+    profile = profile_for(names[0]) if names else PLAIN
+    here = f"in {profile.name}, whose client is known" if names else "not started from an editor"
+    command = shutil.which("kibitz", path=environ.get("PATH"))
+    if command is None:
+        return _note("editor", f"{here}; `kibitz` is not on PATH: give your editor its full path")
+    return _ok("editor", f"{here}; its command is {command} serve")
+
+
+def repository(found: Repository) -> Check:
+    root = one_line(str(found.root), 300)
+    if not found.has_git:
+        why = f" ({one_line(found.problem)})" if found.problem else ""
+        return _note(
+            "repository",
+            f"{root} is in no git repository{why}: what is sent is not tied to a commit, and the "
+            "cache is of little use; `git init` helps",
+        )
+    commit = found.head()
+    if commit is None:
+        return _note(
+            "repository", f"{root} has no commit yet; make one, so that the cache can work"
+        )
+    n_files = len(found.tracked())
+    return _ok(
+        "repository", f"{root} at {commit[:12]}, {n_files:,} file{'' if n_files == 1 else 's'}"
+    )
+
+
+def trust(root: Path, environ: Mapping[str, str]) -> Check:
+    kept = Trust.load(paths.trust_file(environ))
+    if kept.problem is not None:
+        return _fault("trust", kept.problem)
+    if kept.is_trusted(root):
+        return _ok("trust", "automatic features may send this repository; --revoke takes it back")
+    return _note("trust", "automatic features send nothing from here; `kibitz trust` lets them")
+
+
+def budget(settings: Settings, midnight: datetime.datetime, environ: Mapping[str, str]) -> Check:
+    """What is spent of the limits, and whether they leave room for one request."""
+    limits = settings.budget
+    ledger = Ledger(paths.ledger_file(environ))
+    try:
+        today_usd = ledger.summary(midnight).total.cost_usd
+        month_usd = ledger.summary(midnight.replace(day=1)).total.cost_usd
+    except (sqlite3.Error, OSError) as error:
+        return _fault(
+            "budget",
+            f"the ledger cannot be read ({one_line(str(error), 100)}), and without it nothing is "
+            f"sent; move {ledger.path} away",
+        )
+    finally:
+        ledger.close()
+    text = (
+        f"{dollars(today_usd)} of ${limits.day_usd:,.2f} today, {dollars(month_usd)} of "
+        f"${limits.month_usd:,.2f} this month, at most ${limits.request_usd:,.2f} a request"
+    )
+    for period, spent_usd, limit_usd in (
+        ("day", today_usd, limits.day_usd),
+        ("month", month_usd, limits.month_usd),
+    ):
+        if spent_usd >= limit_usd:
+            mend = f"wait for the next {period}, or raise `budget.{period}_usd` in config.toml"
+            return _fault("budget", f"{text}; it is used up: {mend}", EXIT_BUDGET)
+    # Dense text has more tokens than a snapshot is measured with.
+    tokens = int(settings.context.max_tokens * CHARACTERS_PER_TOKEN / PESSIMISTIC_CHARS_PER_TOKEN)
+    worst_usd = catalogue.worst_case_usd(tokens, USUAL_REPLY_TOKENS, settings.models.standard)
+    if worst_usd is not None and worst_usd > limits.request_usd:
+        return _note(
+            "budget",
+            f"{text}; a full snapshot may cost {dollars(worst_usd)} and would be refused: lower "
+            "`context.max_tokens`, or raise `budget.request_usd` in config.toml",
+        )
+    return _ok("budget", text)

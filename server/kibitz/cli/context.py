@@ -1,0 +1,212 @@
+"""`kibitz context`: exactly what would be sent, what it would cost, and what was left out."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kibitz.actions.answer import answer_prompt
+from kibitz.actions.desk import Brief
+from kibitz.actions.values import Order
+from kibitz.bill import dollars
+from kibitz.claude import catalogue
+from kibitz.claude.estimate import cold_usage, text_tokens, warm_usage
+from kibitz.claude.values import Block, Prompt
+from kibitz.cli.arguments import Common, Parser
+from kibitz.cli.place import Place, parse_place
+from kibitz.cli.terminal import Terminal
+from kibitz.cli.workplace import Workplace, work
+from kibitz.plain_text import one_line, visible
+from kibitz_context.values import FileUse, Layer, LayerName
+
+LISTED_FILES = 12
+LISTED_OMISSIONS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One layer as it is sent.  `texts` are its blocks."""
+
+    name: LayerName
+    texts: tuple[str, ...]
+    tokens: int
+    files: tuple[FileUse, ...] = ()
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256("".join(self.texts).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What a request would be.  Costs are USD without the reply, None for an unknown price."""
+
+    brief: Brief
+    layers: tuple[Shown, ...]
+    cold_usd: float | None
+    warm_usd: float | None
+
+    def as_json(self) -> dict[str, Any]:
+        context = self.brief.context
+        return {
+            "commit": context.commit,
+            "tier": self.brief.tier,
+            "model": self.brief.model,
+            "layers": [
+                {
+                    "name": layer.name,
+                    "tokens": layer.tokens,
+                    "sha256": layer.sha256,
+                    "files": [dataclasses.asdict(file) for file in layer.files],
+                }
+                for layer in self.layers
+            ],
+            "omitted": [dataclasses.asdict(omission) for omission in context.omitted],
+            "cost": {"cold_usd": self.cold_usd, "warm_usd": self.warm_usd},
+        }
+
+
+def run(arguments: list[str]) -> int:
+    parser = Parser(
+        "context",
+        "Show exactly what would be sent: for an explanation of PATH, or for a question.",
+        examples=(
+            "kibitz context",
+            "kibitz context src/app.py:10-42 --json",
+            'kibitz context --question "Where are settings validated?" --print | less',
+        ),
+        more="Nothing is sent.  Tokens are estimated; prices are without the reply: cold when\n"
+        "nothing of it is in the cache, warm when all of it is that can be.\n",
+    )
+    parser.add_argument(
+        "place", metavar="PATH[:L1[-L2]]", nargs="?", help="what the request would be about"
+    )
+    parser.add_argument("--question", metavar="Q", default="", help="as for `kibitz ask`")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--print", action="store_true", help="the text itself, layer after layer")
+    form.add_argument("--json", action="store_true", help="for programs")
+    options = parser.parse_args(arguments)
+    place = parse_place(options.place) if options.place is not None else None
+
+    async def body(at: Workplace) -> int:
+        brief = await at.desk.brief(_order(at, place, options.question))
+        shown = overview(brief, answer_prompt(at.desk, brief))
+        if options.json:
+            at.terminal.write(json.dumps(shown.as_json(), indent=2) + "\n")
+        elif options.print:
+            _print_texts(at.terminal, shown)
+        else:
+            _print_overview(at.terminal, shown)
+        return 0
+
+    return work(Common.of(options), place.start if place is not None else Path.cwd(), body)
+
+
+def _order(at: Workplace, place: Place | None, question: str) -> Order:
+    action = "ask" if question.strip() or place is None else "explain"
+    if place is None:
+        return Order(action, at.start, instruction=question)
+    source = at.source(place)
+    span = source.span if action == "explain" else source.span or source.document.whole
+    return Order(action, source.start, source.document, span, question)
+
+
+def overview(brief: Brief, prompt: Prompt) -> Overview:
+    """The layers of `prompt` as they are sent, with their sizes and the price of the whole."""
+    known = catalogue.builtin()
+    chars_per_token = known.chars_per_token(prompt.model)
+
+    def layer(name: LayerName, texts: Sequence[str], of: Layer | None = None) -> Shown:
+        tokens = sum(text_tokens(text, chars_per_token) for text in texts)
+        files = of.files if of is not None else ()
+        if name == "task":
+            files = tuple(sorted(files, key=lambda file: -file.score))
+        return Shown(name, tuple(texts), tokens, files)
+
+    context = brief.context
+    sent = [block.text for block in prompt.system]
+    layers = [
+        layer("rules", sent[:1]),
+        # A layer without text is not sent at all.
+        *(
+            layer(each.name, [each.text] if each.text in sent else [], each)
+            for each in (context.snapshot, context.changes)
+        ),
+    ]
+    task = [
+        block.text
+        for message in prompt.messages
+        for block in message.content
+        if isinstance(block, Block)
+    ]
+    layers.append(layer("task", task, context.task))
+    return Overview(
+        brief,
+        tuple(layers),
+        known.cost_usd(prompt.model, cold_usage(prompt, chars_per_token)),
+        known.cost_usd(prompt.model, warm_usage(prompt, chars_per_token)),
+    )
+
+
+def _print_texts(terminal: Terminal, shown: Overview) -> None:
+    text = "\n".join(part for layer in shown.layers for part in layer.texts) + "\n"
+    terminal.write(visible(text) if terminal.out_is_terminal else text)
+
+
+def _print_overview(terminal: Terminal, shown: Overview) -> None:
+    from rich.table import Table
+
+    brief = shown.brief
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("layer")
+    for name in ("tokens", "files", "sha256"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for layer in shown.layers:
+        n_files = f"{len(layer.files):,}" if layer.files else ""
+        table.add_row(layer.name, f"{layer.tokens:,}", n_files, layer.sha256[:12])
+    commit = brief.context.commit
+    with terminal.console_to_write() as console:
+        console.print(
+            f"{one_line(brief.model, 80)} ({brief.tier} tier), "
+            + (f"as of commit {commit[:12]}" if commit else "no commit"),
+            soft_wrap=True,
+        )
+        console.print(table)
+        for line in _file_lines(shown):
+            console.print(line, soft_wrap=True)
+        console.print(_price_line(shown), soft_wrap=True)
+
+
+def _file_lines(shown: Overview) -> list[str]:
+    lines: list[str] = []
+    for layer in shown.layers:
+        if not layer.files:
+            continue
+        lines += ["", f"{layer.name}:"]
+        lines += [
+            f"  {one_line(file.path, 300)} ({file.form}, {file.tokens:,} tokens)"
+            for file in layer.files[:LISTED_FILES]
+        ]
+        if len(layer.files) > LISTED_FILES:
+            lines.append(f"  … and {len(layer.files) - LISTED_FILES:,} more")
+    omitted = shown.brief.context.omitted
+    if omitted:
+        lines += ["", "left out:"]
+        lines += [
+            f"  {one_line(omission.path, 300)}: {one_line(omission.reason)}"
+            for omission in omitted[:LISTED_OMISSIONS]
+        ]
+        if len(omitted) > LISTED_OMISSIONS:
+            lines.append(f"  … and {len(omitted) - LISTED_OMISSIONS:,} more (all with --json)")
+    return [*lines, ""]
+
+
+def _price_line(shown: Overview) -> str:
+    if shown.cold_usd is None or shown.warm_usd is None:
+        return "price unknown for this model"
+    return f"{dollars(shown.cold_usd)} cold, {dollars(shown.warm_usd)} warm, without the reply"

@@ -1,0 +1,68 @@
+"""Where a growing Markdown text is final: what stands before its last block changes no more."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+
+# The parser's lines: "\n" alone ends one, `plain_text.visible` has made that of all line ends.
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
+
+
+@cache
+def _parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt().enable("strikethrough").enable("table")
+
+
+class MarkdownBlocks:
+    """Cuts a text that comes in pieces into blocks that can be rendered one by one.
+
+    A block is a paragraph, a fence, a heading, a table …, or one item of a list: whoever reads
+    a list need not wait for its end.  ``"".join`` of all blocks is the text.
+    """
+
+    def __init__(self) -> None:
+        self._open = ""
+
+    @property
+    def open(self) -> str:
+        """The text that is not final yet."""
+        return self._open
+
+    def feed(self, piece: str) -> list[str]:
+        """The blocks that are final after `piece`."""
+        self._open += piece
+        if "\n" not in piece:
+            return []
+        starts = _block_starts(self._open)
+        if len(starts) < 2:
+            return []
+        lines = _LINE.findall(self._open)
+        bounds = [0, *starts[1:]]
+        self._open = "".join(lines[bounds[-1] :])
+        return ["".join(lines[start:end]) for start, end in pairwise(bounds)]
+
+    def finish(self) -> list[str]:
+        """What is left."""
+        rest, self._open = self._open, ""
+        return [rest] if rest.strip() else []
+
+
+def _block_starts(text: str) -> list[int]:
+    """The lines at which blocks start, from 0."""
+    starts: list[int] = []
+    for token in _parser().parse(text):
+        if token.map is None or token.nesting < 0:
+            continue
+        is_list = token.type in ("bullet_list_open", "ordered_list_open")
+        is_item = token.level == 1 and token.type == "list_item_open"
+        if (token.level == 0 and not is_list) or is_item:
+            starts.append(token.map[0])
+    return starts

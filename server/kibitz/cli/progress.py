@@ -1,0 +1,99 @@
+"""What a waiting user sees on stderr: a spinner with the tokens so far, and at the end the bill.
+
+Where stderr is no terminal nothing moves, and the bill is printed only when it was asked for.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from kibitz.actions.values import Asked, Begun, Received, Step
+from kibitz.cli.tally import Tally
+from kibitz.cli.terminal import Terminal
+from kibitz.plain_text import one_line
+
+if TYPE_CHECKING:
+    from rich.status import Status
+
+
+class Progress:
+    """Shown while it is entered, except where something is written (see `Terminal.cover`).
+
+    `aside` takes it away for good, when the answer itself begins to move on the same terminal.
+    """
+
+    def __init__(self, terminal: Terminal, tally: Tally, *, verbose: bool) -> None:
+        self._terminal = terminal
+        self._tally = tally
+        self._verbose = verbose
+        self._subject = ""
+        self._status: Status | None = None
+        self._is_shown = False
+
+    def __enter__(self) -> Self:
+        if self._terminal.err_is_terminal:
+            from rich.status import Status
+
+            self._status = Status("Reading the repository", console=self._terminal.error_console())
+            self._terminal.cover(self)
+            self.show()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.aside()
+        if kind is not None and not issubclass(kind, Exception):
+            return  # interrupted: told by whoever ends the command
+        if self._verbose and self._tally.n_ended:
+            self._terminal.line(self._tally.token_line())
+        elif self._terminal.err_is_terminal and (bill := self._tally.bill()):
+            self._terminal.line(bill)
+
+    def about(self, subject: str) -> None:
+        """What is being worked on, when it is one of several things."""
+        self._subject = f"{subject}: "
+
+    def count(self, step: Step) -> None:
+        """Count a step and show what it means."""
+        self._tally.count(step)
+        if self._status is None:
+            return
+        match step:
+            case Asked(model, prompt_tokens):
+                self._say(f"{one_line(model, 60)} reads about {prompt_tokens:,} tokens")
+            case Begun(usage):
+                read = usage.cache_read_tokens
+                cached = f" ({read:,} from cache)" if read else ""
+                self._say(f"{usage.prompt_tokens:,} tokens read{cached}")
+            case Received(tokens):
+                self._say(f"{tokens:,} tokens so far")
+            case _:
+                pass
+
+    def aside(self) -> None:
+        """Show nothing any more; the bill still comes."""
+        self.hide()
+        self._status = None
+        self._terminal.cover(None)
+
+    def hide(self) -> None:
+        if self._status is not None and self._is_shown:
+            self._is_shown = False
+            self._status.stop()
+
+    def show(self) -> None:
+        if self._status is not None and not self._is_shown:
+            self._is_shown = True
+            self._status.start()
+
+    def _say(self, text: str) -> None:
+        if self._status is not None:
+            from rich.text import Text
+
+            # Not as a string: that would be read as markup, and a path may hold brackets.
+            self._status.update(Text(f"{self._subject}{text}"))

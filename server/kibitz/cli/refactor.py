@@ -1,0 +1,152 @@
+"""`kibitz refactor`: a change of some lines as told, printed as a diff or written."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+
+from kibitz.actions.refactor import refactor
+from kibitz.actions.scope import comment_above
+from kibitz.actions.values import Changed, Order, Region
+from kibitz.cli import patch
+from kibitz.cli.arguments import Common, Parser
+from kibitz.cli.place import STDIN, Source, parse_place, stdin_text
+from kibitz.cli.terminal import Terminal
+from kibitz.cli.workplace import Workplace, work
+from kibitz.edits.values import LineEdit, apply_line_edits
+from kibitz.errors import EXIT_USAGE, UserError
+from kibitz.plain_text import visible
+from kibitz_context.lines import Span
+from kibitz_context.repository import Repository
+
+
+def run(arguments: list[str]) -> int:
+    parser = Parser(
+        "refactor",
+        "Change a file, or some of its lines, as told; print the change as a diff.",
+        examples=(
+            'kibitz refactor src/app.py:10-42 "use a dataclass"',
+            'kibitz refactor src/app.py:10-42 "use a dataclass" | git apply',
+            'kibitz refactor src/app.py "add type annotations" --write',
+        ),
+    )
+    parser.add_argument(
+        "place", metavar="PATH[:L1[-L2]]", help="a file, with lines from L1 to L2; - is stdin"
+    )
+    parser.add_argument(
+        "instruction",
+        metavar="INSTRUCTION",
+        nargs="?",
+        help="what to change; - reads it from stdin; without one, the `kibitz: …` comment at the "
+        "first line or above it",
+    )
+    parser.add_argument(
+        "--write", action="store_true", help="write the change into the file instead of printing it"
+    )
+    parser.add_verbose()
+    options = parser.parse_args(arguments)
+    place = parse_place(options.place)
+    if place.is_stdin and options.write:
+        parser.error("what came on stdin cannot be written; leave --write out")
+    if place.is_stdin and options.instruction == STDIN:
+        parser.error("stdin cannot be both the text and the instruction")
+
+    async def body(at: Workplace) -> int:
+        source = at.source(place)
+        if options.write:
+            patch.must_be_writable(source.path)
+        instruction, span = _instruction(source, options.instruction)
+        order = Order("refactor", source.start, source.document, span, instruction)
+        with at.progress:
+            text = await _changed_text(at, order)
+            return _deliver(at.terminal, source, text, writes=options.write)
+
+    return work(Common.of(options), place.start, body)
+
+
+def _instruction(source: Source, given: str | None) -> tuple[str, Span | None]:
+    """What to change, and the lines it is about: a comment that says it is one of them."""
+    if given is not None:
+        instruction = stdin_text() if given == STDIN else given
+        if not instruction.strip():
+            raise UserError("Nothing was said to change; give an instruction.")
+        return instruction, source.span
+    table = source.document.lines
+    found = comment_above(table.lines, source.first_line)
+    if found is None:
+        raise UserError(
+            f"Say what to change: kibitz refactor {source.shown} INSTRUCTION, or write a "
+            "`kibitz: …` comment above the code."
+        )
+    line, instruction = found
+    if source.span is None:
+        return instruction, None
+    return instruction, Span(min(table.starts[line], source.span.start), source.span.end)
+
+
+async def _changed_text(at: Workplace, order: Order) -> str:
+    """The whole document after the change.  Raises what the action raises."""
+    assert order.document is not None
+    region: Region | None = None
+    edits: list[LineEdit] = []
+    async with aclosing(at.steps(refactor(order, at.desk))) as steps:
+        async for step in steps:
+            match step:
+                case Region():
+                    region = step
+                case Changed(more):
+                    edits += more
+                case _:
+                    pass
+    assert region is not None, "a refactoring says what it is about"
+    lines = order.document.lines.lines
+    end = region.first_line + len(region.lines)
+    changed = apply_line_edits(list(region.lines), edits)
+    return "".join([*lines[: region.first_line], *changed, *lines[end:]])
+
+
+def _deliver(terminal: Terminal, source: Source, text: str, *, writes: bool) -> int:
+    old, new = source.data, source.encoded(text)
+    if old == new:
+        terminal.note("There is nothing to change.")
+        return 0
+    diff = patch.unified_diff(_path_in_diff(source), old.decode(), new.decode())
+    if not writes:
+        _show(terminal, diff)
+        return 0
+    try:
+        patch.write(source.path, old, new)
+    except patch.Conflict:
+        # Claude was paid for this: it is printed rather than lost.
+        _show(terminal, diff)
+        terminal.note(
+            f"{source.shown} was changed meanwhile and is left as it is; the change is printed."
+        )
+        return EXIT_USAGE
+    added, removed = patch.n_changed_lines(diff)
+    terminal.note(f"{source.shown} is changed: +{added} -{removed} lines.")
+    return 0
+
+
+def _path_in_diff(source: Source) -> str:
+    """The file's path from the top of its repository, from where `git apply` reads it."""
+    if source.document.path is None:
+        return source.shown
+    root = Repository.find(source.start).root
+    real = source.path.resolve()
+    return real.relative_to(root).as_posix() if real.is_relative_to(root) else real.name
+
+
+def _show(terminal: Terminal, diff: str) -> None:
+    """Print a diff: to the byte in a pipe, coloured and without invisible text on a terminal."""
+    if not terminal.out_is_terminal:
+        terminal.write(diff)
+        return
+    from rich.text import Text
+
+    with terminal.console_to_write() as console:
+        for number, line in enumerate(diff.removesuffix("\n").split("\n")):
+            style = "bold" if number < 2 else _STYLES.get(line[:1], "")
+            console.print(Text(visible(line), style), soft_wrap=True)
+
+
+_STYLES = {"+": "green", "-": "red", "@": "cyan", "\\": "dim"}

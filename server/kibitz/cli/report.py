@@ -1,0 +1,127 @@
+"""Findings as a command shows them: text for people, JSON for programs, and the closing line."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kibitz.claude.values import Usage
+from kibitz.findings.values import SEVERITIES, Dropped, DropReason, Finding, Severity
+from kibitz.plain_text import one_line, visible
+
+_WHY_DROPPED: dict[DropReason, str] = {
+    "malformed": "malformed",
+    "unknown_file": "about another file",
+    "quote_not_found": "quote not found",
+    "duplicate": "reported twice",
+}
+_SEVERITY_STYLE: dict[Severity, str] = {
+    "error": "bold red",
+    "warning": "yellow",
+    "info": "cyan",
+    "hint": "dim",
+}
+INDENT = "    "
+
+
+@dataclass
+class Report:
+    """What a review has found so far."""
+
+    findings: list[Finding] = field(default_factory=list[Finding])
+    dropped: list[Dropped] = field(default_factory=list[Dropped])
+    failures: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+
+    def reaches(self, severity: Severity) -> bool:
+        """Whether a finding is at or above `severity`."""
+        limit = SEVERITIES.index(severity)
+        return any(SEVERITIES.index(each.severity) <= limit for each in self.findings)
+
+    def closing_line(self) -> str:
+        """How many findings there are, how many were dropped, and why."""
+        counts = Counter(finding.severity for finding in self.findings)
+        n_findings = len(self.findings)
+        line = {0: "no findings", 1: "1 finding"}.get(n_findings, f"{n_findings} findings")
+        if counts:
+            by_severity = (f"{counts[each]} {each}" for each in SEVERITIES if counts[each])
+            line += f" ({', '.join(by_severity)})"
+        if self.dropped:
+            why = Counter(_WHY_DROPPED[each.reason] for each in self.dropped)
+            reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(why.items()))
+            line += f", {len(self.dropped)} dropped ({reasons})"
+        return line
+
+    def as_json(self, usage: Usage, cost_usd: float | None) -> str:
+        """The document of ``--format json``; docs/command-line.md describes it."""
+        document: dict[str, Any] = {
+            "findings": [dataclasses.asdict(finding) for finding in self.findings],
+            "dropped": [dataclasses.asdict(dropped) for dropped in self.dropped],
+            "failed": [{"path": path, "reason": reason} for path, reason in self.failures],
+            "usage": {
+                "input_tokens": usage.input_tokens,
+                "cache_read_tokens": usage.cache_read_tokens,
+                "cache_write_tokens": usage.cache_write_tokens,
+                "output_tokens": usage.output_tokens,
+                "cost_usd": cost_usd,
+            },
+        }
+        # ASCII only: what a terminal or a log makes of it cannot differ from what it says.
+        return json.dumps(document, indent=2) + "\n"
+
+
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings of a file from its top to its end, the worst first where lines are equal."""
+    return sorted(
+        findings,
+        key=lambda each: (
+            each.start_line,
+            SEVERITIES.index(each.severity),
+            each.end_line,
+            each.title,
+            each.message,
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Styled:
+    """A piece of a line and how it may look; "" is plain."""
+
+    text: str
+    style: str = ""
+
+
+def finding_lines(finding: Finding, path: str) -> list[list[Styled]]:
+    """A finding as lines: what compilers print, then the message and the suggestion indented.
+
+    `path` is the file's as the user wrote it, so that terminals and editors find it from there.
+    """
+    place = f"{path}:{finding.start_line}"
+    if finding.end_line > finding.start_line:
+        place += f"-{finding.end_line}"
+    head = [
+        Styled(place, "bold"),
+        Styled(": "),
+        Styled(finding.severity, _SEVERITY_STYLE[finding.severity]),
+        Styled(f": {one_line(finding.title)}"),
+    ]
+    if finding.category:
+        head.append(Styled(f" [{one_line(finding.category, 40)}]", "dim"))
+    lines = [head]
+    lines += [[Styled(INDENT + line)] for line in visible(finding.message).strip().splitlines()]
+    if finding.suggestion:
+        lines.append([Styled(f"{INDENT}suggestion:", "dim")])
+        lines += [
+            [Styled(f"{INDENT}  {line}", "green")]
+            for line in visible(finding.suggestion).rstrip("\n").split("\n")
+        ]
+    return lines
+
+
+def plain(lines: Sequence[Sequence[Styled]]) -> str:
+    """Lines without their styles."""
+    return "".join("".join(piece.text for piece in line).rstrip() + "\n" for line in lines)

@@ -1,0 +1,174 @@
+"""`kibitz usage`: the ledger, summed up and drawn."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import re
+import sqlite3
+from typing import TYPE_CHECKING
+
+from kibitz import paths
+from kibitz.bill import dollars
+from kibitz.claude.ledger import Figures, Grouping, Ledger, Summary
+from kibitz.cli.arguments import Common, Parser
+from kibitz.cli.terminal import Terminal
+from kibitz.errors import UserError
+from kibitz.plain_text import one_line
+from kibitz.settings import load
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+BAR_COLUMNS = 24
+
+
+def run(arguments: list[str]) -> int:
+    parser = Parser(
+        "usage",
+        "What was spent: tokens by class, cost, what came from the cache and what that saved.",
+        examples=(
+            "kibitz usage --since 7d",
+            "kibitz usage --since 2026-11-01 --by model",
+            "kibitz usage --by repo --json",
+        ),
+    )
+    parser.add_argument(
+        "--since",
+        type=since,
+        metavar="D",
+        help="a day (2026-11-01), today, yesterday, or how long ago: 12h, 7d, 4w; default: all",
+    )
+    parser.add_argument("--by", choices=("day", "task", "model", "repo"), default="day")
+    parser.add_argument("--json", action="store_true", help="for programs")
+    options = parser.parse_args(arguments)
+    terminal = Terminal.here()
+    by: Grouping = options.by
+    ledger = Ledger(paths.ledger_file(os.environ))
+    try:
+        summary = ledger.summary(options.since, by)
+    except (sqlite3.Error, OSError) as error:
+        raise UserError(
+            f"The ledger {ledger.path} cannot be read ({one_line(str(error), 100)}); move it away, "
+            "and a new one is begun."
+        ) from error
+    finally:
+        ledger.close()
+    if options.json:
+        terminal.write(json.dumps(summary.as_json(), indent=2) + "\n")
+        return 0
+    if not summary.total.requests:
+        terminal.note("Nothing was asked of Claude in that time.")
+        return 0
+    with terminal.console_to_write() as console:
+        console.print(_table(summary, by, draws=terminal.out_is_terminal))
+    terminal.write(_in_words(summary.total))
+    if terminal.err_is_terminal:
+        _tell_limits(terminal, Common.of(options))
+    return 0
+
+
+def _table(summary: Summary, by: Grouping, *, draws: bool) -> RenderableType:
+    from rich.bar import Bar
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column(by)
+    if draws:
+        table.add_column("", width=BAR_COLUMNS)
+    for name in ("cost", "saved", "requests", "in", "from cache", "out"):
+        table.add_column(name, justify="right", no_wrap=True)
+    most_usd = max((figures.cost_usd for _, figures in summary.rows), default=0.0)
+    rows = [(one_line(key) or "(none)", figures) for key, figures in summary.rows]
+    for key, figures in (*rows, ("total", summary.total)):
+        is_total = figures is summary.total
+        bar: list[RenderableType] = []
+        if draws:
+            drawn = not is_total and most_usd > 0
+            bar.append(Bar(most_usd, 0, figures.cost_usd, color="green") if drawn else "")
+        table.add_row(Text(key), *bar, *_cells(figures), style="bold" if is_total else None)
+    return table
+
+
+def _cells(figures: Figures) -> list[str]:
+    return [
+        dollars(figures.cost_usd),
+        _signed(figures.saved_usd),
+        f"{figures.requests:,}",
+        f"{_prompt_tokens(figures):,}",
+        f"{_cache_share(figures):.0%}",
+        f"{figures.output_tokens:,}",
+    ]
+
+
+def _in_words(total: Figures) -> str:
+    """What the cache was worth: writing to it costs more than plain input, reading much less."""
+    of = total.cost_usd + total.saved_usd
+    share = f" ({total.saved_usd / of:.0%})" if of > 0 and total.saved_usd > 0 else ""
+    return (
+        f"{total.input_tokens:,} tokens read plainly, {total.cache_write_tokens:,} written to the "
+        f"cache, {total.cache_read_tokens:,} read from it, {total.output_tokens:,} written by "
+        f"Claude. Without the cache: {dollars(max(of, 0.0))}; saved: {_signed(total.saved_usd)}"
+        f"{share}.\n"
+    )
+
+
+def _tell_limits(terminal: Terminal, common: Common) -> None:
+    budget = load(None, None, common.settings, os.environ).settings.budget
+    ledger = Ledger(paths.ledger_file(os.environ))
+    today = ledger.summary(midnight()).total.cost_usd
+    this_month = ledger.summary(midnight().replace(day=1)).total.cost_usd
+    ledger.close()
+    terminal.line(
+        f"today {dollars(today)} of {dollars(budget.day_usd)}, this month {dollars(this_month)} of "
+        f"{dollars(budget.month_usd)}"
+    )
+
+
+def midnight() -> datetime.datetime:
+    """When today began, here."""
+    today = datetime.datetime.now().astimezone().date()
+    return datetime.datetime.combine(today, datetime.time()).astimezone()
+
+
+def since(text: str) -> datetime.datetime:
+    """A moment as a user writes it, for argparse: a day, or how long ago."""
+    written = text.strip().lower()
+    days_ago = {"today": 0, "yesterday": 1}.get(written)
+    if days_ago is not None:
+        return _midnight_before(days_ago)
+    try:
+        if ago := re.fullmatch(r"([0-9]{1,6})\s*([hdw])", written):
+            number, unit = int(ago[1]), ago[2]
+            if unit == "h":
+                return datetime.datetime.now().astimezone() - datetime.timedelta(hours=number)
+            # Whole days, as the table has them: "7d" is today and the six before it.
+            return _midnight_before(number * (7 if unit == "w" else 1) - 1)
+        moment = datetime.datetime.fromisoformat(written)
+        return moment if moment.tzinfo is not None else moment.astimezone()
+    except (ValueError, OverflowError) as error:
+        raise argparse.ArgumentTypeError(
+            f"{one_line(text, 40)!r} is no time; write a day (2026-11-01), today, yesterday, "
+            "or how long ago (12h, 7d, 4w)"
+        ) from error
+
+
+def _midnight_before(days: int) -> datetime.datetime:
+    day = datetime.datetime.now().astimezone().date() - datetime.timedelta(days=max(0, days))
+    return datetime.datetime.combine(day, datetime.time()).astimezone()
+
+
+def _prompt_tokens(figures: Figures) -> int:
+    return figures.input_tokens + figures.cache_read_tokens + figures.cache_write_tokens
+
+
+def _cache_share(figures: Figures) -> float:
+    prompt_tokens = _prompt_tokens(figures)
+    return figures.cache_read_tokens / prompt_tokens if prompt_tokens else 0.0
+
+
+def _signed(usd: float) -> str:
+    return f"-{dollars(-usd)}" if usd < 0 else dollars(usd)
