@@ -91,6 +91,7 @@ def test_a_part_of_a_near_line_is_the_last_resort() -> None:
     text = "def f():\n    value = compute(one, two)  # slow\n"
 
     assert place(text, "compute(one, two)", 1) == (2, 2)
+    assert place(text[len("def f():\n") :], "compute(one, two)", 5) == (1, 1)
     assert place(text, "value", 1) is None
     assert place("\n" * (PART_MAX_LINES + 1) + text, "compute(one, two)", 1) is None
     assert place("x = compute(one, two)\n" + text, "compute(one,  two)", 3) == (3, 3)

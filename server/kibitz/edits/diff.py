@@ -154,9 +154,7 @@ class _Hunks:
             self._emit()
 
     def delete(self, count: int) -> None:
-        if count:
-            self.is_open = True
-            self._end += count
+        self._end += count
 
     def close(self) -> None:
         if self._lines or self._end > self._start:

@@ -39,7 +39,7 @@ class OuterFence:
     a code block is content.
     """
 
-    def __init__(self, *, keep: bool = False, is_markdown: bool = False) -> None:
+    def __init__(self, *, keep: bool, is_markdown: bool = False) -> None:
         self._keep = keep
         self._is_markdown = is_markdown
         self._carriage_return = ""  # held back: it may be the first half of "\r\n"

@@ -82,9 +82,7 @@ class LineNormalizer:
         # A file without a final newline stays so: empty lines at its end would give it one.
         while self._waiting and not without_ending(self._waiting[-1]):
             self._waiting.pop()
-        if self._waiting:
-            finished += self._waiting[:-1]
-            finished.append(without_ending(self._waiting[-1]))
+        finished += [without_ending(line) for line in self._waiting]
         self._waiting = []
         return finished
 
