@@ -13,10 +13,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from statistics import median
 
-from kibitz.delivery import Delivery, TextChange, Undo
+from kibitz.delivery import Delivery, Undo
 from kibitz.edits.diff import StreamingDiff
 from kibitz.edits.hygiene import LineNormalizer
 from kibitz.edits.reader import ReplacementReader
+from kibitz.edits.region import TextChange
 from kibitz.profiles import PLAIN
 from kibitz.session import ContentChange, Documents
 from kibitz_context.document import Document
@@ -42,7 +43,7 @@ class InstantEditor:
         return self.mirror.get(uri)
 
     def send_edit(
-        self, document: Document, changes: Sequence[TextChange], undo: Undo
+        self, document: Document, changes: Sequence[TextChange], undo: Undo  # noqa: ARG002
     ) -> asyncio.Future[bool]:
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         if changes:

@@ -141,9 +141,9 @@ class Backend:
             )
         base_url, api_key = settings.base_url, None
         if settings.provider == "standin":
-            from kibitz.standin import StandIn
+            from kibitz.standin import Clock, StandIn
 
-            standin = self._standin.enter_context(StandIn.in_thread())
+            standin = self._standin.enter_context(StandIn.in_thread(clock=Clock.real()))
             base_url, api_key = standin.base_url, "stand-in"
         elif settings.provider == "compatible" and not (
             base_url or self._environ.get("ANTHROPIC_BASE_URL")

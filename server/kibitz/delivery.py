@@ -23,25 +23,24 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from kibitz.edits.hunks import Hunk, HunkLedger, hunks_of
+from kibitz.edits.region import (
+    TextChange,
+    coalesced,
+    follow_region,
+    region_after,
+    stand_at,
+    text_changes,
+)
 from kibitz.edits.values import LineEdit
 from kibitz.profiles import Profile
 from kibitz.session import DocumentChange
 from kibitz_context.document import Document
-from kibitz_context.lines import LineChange, Span, dominant_ending, line_ending, split_lines
 
 logger = logging.getLogger(__name__)
 
 Undo = Literal["start", "continue", "end"]
 
 MAX_SENDS = 2  # the first time, and once more after a rebase
-
-
-@dataclass(frozen=True, slots=True)
-class TextChange:
-    """Replace a span of a document (offsets in code points) by `text`."""
-
-    span: Span
-    text: str
 
 
 class Editor(Protocol):
@@ -188,28 +187,30 @@ class Delivery:
             return
         flight = self._in_flight
         lines = event.after.lines.lines
-        if flight is None:
-            first, touched, _ = _follow(event.changes, self._first, len(self._current), own=False)
+        if flight is None or flight.echoed:
+            first, touched, _ = follow_region(
+                event.changes, self._first, len(self._current), own=False
+            )
             self._first = first
             if touched and not self._stands(event.after, first, self._current):
                 self._stop("you changed the same lines")
             return
-        first, _, size = _follow(event.changes, self._first, len(self._current), own=True)
-        if size == len(flight.expected) and _same(lines, first, flight.expected):
+        first, _, size = follow_region(event.changes, self._first, len(self._current), own=True)
+        if size == len(flight.expected) and stand_at(lines, first, flight.expected):
             self._first, self._current = first, lines[first : first + size]
-            if flight.remember and not flight.echoed:
+            if flight.remember:
                 self._remember(flight)
             flight.echoed = True
             self._confirm()
             return
         for own in (False, True):
-            first, _, size = _follow(event.changes, self._first, len(self._current), own=own)
-            if size == len(flight.before) and _same(lines, first, flight.before):
+            first, _, size = follow_region(event.changes, self._first, len(self._current), own=own)
+            if size == len(flight.before) and stand_at(lines, first, flight.before):
                 self._first, self._current = first, lines[first : first + size]
                 return
         # Neither the old nor the expected text: part of the echo, or the user was quicker.  The
         # next change or the deadline decides.
-        first, _, size = _follow(event.changes, self._first, len(self._current), own=True)
+        first, _, size = follow_region(event.changes, self._first, len(self._current), own=True)
         self._first, self._current = first, lines[first : first + size]
         if flight.answered:
             self._stop("you changed the same lines")
@@ -251,7 +252,8 @@ class Delivery:
         # Everything applied so far stands in front of what is pending, so one shift does for all.
         shift = len(self._current) - self._original_count
         edits = [
-            LineEdit(edit.start + shift, edit.end + shift, edit.lines) for edit in self._pending
+            LineEdit(edit.start + shift, edit.end + shift, edit.lines)
+            for edit in coalesced(self._pending)
         ]
         self._pending.clear()
         self._sends = 0
@@ -266,7 +268,7 @@ class Delivery:
             self._stop("you changed the same lines")
             return
         changes = text_changes(document, self._first, edits)
-        expected = _after(document, self._first, len(self._current), changes)
+        expected = region_after(document, self._first, len(self._current), changes)
         flight = _InFlight(edits, list(self._current), expected, remember)
         self._in_flight = flight
         self._sends += 1
@@ -346,93 +348,4 @@ class Delivery:
             await future
 
     def _stands(self, document: Document, first: int, wanted: Sequence[str]) -> bool:
-        return _same(document.lines.lines, first, wanted)
-
-
-def _same(lines: Sequence[str], first: int, wanted: Sequence[str]) -> bool:
-    """Whether `wanted` stands at `first`; editors may write line endings in their own way."""
-    if first < 0 or first + len(wanted) > len(lines):
-        return False
-    return all(
-        mine == theirs or mine.rstrip("\r\n") == theirs.rstrip("\r\n")
-        for mine, theirs in zip(wanted, lines[first : first + len(wanted)], strict=True)
-    )
-
-
-def _follow(
-    changes: Sequence[LineChange], first: int, size: int, *, own: bool
-) -> tuple[int, bool, int]:
-    """Where a region is after `changes`: its first line, whether it was touched, its size.
-
-    Lines that are inserted exactly at its border belong to it when they are our `own`; the
-    user's stay outside.
-    """
-    touched = False
-    for change in changes:
-        stop = change.first + change.removed
-        moved = change.added - change.removed
-        is_insertion = change.removed == 0
-        at_border = is_insertion and change.first in (first, first + size)
-        if own and at_border:
-            size += moved
-            touched = True
-        elif stop <= first and not (change.removed and change.first >= first):
-            first += moved
-        elif change.first >= first + size:
-            continue
-        else:
-            touched = True
-            if change.first < first:  # across the upper border
-                size = max(0, first + size - stop)
-                first = change.first + change.added
-            elif stop > first + size:  # across the lower border
-                size = change.first - first
-            else:
-                size += moved
-    return first, touched, size
-
-
-def text_changes(
-    document: Document, first_line: int, edits: Sequence[LineEdit]
-) -> list[TextChange]:
-    """`edits` of the lines from `first_line` on, as replacements of spans of the document.
-
-    At the end of a text without a final newline there is no line to insert in front of: the
-    line ending goes in front of the inserted text instead, and goes with text that is deleted.
-    """
-    table = document.lines
-    starts, lines = table.starts, table.lines
-    ending = dominant_ending(lines)
-
-    def offset(line: int) -> int:
-        return starts[line] if line < len(starts) else len(document.text)
-
-    unterminated = bool(lines) and not line_ending(lines[-1])
-    changes: list[TextChange] = []
-    for edit in edits:
-        start, end = first_line + edit.start, first_line + edit.end
-        text = "".join(edit.lines)
-        begin = offset(start)
-        if unterminated and start >= len(lines) and text:
-            text = ending + text
-        elif unterminated and end >= len(lines) and not text and edit.start > 0:
-            begin -= len(line_ending(lines[start - 1]))
-        changes.append(TextChange(Span(begin, offset(end)), text))
-    return changes
-
-
-def _after(
-    document: Document, first_line: int, line_count: int, changes: Sequence[TextChange]
-) -> list[str]:
-    """The lines of the region after `changes`."""
-    starts = document.lines.starts
-    begin = starts[first_line] if first_line < len(starts) else len(document.text)
-    end_line = first_line + line_count
-    end = starts[end_line] if end_line < len(starts) else len(document.text)
-    parts: list[str] = []
-    done = begin
-    for change in changes:
-        parts += [document.text[done : change.span.start], change.text]
-        done = max(done, change.span.end)
-    parts.append(document.text[done:end])
-    return split_lines("".join(parts))
+        return stand_at(document.lines.lines, first, wanted)

@@ -11,7 +11,7 @@ from kibitz.delivery import Conflict, Delivery
 from kibitz.edits.values import LineEdit
 from kibitz.profiles import PLAIN
 from kibitz_context.lines import split_lines
-from support.fake_editor import BLIND, HONEST, LIAR, NEOVIM, URI, VSCODE, FakeEditor, Manners
+from support.fake_editor import BLIND, HONEST, LIAR, NEOVIM, SLOW, URI, VSCODE, FakeEditor, Manners
 
 QUICK = dataclasses.replace(PLAIN, edit_interval_seconds=0.0)
 
@@ -39,7 +39,7 @@ async def finish(editor: FakeEditor, delivery: Delivery) -> str | None:
     return None
 
 
-@pytest.mark.parametrize("manners", [HONEST, VSCODE, NEOVIM, BLIND])
+@pytest.mark.parametrize("manners", [HONEST, VSCODE, NEOVIM, SLOW, BLIND])
 async def test_edits_are_delivered_one_at_a_time(manners: Manners) -> None:
     editor = FakeEditor(BEFORE, manners)
     delivery = delivery_in(editor)
@@ -204,3 +204,17 @@ async def test_the_end_of_a_text_without_a_final_newline(
 
     assert await finish(editor, delivery) is None
     assert editor.buffer == after
+
+
+async def test_typing_between_the_echo_and_a_late_answer_stops_it() -> None:
+    editor = FakeEditor(BEFORE, SLOW)
+    delivery = delivery_in(editor)
+    delivery.offer(EDITS[:1])
+    await asyncio.sleep(0)
+    editor.handle_request()
+    editor.deliver_message()  # the echo
+    editor.user_changes(editor.buffer.index("    y = x"), editor.buffer.index("    y = x"), "#me\n")
+    editor.deliver_message()
+
+    assert delivery.stopped == "you changed the same lines"
+    assert "#me\n" in editor.buffer

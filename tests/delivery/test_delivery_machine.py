@@ -15,7 +15,7 @@ from kibitz.delivery import Conflict, Delivery
 from kibitz.edits.diff import StreamingDiff
 from kibitz.profiles import PLAIN
 from kibitz_context.lines import split_lines
-from support.fake_editor import HONEST, LIAR, NEOVIM, URI, VSCODE, FakeEditor, Manners
+from support.fake_editor import HONEST, LIAR, NEOVIM, SLOW, URI, VSCODE, FakeEditor, Manners
 
 T = TypeVar("T")
 
@@ -48,7 +48,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         return self.loop.run_until_complete(body())
 
     @initialize(
-        manners=st.sampled_from([HONEST, VSCODE, NEOVIM, LIAR]),
+        manners=st.sampled_from([HONEST, VSCODE, NEOVIM, SLOW, LIAR]),
         old=LINES,
         new=LINES,
         hold=st.booleans(),
@@ -97,6 +97,11 @@ class DeliveryMachine(RuleBasedStateMachine):
     @rule()
     def editor_works(self) -> None:
         self.run(self.editor.handle_request)
+
+    @precondition(lambda self: self.editor.late_answers)
+    @rule()
+    def editor_answers(self) -> None:
+        self.run(self.editor.answer_late)
 
     @precondition(lambda self: self.editor.messages)
     @rule()

@@ -10,7 +10,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from kibitz.delivery import Delivery, TextChange, Undo
+from kibitz.delivery import Delivery, Undo
+from kibitz.edits.region import TextChange
 from kibitz.session import ContentChange, Documents
 from kibitz_context.document import Document
 from kibitz_context.lines import Position
@@ -23,13 +24,14 @@ class Manners:
     """What a client does with an edit.
 
     `checks_version`: a stale edit is not applied.  `says_true_when_stale`: it answers true all
-    the same.  `answers_first`: the answer goes out before the change is told.  `drops`: it
-    answers true and applies nothing.
+    the same.  `answers_first`: the answer goes out before the change is told.  `answers_late`: it
+    goes out some time after.  `drops`: it answers true and applies nothing.
     """
 
     checks_version: bool = True
     says_true_when_stale: bool = False
     answers_first: bool = False
+    answers_late: bool = False
     drops: bool = False
 
 
@@ -37,6 +39,7 @@ HONEST = Manners()
 VSCODE = Manners(answers_first=True)
 NEOVIM = Manners(says_true_when_stale=True)
 BLIND = Manners(checks_version=False, answers_first=True)
+SLOW = Manners(answers_late=True)
 LIAR = Manners(drops=True)
 
 
@@ -56,6 +59,7 @@ class FakeEditor:
     version: int = 1
     requests: list[tuple[int, list[TextChange], asyncio.Future[bool]]] = field(default_factory=list)
     messages: list[Callable[[], None]] = field(default_factory=list)
+    late_answers: list[Callable[[], None]] = field(default_factory=list)
     timers: list[Callable[[], None]] = field(default_factory=list)
     edits_sent: int = 0
     edits_applied: int = 0
@@ -112,8 +116,14 @@ class FakeEditor:
         if applies:
             self.edits_applied += 1
             self._change([(change.span.start, change.span.end, change.text) for change in changes])
-        if not self.manners.answers_first:
+        if self.manners.answers_late:
+            self.late_answers.append(reply)
+        elif not self.manners.answers_first:
             self.messages.append(reply)
+
+    def answer_late(self) -> None:
+        """Send the oldest answer that was held back."""
+        self.messages.append(self.late_answers.pop(0))
 
     def user_changes(self, start: int, end: int, text: str) -> None:
         """The user replaces ``buffer[start:end]``."""
@@ -122,6 +132,8 @@ class FakeEditor:
     def _change(self, spans: Sequence[tuple[int, int, str]]) -> None:
         """Change the buffer and tell the server, last span first as editors do."""
         told: list[ContentChange] = []
+        starts = [start for start, _, _ in spans]
+        assert len(set(starts)) == len(starts), "editors disagree about two edits at one place"
         for start, end, text in sorted(spans, reverse=True):
             before = self.buffer
             self.buffer = before[:start] + text + before[end:]
@@ -149,11 +161,18 @@ class FakeEditor:
                 self.handle_request()
             elif self.messages:
                 self.deliver_message()
+            elif self.late_answers:
+                self.answer_late()
             elif self.timers and fire_timers:
                 self.fire_timer()
             else:
                 await asyncio.sleep(0)
                 await asyncio.sleep(0)
-                if not (self.requests or self.messages or (self.timers and fire_timers)):
+                if not (
+                    self.requests
+                    or self.messages
+                    or self.late_answers
+                    or (self.timers and fire_timers)
+                ):
                     return
         raise AssertionError("the delivery does not come to rest")

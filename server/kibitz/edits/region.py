@@ -64,6 +64,18 @@ def follow_region(
     return first, touched, size
 
 
+def coalesced(edits: Sequence[LineEdit]) -> list[LineEdit]:
+    """`edits` with those that touch made one: editors disagree about two at one place."""
+    merged: list[LineEdit] = []
+    for edit in edits:
+        if merged and merged[-1].end == edit.start:
+            last = merged.pop()
+            merged.append(LineEdit(last.start, edit.end, last.lines + edit.lines))
+        else:
+            merged.append(edit)
+    return merged
+
+
 def text_changes(
     document: Document, first_line: int, edits: Sequence[LineEdit]
 ) -> list[TextChange]:

@@ -14,7 +14,8 @@ from typing import Any, Literal
 
 from lsprotocol import types
 
-from kibitz.delivery import TextChange, Undo
+from kibitz.delivery import Undo
+from kibitz.edits.region import TextChange
 from kibitz.protocol import extensions, to_lsp
 from kibitz.protocol.pygls_mends import MendedServer
 from kibitz.session import Session
