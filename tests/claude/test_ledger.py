@@ -108,6 +108,12 @@ class TestSummary:
         assert ledger.summary(at).total.requests == 1
         assert ledger.summary(at + datetime.timedelta(seconds=1)).total.requests == 0
 
+    def test_of_one_repository(self, path: Path) -> None:
+        record(path, "explain", repository="/a")
+        record(path, "review", repository="/b")
+        summary = Ledger(path).summary(by="task", repository="/a")
+        assert (summary.total.requests, [key for key, _ in summary.rows]) == (1, ["explain"])
+
     def test_a_running_request_counts_as_what_is_known_of_it(self, path: Path) -> None:
         planned = Planned(Purpose("explain"), "standard", "m", 1.0)
         reservation = Budget(path, Limits()).reserve(planned)

@@ -131,24 +131,35 @@ class Ledger:
                 },
             )
 
-    def summary(self, since: datetime.datetime | None = None, by: Grouping = "day") -> Summary:
+    def summary(
+        self,
+        since: datetime.datetime | None = None,
+        by: Grouping = "day",
+        *,
+        repository: str | None = None,
+    ) -> Summary:
         """Sums of all requests that were begun at or after `since`, running ones included.
 
-        `since` must know its time zone.  A ledger that does not exist yet is empty.
+        `since` must know its time zone; `repository` leaves the requests of all others out.  A
+        ledger that does not exist yet is empty.
         """
         if not self.path.exists():
             return Summary(Figures(), ())
         column = _COLUMN[by]
         order = column if by == "day" else f"COALESCE(SUM(cost_usd), 0) DESC, {column}"
-        earliest = 0.0 if since is None else since.timestamp()
+        where = "at >= :earliest AND (:repository IS NULL OR repository = :repository)"
+        wanted = {
+            "earliest": 0.0 if since is None else since.timestamp(),
+            "repository": repository,
+        }
         with self._file.reading() as connection:
             (total,) = connection.execute(
-                f"SELECT {_FIGURES} FROM requests WHERE at >= ?", (earliest,)
+                f"SELECT {_FIGURES} FROM requests WHERE {where}", wanted
             ).fetchall()
             rows = connection.execute(
-                f"SELECT {column} AS key, {_FIGURES} FROM requests WHERE at >= ?"
+                f"SELECT {column} AS key, {_FIGURES} FROM requests WHERE {where}"
                 f" GROUP BY {column} ORDER BY {order}",
-                (earliest,),
+                wanted,
             ).fetchall()
         return Summary(_figures(total), tuple((row["key"], _figures(row)) for row in rows))
 
