@@ -11,12 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from kibitz_context.gate import Gate
-
 from kibitz import errors, paths
 from kibitz.actions.desk import Desk
 from kibitz.actions.prompt_files import PromptFile, read_prompt_files
-from kibitz.actions.values import Asked, Begun, Said, Spent, Step
+from kibitz.actions.values import Asked, Begun, Received, Spent, Step
 from kibitz.backend import Backend
 from kibitz.bill import bill
 from kibitz.claude.values import ClaudeFailure, Usage
@@ -28,7 +26,7 @@ from kibitz.session import Session
 from kibitz.settings import PROJECT_FILE, Settings, load
 from kibitz.settings_problems import Problem, log_lines, problems_by_source
 from kibitz.trust import Trust
-from kibitz_context.tokens import estimate
+from kibitz_context.gate import Gate
 
 logger = logging.getLogger(__name__)
 
@@ -195,7 +193,6 @@ class Report:
         self.progress = Progress(
             connection.server, job.id, shown=connection.session.client.progress
         )
-        self._written_characters = 0
         self._usage: Usage | None = None
         self._cost_usd: float | None = None
         self.outcome = ""
@@ -212,18 +209,13 @@ class Report:
                         read = usage.cache_read_tokens
                         cached = f", {read:,} of them from cache" if read else ""
                         self.progress.report(f"{usage.prompt_tokens:,} tokens read{cached}")
-                    case Said(text):
-                        self.wrote(text)
+                    case Received(tokens):
+                        self.progress.report(f"{tokens:,} tokens so far")
                     case Spent(usage, cost_usd):
                         self._usage, self._cost_usd = usage, cost_usd
                     case _:
                         pass
                 yield step
-
-    def wrote(self, text: str) -> None:
-        """Count a piece of the reply and show how many tokens there are so far."""
-        self._written_characters += len(text)
-        self.progress.report(f"{estimate('x' * self._written_characters):,} tokens so far")
 
     def summary(self) -> str:
         """How the job ended, in one line: outcome, then the bill."""

@@ -80,8 +80,6 @@ class EditJob:
         delivery = self._delivery
         async for step in report.follow(steps):
             if isinstance(step, Changed):
-                for edit in step.edits:
-                    report.wrote("".join(edit.lines))
                 delivery.offer(step.edits)
         await delivery.finish()
         count = len(delivery.hunks())
