@@ -62,7 +62,6 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "git": ("kibitz_context",),
     "h11": ("kibitz.standin",),
     "httpx2": ("kibitz.claude.anthropic_client",),
-    "jiter": ("kibitz.findings",),
     "lsprotocol": LSP,
     "markdown_it": ("kibitz.cli", "kibitz.safe_markdown"),
     "pathspec": ("kibitz_context",),

@@ -250,3 +250,19 @@ async def test_a_reply_equal_to_the_text_changes_nothing(
 
         assert "Nothing to change" in message
         assert (text.text, text.version) == (EXAMPLE, 1)
+
+
+async def test_lines_around_the_region_that_the_reply_repeats_are_not_doubled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        body = "    return sum(prices)\n"
+        shop.standin.enqueue(
+            Reply(f"<replacement>\ndef total(prices):\n{body}</replacement>", chunk_size=5)
+        )
+        text = await shop.open()
+
+        await shop.do("kibitz.refactor", text, range=lines(7, 10), instruction="Use sum")
+
+        assert text.text.count("def total(prices):") == 1
+        assert f"def total(prices):\n{body}\n\ndef with_tax" in text.text

@@ -19,6 +19,7 @@ from kibitz_context.lines import dominant_ending
 from kibitz_context.tokens import estimate
 
 REFACTOR_MIN_TOKENS = 2048
+ECHO_LINES = 20  # how many lines round the region a reply may repeat without their being doubled
 REFACTOR_MAX_TOKENS = 32_000
 
 
@@ -59,7 +60,12 @@ async def refactor(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
     )
     ending = dominant_ending(order.document.lines.lines)
     reader = ReplacementReader(brief.region_lines, order.document.language)
-    normalizer = LineNormalizer(brief.region_lines, ending)
+    normalizer = LineNormalizer(
+        brief.region_lines,
+        ending,
+        above=brief.lines[max(0, brief.first_line - ECHO_LINES) : brief.first_line],
+        below=brief.lines[brief.end_line : brief.end_line + ECHO_LINES],
+    )
     diff = StreamingDiff(brief.region_lines)
     closed, prose = False, ""
     async with aclosing(desk.reply(brief, prompt)) as events:

@@ -12,7 +12,7 @@ from kibitz.actions.values import Found, NotKept, Order, Step
 from kibitz.claude.values import Finished, Started, TextDelta, ToolCall, ToolInputDelta
 from kibitz.edits.secrets import restore
 from kibitz.errors import UserError
-from kibitz.findings.anchor import anchor
+from kibitz.findings.anchor import QuoteIndex
 from kibitz.findings.parse import FindingsReader, from_text
 from kibitz.findings.values import SEVERITIES, Dropped, Finding
 from kibitz_context.tokens import estimate
@@ -39,6 +39,7 @@ async def review(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
         tool_choice="auto",
     )
     reader = FindingsReader(brief.path)
+    quotes = QuoteIndex(brief.lines)
     prose: list[str] = []
     called = False
     async with aclosing(desk.reply(brief, prompt)) as events:
@@ -46,12 +47,12 @@ async def review(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
             match event:
                 case ToolInputDelta(name="report_findings", partial_json=piece):
                     called = True
-                    for step in _judged(brief, reader.feed(piece)):
+                    for step in _judged(brief, quotes, reader.feed(piece)):
                         yield step
                 case TextDelta(text):
                     prose.append(text)
                 case ToolCall(name="report_findings"):
-                    for step in _judged(brief, reader.finish()):
+                    for step in _judged(brief, quotes, reader.finish()):
                         yield step
                 case Started() | Finished() | ToolInputDelta() | ToolCall():
                     pass
@@ -64,18 +65,18 @@ async def review(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
                 "Claude's reply held no findings that could be read; run the review again.",
                 exit_code=3,
             )
-        for step in _judged(brief, results):
+        for step in _judged(brief, quotes, results):
             yield step
 
 
-def _judged(brief: Brief, results: Iterable[Finding | Dropped]) -> list[Step]:
+def _judged(brief: Brief, quotes: QuoteIndex, results: Iterable[Finding | Dropped]) -> list[Step]:
     """Findings with their place in the text; those without one are told as not kept."""
     steps: list[Step] = []
     limit = SEVERITIES.index(brief.settings.review.min_severity)
     for result in results:
         if isinstance(result, Finding):
             placed = (
-                anchor(result, brief.lines)
+                quotes.anchor(result)
                 if result.path == brief.path
                 else Dropped("unknown_file", result.title, result.path)
             )
