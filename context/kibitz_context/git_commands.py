@@ -147,6 +147,16 @@ def run(
     return _run(folder.root, arguments, _environment(folder, overrides), stdin)
 
 
+def decoded(output: bytes) -> str:
+    """A path that git wrote.  UTF-8 whatever the locale is, so that it is the same everywhere."""
+    return output.decode("utf-8", "surrogateescape")
+
+
+def encoded(path: str) -> bytes:
+    """A path as git takes it: the inverse of `decoded`."""
+    return path.encode("utf-8", "surrogateescape")
+
+
 def filter_overrides(folder: GitFolder) -> tuple[tuple[str, str], ...]:
     """Settings that switch every content filter of the repository off.
 
@@ -154,7 +164,7 @@ def filter_overrides(folder: GitFolder) -> tuple[tuple[str, str], ...]:
     any program that the configuration names.
     """
     names = run(folder, ["config", "-z", "--name-only", "--get-regexp", r"^filter\."]).stdout
-    drivers = {os.fsdecode(name).rpartition(".")[0] for name in names.split(b"\0") if b"." in name}
+    drivers = {decoded(name).rpartition(".")[0] for name in names.split(b"\0") if b"." in name}
     return tuple(
         (f"{driver}.{key}", value)
         for driver in sorted(drivers)
@@ -175,7 +185,7 @@ def lines(folder: GitFolder, arguments: Sequence[str], limit: int) -> Iterator[s
         while limit > 0 and (chunk := process.stdout.read(1 << 16)):
             *records, rest = (rest + chunk).split(b"\0")
             for record in records[:limit]:
-                yield os.fsdecode(record)
+                yield decoded(record)
             limit -= len(records)
 
 

@@ -122,8 +122,8 @@ _GENERATED_TEXT = re.compile(
 _HEADER_CHARACTERS = 1_000
 _HEADER_LINES = 12
 
-# Longer on average: no human wrote these lines.
-_MINIFIED_LINE_CHARACTERS = 250
+# Longer on average: a program wrote these lines.  Shorter: a paragraph of prose may be a line.
+_MINIFIED_LINE_CHARACTERS = 700
 
 _TEST_PART = re.compile(
     r"(?:\A|/)(?:tests?|__tests__|specs?|testdata|fixtures?)/|"

