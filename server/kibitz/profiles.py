@@ -16,7 +16,8 @@ class Profile:
     `versioned_edits` and `shows_documents` override what the client announces (None: believe
     it).  `edit_interval_seconds` is the least time between two edits of a stream: each is an
     undo step for a client without our plugin.  `echo_seconds` is how long the `didChange` that
-    proves an edit may take after the client's answer.
+    proves an edit may take after the client's answer.  An edit never names a version below
+    `least_edit_version`.
     """
 
     name: str
@@ -25,14 +26,18 @@ class Profile:
     asks_messages: bool = True
     edit_interval_seconds: float = 0.5
     echo_seconds: float = 3.0
+    least_edit_version: int = 0
 
 
 PLAIN = Profile("plain")
 
 _PROFILES = {
     # Applies documentChanges without announcing it, answers true when it drops a stale edit,
-    # and holds didChange back for 150 ms after the first edit.
-    "neovim": Profile("neovim", versioned_edits=True),
+    # and holds didChange back for 150 ms after the first edit.  It opens documents at version 0
+    # and compares only versions above that: an edit for 0 would go wherever its lines are by now,
+    # over what the user has typed since.  Version 1 stands for the same text, as the first change
+    # makes it 3 or more, and is compared.
+    "neovim": Profile("neovim", versioned_edits=True, least_edit_version=1),
     "visual studio code": Profile("vscode"),
     "code-server": Profile("vscode"),
     "vscodium": Profile("vscode"),

@@ -175,6 +175,26 @@ async def test_typing_in_the_region_stops_the_edit_and_keeps_both(
         assert "you changed the same lines" in message
 
 
+async def test_typing_that_neovim_has_not_told_yet_is_not_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch, profile="neovim") as shop:
+        shop.standin.enqueue(Reply(REPLY).hold_at("all prices"))
+        text = await shop.open()
+        job = await shop.start("kibitz.refactor", text, range=TOTAL, instruction="Use sum")
+        await shop.standin.reached()
+        # In the buffer at once, and in a `didChange` only a little later.
+        text.replace(0, 0, "# above\n")
+        shop.standin.release()
+        await shop.client.wait_until(
+            lambda: shop.client.notifications("workspace/applyEdit"), "the edit of the old text"
+        )
+        shop.client.before_sending()
+        await shop.client.progress_end(job)
+
+        assert text.text == "# above\n" + AFTER
+
+
 async def test_typing_elsewhere_does_not_disturb(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

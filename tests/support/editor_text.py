@@ -20,20 +20,22 @@ class ApplyPolicy:
     """What an editor does with `workspace/applyEdit`, as measured in real ones.
 
     `stale`: an edit for another version than the current one is refused (``applied: false``),
-    dropped though the answer is true, applied as it stands, or moved along with what happened
-    since.  `echo`: its `didChange` leaves before the answer, right after it, or only after a
-    while (or in front of the next message).  `applies` False: it says yes and does nothing.
+    dropped though the answer is true (if the version is an older one, and not 0), applied as it
+    stands, or moved along with what happened since.  `echo`: its `didChange` leaves before the
+    answer, right after it, or only after a while (or in front of the next message).  `applies`
+    False: it says yes and does nothing.  `first_version` is that of a text when it is opened.
     """
 
     stale: Literal["refuse", "drop", "apply", "transform"] = "refuse"
     echo: Literal["before", "after", "late"] = "before"
     applies: bool = True
+    first_version: int = 1
 
 
 POLICIES = {
     "honest": ApplyPolicy(),
     "vscode": ApplyPolicy(echo="after"),
-    "neovim": ApplyPolicy(stale="drop", echo="late"),
+    "neovim": ApplyPolicy(stale="drop", echo="late", first_version=0),
     "helix": ApplyPolicy(),
     "eglot": ApplyPolicy(),
     "zed": ApplyPolicy(stale="transform"),
@@ -51,13 +53,13 @@ class EditorText:
     language: str
     encoding: str = "utf-16"
     version: int = 1
-    sent_version: int = 1
-    sent_text: str = ""
+    sent_version: int = field(init=False)
+    sent_text: str = field(init=False)
     #: Every change: the version it made, where it began, what it removed and what it put there.
     history: list[tuple[int, int, str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.sent_text = self.text
+        self.sent_text, self.sent_version = self.text, self.version
 
     @property
     def is_echo_due(self) -> bool:
@@ -95,7 +97,8 @@ class EditorText:
         change = {"range": self.range(start, end), "text": new}
         removed = self.text[start:end]
         self.text = self.text[:start] + new + self.text[end:]
-        self.version += 1
+        # Neovim: 0 when it is opened, then `changedtick`, which begins at 2.
+        self.version = self.version + 1 if self.version else 3
         self.history.append((self.version, start, removed, new))
         return change
 

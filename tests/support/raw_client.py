@@ -192,8 +192,9 @@ class RawClient(Wire):
     async def open(self, name: str, text: str, language: str = "python") -> EditorText:
         """Open a text under a file name (in `root`) or a URI, as it stands in the editor."""
         uri = name if ":" in name else ((self.root or Path("/nowhere")) / name).as_uri()
-        self.texts[uri] = opened = EditorText(uri, text, language, self.encoding)
-        item = {"uri": uri, "languageId": language, "version": 1, "text": text}
+        version = self._policy.first_version
+        self.texts[uri] = opened = EditorText(uri, text, language, self.encoding, version)
+        item = {"uri": uri, "languageId": language, "version": version, "text": text}
         self.notify("textDocument/didOpen", {"textDocument": item})
         return opened
 
@@ -270,7 +271,7 @@ class RawClient(Wire):
             if version is not None and version != self.texts[uri].version:
                 if policy.stale == "refuse":
                     return {"applied": False, "failureReason": "the document has changed"}
-                if policy.stale == "drop":
+                if policy.stale == "drop" and 0 < version < self.texts[uri].version:
                     return {"applied": True}
         for uri, version, edits in by_document if policy.applies else []:
             base = version if policy.stale == "transform" else None

@@ -52,6 +52,15 @@ async def test_a_stale_edit(profile: str, stale_answer: bool, stale_text: str) -
         assert await client.request("test/text", {"uri": text.uri}) == stale_text
 
 
+async def test_neovim_takes_a_stale_edit_of_version_0() -> None:
+    async with RawClient.start(KIBITZ_TINY, profile="neovim") as client:
+        text = await client.open("file:///a", "one two")
+        params = insertion(text, 0, 4, "AI ")
+        client.type(text, 0, "user ")
+        await client.request("test/ask", {"method": "workspace/applyEdit", "params": params})
+        assert text.text == "userAI  one two"
+
+
 @pytest.mark.parametrize(
     ("profile", "order"),
     [
@@ -86,10 +95,10 @@ async def test_when_the_change_is_told(profile: str, order: list[str]) -> None:
 async def test_neovim_tells_its_changes_after_a_while_and_together() -> None:
     async with RawClient.start(KIBITZ_TINY, profile="neovim") as client:
         text = await client.open("file:///a", "one")
-        for version in (1, 2, 3):
+        for version in (0, 3, 4):
             params = insertion(text, version, 0, "x")
             client.request_handlers["workspace/applyEdit"](params)
-        assert (text.version, text.sent_version) == (4, 1)
+        assert (text.version, text.sent_version) == (5, 0)
         await client.request("test/echo", [1])
         assert await client.request("test/text", {"uri": text.uri}) == "xxxone"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -54,6 +55,9 @@ class LspEditor:
         if not changes and not client.plugin_edits:
             said.set_result(True)
             return said
+        least_version = client.profile.least_edit_version
+        if document.version is not None and document.version < least_version:
+            document = replace(document, version=least_version)
         edit = to_lsp.workspace_edit(
             document, changes, client.encoding, versioned=client.versioned_edits
         )
