@@ -50,7 +50,7 @@ LAYERS: tuple[dict[str, tuple[str, ...]], ...] = (
     {"protocol": ("kibitz.protocol",)},
     {"handlers": ("kibitz.handlers",)},
     {"server": ("kibitz.server",)},
-    {"entry": ("kibitz.__main__", "kibitz.cli", "kibitz.front")},
+    {"entry": ("kibitz.__main__", "kibitz.cli", "kibitz.demo", "kibitz.front")},
 )
 
 # Which modules may import what we did not write, each with all that is below it.  Two packages
@@ -68,7 +68,7 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "platformdirs": ("kibitz.paths",),
     "psutil": ("kibitz.claude",),
     "pygls": LSP,
-    "rich": ("kibitz.cli",),
+    "rich": ("kibitz.cli", "kibitz.demo"),
     "websockets": ("kibitz.protocol",),
 }
 

@@ -32,6 +32,8 @@ def run(arguments: list[str]) -> int:
     settings = Common.of(options).settings
     if settings and not options.live:
         parser.error("--set counts with --live only: the scripted demo has settings of its own")
+    if options.record is not None and options.live:
+        parser.error("--record is for the scripted demo")
     terminal = Terminal.here()
     with _ended_in_order(), _folder() as folder:
         from kibitz.demo.sample import NAME, lay_out
@@ -74,7 +76,10 @@ def _scripted(
     _require(*judge.faults_of_any(played), *judge.faults_of_scripted(played, replies, counted))
     notices.close_scripted(stage, played)
     if options.record is not None:
-        picture.write(options.record, played, replies)
+        try:
+            picture.write(options.record, played, replies)
+        except OSError as error:
+            raise UserError(f"{options.record} cannot be written ({error.strerror}).") from error
     return 0
 
 
