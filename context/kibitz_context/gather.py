@@ -25,7 +25,7 @@ __all__ = ["Focus", "GatherStopped", "gather"]
 
 # Shares of the snapshot's tokens, which are the measure of what a request may be; each layer
 # has its own, so that a full snapshot does not silence what is being worked on.
-CHANGES_SHARE = 0.5
+CHANGES_SHARE = 0.25
 FOCUS_SHARE = 0.5
 RELATED_SHARE = 0.1
 # Where the snapshot is small or switched off (0 tokens), work at hand is still shown.

@@ -19,6 +19,7 @@ from kibitz.claude.values import (
 from kibitz.errors import UserError
 
 ANSWER_MAX_TOKENS = 4096
+ANSWER_LEAST_TOKENS = 1024
 
 
 async def explain(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
@@ -51,7 +52,7 @@ def answer_prompt(desk: Desk, brief: Brief) -> Prompt:
         instruction=order.instruction,
         diagnostics=order.diagnostics,
     )
-    return desk.prompt(brief, task, max_tokens=ANSWER_MAX_TOKENS)
+    return desk.prompt(brief, task, max_tokens=ANSWER_MAX_TOKENS, least_tokens=ANSWER_LEAST_TOKENS)
 
 
 async def _answer(desk: Desk, brief: Brief) -> AsyncGenerator[Step, None]:

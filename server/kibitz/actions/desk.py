@@ -38,7 +38,7 @@ from kibitz.errors import UserError, sentence_for_stop
 from kibitz.settings import Settings
 from kibitz_context.gate import Gate
 from kibitz_context.gather import Focus, gather
-from kibitz_context.lines import LineTable, Span
+from kibitz_context.lines import LineTable, Position, Span
 from kibitz_context.repository import Repository
 from kibitz_context.secrets import redact
 from kibitz_context.tokens import CHARACTERS_PER_TOKEN, estimate
@@ -187,11 +187,12 @@ class Desk:
             allowed = answer
             first_line, end_line = whole_lines(document, order.span)
         tier = order.tier or settings.route.get(order.action, "standard")
-        focus = (
-            Focus(path, allowed.text, Span(0, len(allowed.text)))
-            if document is not None and document.path is not None
-            else None
-        )
+        focus = None
+        if document is not None and document.path is not None:
+            table = LineTable(allowed.text)
+            start = table.offset(Position(first_line, 0), "utf-32")
+            end = table.offset(Position(end_line, 0), "utf-32")
+            focus = Focus(path, allowed.text, Span(start, end))
         context = gather(
             repository,
             gate,
@@ -219,13 +220,14 @@ class Desk:
         task: str,
         *,
         max_tokens: int,
+        least_tokens: int,
         tool_choice: Literal["auto", "none"] = "none",
         stop_sequences: tuple[str, ...] = (),
     ) -> Prompt:
         """The prompt of one request; everything but the last message is the tier's prefix.
 
-        `max_tokens` is what the answer may have.  What an order says instead is a hard limit,
-        thinking included.
+        `max_tokens` is what the answer may have; down to `least_tokens`, where the limit for one
+        request leaves no more.  What an order says instead is a hard limit, thinking included.
         """
         prompt = prompts.build(
             brief.context,
@@ -239,7 +241,7 @@ class Desk:
             stop_sequences=stop_sequences,
         )
         if brief.order.max_tokens is None:
-            return prompt
+            return prompts.within_budget(prompt, brief.settings.budget.request_usd, least_tokens)
         return dataclasses.replace(prompt, max_tokens=brief.order.max_tokens)
 
     async def reply(self, brief: Brief, prompt: Prompt) -> AsyncGenerator[Event | Step, None]:

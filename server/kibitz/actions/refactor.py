@@ -56,6 +56,7 @@ async def refactor(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
         brief,
         task,
         max_tokens=min(room, REFACTOR_MAX_TOKENS),
+        least_tokens=room // 2,
         stop_sequences=(CLOSING_TAG,),
     )
     ending = dominant_ending(order.document.lines.lines)

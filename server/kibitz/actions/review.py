@@ -18,6 +18,7 @@ from kibitz.findings.values import SEVERITIES, Dropped, Finding
 from kibitz_context.tokens import estimate
 
 REVIEW_MIN_TOKENS = 4096
+REVIEW_LEAST_TOKENS = 1536
 REVIEW_MAX_TOKENS = 16_000
 
 
@@ -36,6 +37,7 @@ async def review(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
         brief,
         task,
         max_tokens=max(REVIEW_MIN_TOKENS, min(room, REVIEW_MAX_TOKENS)),
+        least_tokens=REVIEW_LEAST_TOKENS,
         tool_choice="auto",
     )
     reader = FindingsReader(brief.path)

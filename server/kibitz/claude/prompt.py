@@ -9,12 +9,12 @@ here, and nothing here knows the SDK.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from kibitz.claude import catalogue
 from kibitz.claude.catalogue import Catalogue
-from kibitz.claude.estimate import text_tokens, tool_tokens
+from kibitz.claude.estimate import text_tokens, tool_tokens, worst_usage
 from kibitz.claude.values import Block, CacheLifetime, Message, Prompt, Tier, Tool
 from kibitz_context.values import Context
 
@@ -93,3 +93,26 @@ def reply_limit(answer_tokens: int, model: str, tier: Tier, known_models: Catalo
     wanted = answer_tokens + options.thinking_allowance_tokens
     most = known_models.max_output_tokens(model)
     return wanted if most is None else min(wanted, most)
+
+
+def within_budget(
+    prompt: Prompt, limit_usd: float, least_tokens: int, known_models: Catalogue | None = None
+) -> Prompt:
+    """`prompt` with as much room for the reply as `limit_usd` leaves in the worst case.
+
+    The worst case is a cold prompt of dense text and a reply that uses all its room, which hardly
+    ever comes; rather than refuse the request, the reply gets less room.  Below `least_tokens`
+    for the answer the prompt stays as it is, and the budget says no with the numbers.
+    """
+    known = known_models or catalogue.builtin()
+    worst = worst_usage(prompt)
+    worst_usd = known.cost_usd(prompt.model, worst)
+    without_reply_usd = known.cost_usd(prompt.model, replace(worst, output_tokens=0))
+    if worst_usd is None or without_reply_usd is None or worst_usd <= limit_usd:
+        return prompt
+    usd_per_token = (worst_usd - without_reply_usd) / prompt.max_tokens
+    room = int((limit_usd - without_reply_usd) / usd_per_token) if usd_per_token > 0 else 0
+    thinking = known.request_options(prompt.model, prompt.tier).thinking_allowance_tokens
+    if room < least_tokens + thinking // 2:
+        return prompt
+    return replace(prompt, max_tokens=min(room, prompt.max_tokens))
