@@ -7,7 +7,8 @@ The rest is decided here, because that is where pygls loses answers:
   its params, its handler or its moment;
 * a handler is called when its message is read; what it returns may be awaited (`registration`);
 * requests of the client and requests to the client are kept apart; a late reply is no error;
-* pygls' documents, thread pool, progress and capability builder are not used at all.
+* pygls' own handlers are never called: with them go its texts, which split lines where LSP does
+  not, its thread pool, its progress and its capability builder.
 
 Nothing in here knows what kibitz does, and nothing logs what a message holds.  Everything is to
 be called on the event loop.
@@ -88,9 +89,6 @@ class MendedProtocol(LanguageServerProtocol):
     def connect(self, send: Callable[[bytes], None]) -> None:
         """Let `send` take the body of each message to the client; it must not block."""
         self._send = send
-
-    def _register_builtin_features(self) -> None:
-        """Register none: pygls' own handlers keep texts that split lines where LSP does not."""
 
     # What the client sends
 
