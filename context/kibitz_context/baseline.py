@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -75,31 +75,54 @@ _remembered: OrderedDict[tuple[Path, str], Baseline] = OrderedDict()
 _lock = threading.Lock()
 
 
-class BaseTexts:
-    r"""Reads base texts, with ``\n`` line endings, as they may be sent."""
+class Sources:
+    r"""What one gathering reads from: a repository through a gate, for one thread.
 
-    def __init__(self, gate: Gate, blobs: BlobReader | None) -> None:
-        self._gate = gate
+    `check` is called before each piece of work and may raise to give up.
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        gate: Gate,
+        base: Baseline,
+        check: Callable[[], None],
+        blobs: BlobReader | None,
+    ) -> None:
+        self.repository = repository
+        self.gate = gate
+        self.base = base
+        self.check = check
         self._blobs = blobs
 
     def read(self, file: TrackedFile) -> Allowed | Refused:
+        r"""The base text of a file, with ``\n`` line endings, as it may be sent."""
+        self.check()
         if self._blobs is None:
-            answer = self._gate.read_listed(file.path)
+            answer = self.gate.read_listed(file.path)
         else:
             content = self._blobs.read(file.blob_id)
             if isinstance(content, str):
                 return Refused(content)
-            answer = self._gate.admit_blob(file.path, content)
+            answer = self.gate.admit_blob(file.path, content)
         if isinstance(answer, Refused):
             return answer
         return Allowed(with_line_feeds(answer.text), answer.secrets)
 
+    def text(self, path: str) -> str | None:
+        """The base text at `path`; None where there is none that may be sent."""
+        file = self.base.by_path.get(path)
+        answer = self.read(file) if file is not None else None
+        return answer.text if isinstance(answer, Allowed) else None
+
 
 @contextlib.contextmanager
-def base_texts(repository: Repository, gate: Gate, base: Baseline) -> Iterator[BaseTexts]:
-    """A reader of the texts of `base`, for one thread."""
+def opened(
+    repository: Repository, gate: Gate, base: Baseline, check: Callable[[], None]
+) -> Iterator[Sources]:
+    """The sources of one gathering; what git is started for them is ended with them."""
     if base.commit is None:
-        yield BaseTexts(gate, None)
+        yield Sources(repository, gate, base, check, None)
     else:
         with repository.blobs(MAX_TEXT_BYTES) as blobs:
-            yield BaseTexts(gate, blobs)
+            yield Sources(repository, gate, base, check, blobs)

@@ -7,12 +7,12 @@ before they are compared, so that a diff cannot show half of a secret.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from kibitz_context import kinds, layers
-from kibitz_context.baseline import Baseline, BaseTexts
+from kibitz_context.baseline import Sources
 from kibitz_context.gate import Gate
 from kibitz_context.lines import line_change_between, split_lines
 from kibitz_context.repository import ChangedPath, ChangeKind, Repository
@@ -68,19 +68,15 @@ class Listed:
         return frozenset(each.path for each in self.changed if each.kind == "deleted")
 
 
-def listed(repository: Repository, base: Baseline) -> Listed:
+def listed(repository: Repository, commit: str | None) -> Listed:
     """Ask git; a folder without commits does not differ from itself."""
-    if base.commit is None:
+    if commit is None:
         return Listed()
-    return Listed(repository.changed_paths(base.commit), repository.untracked())
+    return Listed(repository.changed_paths(commit), repository.untracked())
 
 
 def candidates(
-    listing: Listed,
-    gate: Gate,
-    base: Baseline,
-    overlays: Mapping[str, str],
-    check: Callable[[], None],
+    listing: Listed, sources: Sources, overlays: Mapping[str, str]
 ) -> Iterator[Now | Omission]:
     """Every file that may differ from `base`, as it is now; most likely to matter first.
 
@@ -89,6 +85,7 @@ def candidates(
     `MAX_UNTRACKED_BYTES`), since a new module belongs to the work at hand, while a large
     untracked file is an artefact.
     """
+    gate, base, check = sources.gate, sources.base, sources.check
     for path in sorted(overlays):
         check()
         answer = gate.admit(None, overlays[path])
@@ -134,19 +131,12 @@ def _is_small(path: Path) -> bool:
         return False
 
 
-def build(
-    found: Sequence[Now | Omission],
-    base: Baseline,
-    texts: BaseTexts,
-    gate: Gate,
-    *,
-    max_tokens: int,
-    check: Callable[[], None],
-) -> Changes:
+def build(found: Sequence[Now | Omission], sources: Sources, max_tokens: int) -> Changes:
     """The changes layer from what `candidates` yielded, in that order while there is room.
 
     In the layer the files stand sorted by path, so that equal changes are equal bytes.
     """
+    gate = sources.gate
     room = characters(max_tokens) - len(layers.section("changes", [_INTRODUCTION]))
     blocks: dict[str, str] = {}
     uses: list[FileUse] = []
@@ -156,10 +146,7 @@ def build(
     for now in found:
         if isinstance(now, Omission):
             continue
-        check()
-        file = base.by_path.get(now.path)
-        before = texts.read(file) if file is not None else None
-        old = before.text if before is not None and not isinstance(before, Refused) else None
+        old = sources.text(now.path)
         if old == now.text:
             continue
         current[now.path] = now.text

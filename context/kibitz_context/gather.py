@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 
 from kibitz_context import changes, layers, related, snapshot
-from kibitz_context.baseline import Baseline, BaseTexts, base_texts, baseline
+from kibitz_context.baseline import Sources, baseline, opened
 from kibitz_context.changes import Changes
 from kibitz_context.gate import Gate
-from kibitz_context.lines import LineTable, Span
+from kibitz_context.lines import Span
+from kibitz_context.outline import definitions
 from kibitz_context.repository import Repository
 from kibitz_context.snapshot import Snapshot
 from kibitz_context.tokens import characters, estimate
@@ -64,27 +65,21 @@ def gather(
 
     check()
     base = baseline(repository)
-    listed = changes.listed(repository, base)
-    check()
+    listed = changes.listed(repository, base.commit)
     # Files of the commit that git has since been told to forget and to ignore: private now.
     hidden = repository.ignored(sorted(listed.forgotten)) if base.commit else frozenset[str]()
     omitted: dict[str, str] = {}
     tracked = base.by_path.keys() - listed.forgotten if base.commit else frozenset[str]()
     buffers = _buffers(repository, gate, tracked, overlays or {}, focus, omitted)
-    found = list(changes.candidates(listed, gate, base, buffers, check))
-    with base_texts(repository, gate, base) as texts:
-        shown = _snapshot(repository, gate, base, hidden, texts, max_tokens, check)
+    with opened(repository, gate, base, check) as sources:
+        shown = _snapshot(sources, hidden, max_tokens)
+        found = changes.candidates(listed, sources, buffers)
         changed = changes.build(
             [each for each in found if each.path not in hidden],
-            base,
-            texts,
-            gate,
-            max_tokens=max(LEAST_CHANGES_TOKENS, int(max_tokens * CHANGES_SHARE)),
-            check=check,
+            sources,
+            max(LEAST_CHANGES_TOKENS, int(max_tokens * CHANGES_SHARE)),
         )
-        task = _task(
-            repository, gate, base, texts, shown, changed, focus, question, max_tokens, check
-        )
+        task = _task(sources, shown, changed, focus, question, max_tokens)
     for omission in (*shown.omitted, *changed.omitted):
         omitted[omission.path] = omission.reason
     for use in (*changed.layer.files, *task.files):
@@ -132,32 +127,22 @@ def _buffers(
     return allowed
 
 
-def _snapshot(
-    repository: Repository,
-    gate: Gate,
-    base: Baseline,
-    hidden: frozenset[str],
-    texts: BaseTexts,
-    max_tokens: int,
-    check: Callable[[], None],
-) -> Snapshot:
+def _snapshot(sources: Sources, hidden: frozenset[str], max_tokens: int) -> Snapshot:
     """The snapshot layer, remembered for a commit; a folder's is made anew each time."""
-    key = (repository.root, base.commit, hidden, max_tokens, gate.signature(base.folders))
-    if base.commit is not None:
-        with _lock:
-            known = _remembered.get(key)
-            if known is not None:
-                _remembered.move_to_end(key)
-                return known
-    files = [file for file in base.files if file.path not in hidden]
-    built = snapshot.build(
-        files, texts, gate, max_tokens=max_tokens, is_commit=base.commit is not None, check=check
-    )
-    if base.commit is not None:
-        with _lock:
-            _remembered[key] = built
-            while len(_remembered) > MAX_REMEMBERED_SNAPSHOTS:
-                _remembered.popitem(last=False)
+    root, base = sources.repository.root, sources.base
+    key = (root, base.commit, hidden, max_tokens, sources.gate.signature(base.folders))
+    if base.commit is None:
+        return snapshot.build(sources, hidden, max_tokens)
+    with _lock:
+        known = _remembered.get(key)
+        if known is not None:
+            _remembered.move_to_end(key)
+            return known
+    built = snapshot.build(sources, hidden, max_tokens)
+    with _lock:
+        _remembered[key] = built
+        while len(_remembered) > MAX_REMEMBERED_SNAPSHOTS:
+            _remembered.popitem(last=False)
     return built
 
 
@@ -167,44 +152,37 @@ _lock = threading.Lock()
 
 
 def _task(
-    repository: Repository,
-    gate: Gate,
-    base: Baseline,
-    texts: BaseTexts,
+    sources: Sources,
     shown: Snapshot,
     changed: Changes,
     focus: Focus | None,
     question: str,
     max_tokens: int,
-    check: Callable[[], None],
 ) -> Layer:
     """What the request needs beyond the other layers."""
     blocks: list[str] = []
     uses: list[FileUse] = []
-    whole = frozenset(path for path in shown.whole if path not in changed.texts) | changed.whole
-    region = ""
+    seen = frozenset(path for path in shown.whole if path not in changed.texts) | changed.whole
+    words = related.words_in_prose(question)
     if focus is not None:
-        answer = gate.admit(focus.path, focus.text)
+        seen |= {focus.path}
+        answer = sources.gate.admit(focus.path, focus.text)
         if isinstance(answer, Allowed):
-            region = _around(answer.text, focus.span, characters(LEAST_RELATED_TOKENS))
             if not _is_shown(focus.path, shown, changed):
                 room = characters(max(LEAST_FOCUS_TOKENS, int(max_tokens * FOCUS_SHARE)))
                 block, use = _focus_block(focus, answer.text, room)
                 blocks.append(block)
                 uses.append(use)
-            whole |= {focus.path}
-    words = related.words_of(question) + related.words_of(region)
-    defined = frozenset(_defined(focus.text)) if focus is not None else frozenset()
+            defined = {found.name for found in definitions(answer.text.split("\n"))}
+            region = _around(answer.text, focus.span, characters(LEAST_RELATED_TOKENS))
+            words += [name for name in related.names_in_code(region) if name not in defined]
     nearby = related.excerpts(
-        list(dict.fromkeys(word for word in words if word not in defined)),
-        repository=repository,
-        base=base,
-        texts=texts,
+        list(dict.fromkeys(words)),
+        sources,
         current=changed.texts,
-        seen=whole,
-        gate=gate,
+        seen=seen,
+        near=focus.path if focus is not None else "",
         max_characters=characters(max(LEAST_RELATED_TOKENS, int(max_tokens * RELATED_SHARE))),
-        check=check,
     )
     blocks += nearby.blocks
     uses += nearby.files
@@ -222,32 +200,28 @@ def _is_shown(path: str, shown: Snapshot, changed: Changes) -> bool:
 
 
 def _focus_block(focus: Focus, text: str, max_characters: int) -> tuple[str, FileUse]:
-    text = layers.with_line_feeds(text)
     if len(text) <= max_characters:
-        block = layers.block("file", text, path=focus.path)
+        block = layers.block("file", layers.with_line_feeds(text), path=focus.path)
         return block, FileUse(focus.path, estimate(block), "full", 1.0)
-    part = _around(focus.text, focus.span, max_characters)
+    part = _around(text, focus.span, max_characters)
     block = layers.block("excerpt", layers.with_line_feeds(part), path=focus.path)
     return block, FileUse(focus.path, estimate(block), "excerpt", 1.0)
 
 
 def _around(text: str, span: Span, max_characters: int) -> str:
-    """Whole lines of `text` round `span`, as many as fit; the span's beginning if it does not."""
+    """The lines of `text` round `span`, as many as fit; of a longer span its beginning.
+
+    Lines that are cut off at either end are left out, if there are others.
+    """
     if len(text) <= max_characters:
         return text
-    room = max(0, max_characters - (span.end - span.start))
-    start = max(0, span.start - room // 2)
-    table = LineTable(text)
-    lines = table.whole_lines(Span(start, min(len(text), start + max_characters)))
-    first = table.line_at(lines.start)
-    # The line that the window begins in is cut off rather than the window made larger.
-    if lines.start < start and first + 1 < table.line_count:
-        first += 1
-    begin = table.starts[first]
-    return text[begin : begin + max_characters]
-
-
-def _defined(text: str) -> list[str]:
-    from kibitz_context.outline import definitions
-
-    return [found.name for found in definitions(text.split("\n"))]
+    start = max(0, min(span.start, len(text)))
+    length = max(0, min(span.end - start, max_characters))
+    begin = max(0, min(start - (max_characters - length) // 2, len(text) - max_characters))
+    part = text[begin : begin + max_characters]
+    first_break = part.find("\n") + 1
+    if begin > 0 and 0 < first_break <= start - begin:
+        part = part[first_break:]
+    if begin + max_characters < len(text) and "\n" in part:
+        part = part[: part.rindex("\n") + 1]
+    return part

@@ -189,6 +189,15 @@ def lines(folder: GitFolder, arguments: Sequence[str], limit: int) -> Iterator[s
             limit -= len(records)
 
 
+def beginning(folder: GitFolder, arguments: Sequence[str], max_bytes: int) -> GitOutput:
+    """The first `max_bytes` of what a command writes; the rest is not computed."""
+    with _started(folder.root, arguments, _environment(folder, ())) as process:
+        assert process.stdout is not None
+        stdout = process.stdout.read(max_bytes)
+        status = process.wait() if len(stdout) < max_bytes else 0
+    return GitOutput(stdout, None if status == 0 else f"git ended with status {status}", status)
+
+
 class BlobReader:
     """Reads blobs through one ``git cat-file --batch``; a context manager for one thread.
 

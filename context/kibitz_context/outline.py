@@ -7,6 +7,7 @@ and to find where a name is defined; wrong now and then, and fast.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _MODIFIERS = (
@@ -66,6 +67,24 @@ _CONSTANT = re.compile(
 )
 
 _LONGEST_LINE = 300
+
+
+def posix_patterns(names: Sequence[str]) -> tuple[str, ...]:
+    """Extended regular expressions for git that find lines which may define one of `names`.
+
+    They find more than `definition` accepts, and nearly all that it does.
+    """
+    if not names:
+        return ()
+    name = f"({'|'.join(names)})"
+    end = "([^A-Za-z0-9_]|$)"
+    keyword = f"(^|[^A-Za-z0-9_])({_KEYWORDS}|{_TOP_KEYWORDS})[*]?(<[^<>]*>)?"
+    return (
+        f"{keyword}[[:space:]]+([(][^()]*[)][[:space:]]*)?{name}{end}",
+        f"^{name}([[:space:]]*:[^=]+)?[[:space:]]*=",
+        f"^[[:space:]]*[A-Za-z_][A-Za-z0-9_:<>,*& ]*[*&[:space:]]([A-Za-z0-9_]+::)?{name}"
+        "[[:space:]]*[(]",
+    )
 
 
 @dataclass(frozen=True, slots=True)

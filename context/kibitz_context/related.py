@@ -7,24 +7,28 @@ files that Claude does not already see whole are looked at.
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import threading
+from collections import Counter, OrderedDict, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import islice
+from pathlib import Path
 
 from kibitz_context import kinds, layers
-from kibitz_context.baseline import Baseline, BaseTexts
-from kibitz_context.gate import Gate
-from kibitz_context.outline import block_end, definition, definitions
-from kibitz_context.repository import Repository
+from kibitz_context.baseline import Baseline, Sources
+from kibitz_context.outline import block_end, definition, definitions, posix_patterns
 from kibitz_context.tokens import estimate
-from kibitz_context.values import FileUse, Refused
+from kibitz_context.values import FileUse
 
 MAX_WORDS = 32
 MAX_EXCERPT_LINES = 40
 # A name that is defined in more files than this tells nothing (``main``, ``__init__``).
 MAX_DEFINING_FILES = 8
 MAX_FILES = 12
-_MAX_GREP_LINES = 20_000
+# Git searches some 30 MB of blobs a second; more of them would be felt.
+MAX_SEARCHED_BYTES = 48 * 1024 * 1024
+_MAX_REMEMBERED_SEARCHES = 64
 # Without git, files are read to be searched: at most this many, in the order of `kinds`.
 _MAX_SEARCHED_FILES = 300
 
@@ -50,33 +54,46 @@ class Excerpts:
     files: tuple[FileUse, ...]
 
 
-def words_of(text: str) -> list[str]:
-    """The names in `text` that may be defined elsewhere, the most frequent first."""
-    counts = Counter(word for word in _WORD.findall(text) if word.lower() not in _COMMON)
+def names_in_code(text: str) -> list[str]:
+    """The names in `text` that may be defined elsewhere, the most frequent first.
+
+    Names that are called, or that are no plain word in lower case: of the others nearly all
+    are local variables.
+    """
+    counts: Counter[str] = Counter()
+    for match in _WORD.finditer(text):
+        word = match[0]
+        if word.lower() in _COMMON:
+            continue
+        if not word.islower() or "_" in word or text[match.end() : match.end() + 1] == "(":
+            counts[word] += 1
     return sorted(counts, key=lambda word: (-counts[word], word))
+
+
+def words_in_prose(text: str) -> list[str]:
+    """The words of a question that may be names, in order."""
+    return list(dict.fromkeys(word for word in _WORD.findall(text) if word.lower() not in _COMMON))
 
 
 def excerpts(
     words: Sequence[str],
+    sources: Sources,
     *,
-    repository: Repository,
-    base: Baseline,
-    texts: BaseTexts,
     current: Mapping[str, str | None],
     seen: frozenset[str],
-    gate: Gate,
+    near: str,
     max_characters: int,
-    check: Callable[[], None],
 ) -> Excerpts:
     """Definitions of `words` in files that are not in `seen`.
 
-    `current` has the text of every file that differs from `base` (None: deleted).
+    `current` has the text of every file that differs from the base (None: deleted).  Of a very
+    large repository only a folder round the path `near` is searched.
     """
     wanted = frozenset(words[:MAX_WORDS])
     if not wanted or max_characters <= 0:
         return Excerpts((), ())
     names_by_path: dict[str, set[str]] = defaultdict(set)
-    for path, line in _lines(wanted, repository, base, texts, current, seen, gate, check):
+    for path, line in _lines(wanted, sources, current, seen, near):
         found = definition(line)
         if found is not None and found[0] in wanted:
             names_by_path[path].add(found[0])
@@ -89,8 +106,7 @@ def excerpts(
     blocks: list[str] = []
     uses: list[FileUse] = []
     for path in best[:MAX_FILES]:
-        check()
-        text = current[path] if path in current else _text(path, base, texts)
+        text = current[path] if path in current else sources.text(path)
         block = _excerpt(path, text or "", names_by_path[path])
         if block and len(block) <= max_characters:
             max_characters -= len(block)
@@ -101,16 +117,15 @@ def excerpts(
 
 def _lines(
     words: frozenset[str],
-    repository: Repository,
-    base: Baseline,
-    texts: BaseTexts,
+    sources: Sources,
     current: Mapping[str, str | None],
     seen: frozenset[str],
-    gate: Gate,
-    check: Callable[[], None],
+    near: str,
 ) -> Iterator[tuple[str, str]]:
     """(path, line) of lines that may define one of `words`."""
+    gate, base = sources.gate, sources.base
 
+    @cache
     def may_be_used(path: str) -> bool:
         return (
             path not in seen
@@ -120,31 +135,59 @@ def _lines(
             and gate.name_refusal(path) is None
         )
 
-    check()
+    sources.check()
+    unchanged = base.by_path.keys() - current.keys()
     if base.commit is not None:
-        usable: dict[str, bool] = {}
-        for path, line in repository.grep(base.commit, sorted(words), _MAX_GREP_LINES):
-            if path not in usable:
-                usable[path] = path in base.by_path and path not in current and may_be_used(path)
-            if usable[path]:
+        for path, line in _grep(sources, base.commit, words, near):
+            if path in unchanged and may_be_used(path):
                 yield path, line
     else:
-        paths = sorted(base.by_path.keys() - current.keys(), key=kinds.order)
-        for path in [each for each in paths if may_be_used(each)][:_MAX_SEARCHED_FILES]:
-            check()
-            yield from _own_lines(path, _text(path, base, texts))
+        paths = (path for path in sorted(unchanged, key=kinds.order) if may_be_used(path))
+        for path in islice(paths, _MAX_SEARCHED_FILES):
+            yield from _own_lines(path, sources.text(path))
     for path in sorted(current):
         if may_be_used(path):
             yield from _own_lines(path, current[path])
 
 
+def _grep(
+    sources: Sources, commit: str, words: frozenset[str], near: str
+) -> tuple[tuple[str, str], ...]:
+    """What git finds; remembered, since one selection is asked about more than once."""
+    folder = _searched_folder(sources.base, near)
+    if folder is None:
+        return ()
+    key = (sources.repository.root, commit, folder, words)
+    with _lock:
+        known = _remembered.get(key)
+    if known is None:
+        patterns = posix_patterns(sorted(words))
+        known = sources.repository.grep(commit, patterns, folder)
+        with _lock:
+            _remembered[key] = known
+            while len(_remembered) > _MAX_REMEMBERED_SEARCHES:
+                _remembered.popitem(last=False)
+    return known
+
+
+_remembered: OrderedDict[tuple[Path, str, str, frozenset[str]], tuple[tuple[str, str], ...]] = (
+    OrderedDict()
+)
+_lock = threading.Lock()
+
+
+def _searched_folder(base: Baseline, near: str) -> str | None:
+    """The largest folder round `near` that is not too large to be searched; "" is all."""
+    ends = [index + 1 for index, char in enumerate(near) if char == "/"]
+    for folder in ("", *(near[:end] for end in ends)):
+        total = sum(file.size_bytes or 0 for file in base.files if file.path.startswith(folder))
+        if total <= MAX_SEARCHED_BYTES:
+            return folder
+    return None
+
+
 def _own_lines(path: str, text: str | None) -> Iterable[tuple[str, str]]:
     return ((path, line) for line in (text or "").split("\n"))
-
-
-def _text(path: str, base: Baseline, texts: BaseTexts) -> str | None:
-    answer = texts.read(base.by_path[path])
-    return None if isinstance(answer, Refused) else answer.text
 
 
 def _excerpt(path: str, text: str, names: set[str]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -23,6 +23,8 @@ MAX_WALKED_FILES = 5_000
 MAX_WALKED_FOLDERS = 2_000
 # What git lists beyond what it tracks; an unignored `node_modules` must not cost a minute.
 MAX_UNTRACKED_FILES = 2_000
+# Lines that were searched for: more are of no use, and a minified line may be a megabyte long.
+MAX_GREP_BYTES = 4 * 1024 * 1024
 
 _REGULAR_MODES = frozenset({"100644", "100755", "100664"})
 _SYMLINK_MODE = "120000"
@@ -183,16 +185,27 @@ class Repository:
         with BlobReader(self.git, max_bytes) as reader:
             yield reader
 
-    def grep(self, commit: str, words: Iterable[str], limit: int) -> tuple[tuple[str, str], ...]:
-        """(path, line) of the first `limit` lines of `commit` that hold one of `words`."""
-        patterns = [argument for word in words for argument in ("-e", word)]
+    def grep(
+        self, commit: str, patterns: Sequence[str], folder: str = ""
+    ) -> tuple[tuple[str, str], ...]:
+        """(path, line) of lines of `commit` that match one of `patterns`, below `folder`.
+
+        The patterns are regular expressions of the kind that POSIX (extended) and Perl read
+        alike.  At most `MAX_GREP_BYTES` of
+        output are read.
+        """
         if self.git is None or not patterns:
             return ()
-        arguments = ["grep", "-I", "-z", "-w", "-F", "--no-color", "--no-column", "--full-name"]
-        arguments += ["--no-line-number", "--no-textconv", *patterns, commit, "--"]
-        output = git_commands.run(self.git, arguments)
+        options = ["-I", "-z", "--no-textconv", "--no-color", "--no-column", "--no-line-number"]
+        options += [argument for pattern in patterns for argument in ("-e", pattern)]
+        options += [commit, "--", *([f":(literal){folder}"] if folder else [])]
+        # Perl's engine is twice as fast, but not every git was built with it.
+        for dialect in ("-P", "-E"):
+            output = git_commands.beginning(self.git, ["grep", dialect, *options], MAX_GREP_BYTES)
+            if output.status in (0, 1):
+                break
         found: list[tuple[str, str]] = []
-        for record in output.stdout.decode("utf-8", "replace").split("\n")[:limit]:
+        for record in output.stdout.decode("utf-8", "replace").split("\n"):
             path, separator, line = record.partition("\0")
             if separator:
                 found.append((path.removeprefix(f"{commit}:"), line))

@@ -7,12 +7,11 @@ whole files while they fit, then the definitions of those that did not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kibitz_context import kinds, layers
-from kibitz_context.baseline import BaseTexts
-from kibitz_context.gate import Gate
+from kibitz_context.baseline import Sources
 from kibitz_context.outline import outline
 from kibitz_context.repository import TrackedFile
 from kibitz_context.tokens import characters, estimate
@@ -51,44 +50,32 @@ class Snapshot:
     omitted: tuple[Omission, ...]
 
 
-def build(
-    files: Sequence[TrackedFile],
-    texts: BaseTexts,
-    gate: Gate,
-    *,
-    max_tokens: int,
-    is_commit: bool,
-    check: Callable[[], None],
-) -> Snapshot:
-    """The snapshot of `files`, which are sorted by path.
-
-    `check` is called before each file and may raise to give up.
-    """
-    return _Builder(texts, gate, characters(max_tokens), check).build(files, is_commit)
+def build(sources: Sources, hidden: frozenset[str], max_tokens: int) -> Snapshot:
+    """The snapshot of the files of `sources`, without those at the paths `hidden`."""
+    return _Builder(sources, characters(max_tokens)).build(hidden)
 
 
 class _Builder:
     """Collects the blocks of one snapshot and keeps count of the characters."""
 
-    def __init__(
-        self, texts: BaseTexts, gate: Gate, max_characters: int, check: Callable[[], None]
-    ) -> None:
-        self._texts = texts
-        self._gate = gate
-        self._check = check
+    def __init__(self, sources: Sources, max_characters: int) -> None:
+        self._sources = sources
+        self._gate = sources.gate
         self._max_characters = max_characters
         self._room = max_characters
         self._whole: dict[str, str] = {}
         self._uses: dict[str, FileUse] = {}
         self._omitted: dict[str, str] = {}
 
-    def build(self, files: Sequence[TrackedFile], is_commit: bool) -> Snapshot:
-        introduction = _INTRODUCTION if is_commit else _FOLDER_INTRODUCTION
+    def build(self, hidden: frozenset[str]) -> Snapshot:
+        base = self._sources.base
+        introduction = _FOLDER_INTRODUCTION if base.commit is None else _INTRODUCTION
         frame = layers.section("repository", [introduction])
         # The tags of the four sections, whether they come to be used or not.
         self._room -= len(frame) + sum(
             len(layers.section(tag, [" "])) for tag in ("conventions", "tree", "files", "outlines")
         )
+        files = (file for file in base.files if file.path not in hidden)
         allowed = [file for file in files if self._is_allowed(file)]
         conventions = self._conventions(allowed)
         drawn, named = layers.tree([file.path for file in allowed], self._share(TREE_SHARE))
@@ -197,8 +184,7 @@ class _Builder:
         return blocks
 
     def _read(self, file: TrackedFile) -> str | None:
-        self._check()
-        answer = self._texts.read(file)
+        answer = self._sources.read(file)
         if isinstance(answer, Refused):
             self._omitted[file.path] = answer.reason
             return None

@@ -45,7 +45,7 @@ def look(made: GitFolder) -> None:
     assert repository.changed_paths(head)
     assert repository.untracked() == ("new.py",)
     assert repository.ignored(["c.log"]) == {"c.log"}
-    assert repository.grep(head, ["one"], 9)
+    assert repository.grep(head, ["one"])
     context = gather(repository, Gate(made.root), max_tokens=10_000, question="one two")
     assert "return 1" in context.changes.text
 
@@ -153,7 +153,7 @@ def test_the_index_is_not_written(made: GitFolder) -> None:
 def test_settings_that_change_output_do_not_matter(made: GitFolder) -> None:
     plain = Repository.find(made.root)
     head = plain.head() or ""
-    expected = (plain.committed(head), plain.changed_paths(head), plain.grep(head, ["one"], 9))
+    expected = (plain.committed(head), plain.changed_paths(head), plain.grep(head, ["one"]))
     for key, value in {
         "color.ui": "always",
         "color.grep": "always",
@@ -170,7 +170,7 @@ def test_settings_that_change_output_do_not_matter(made: GitFolder) -> None:
     assert (
         plain.committed(head),
         plain.changed_paths(head),
-        plain.grep(head, ["one"], 9),
+        plain.grep(head, ["one"]),
     ) == expected
 
 

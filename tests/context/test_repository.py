@@ -216,17 +216,25 @@ def test_a_path_that_git_does_not_take_is_judged_without_it(tmp_path: Path) -> N
     }
 
 
-def test_git_finds_words_in_a_commit(tmp_path: Path) -> None:
+def test_git_finds_lines_in_a_commit(tmp_path: Path) -> None:
     made = git_folder(
-        tmp_path, {"a.py": "def one(): ...\none()\n", "b.py": "zone()\n", "c.bin": b"one\0"}
+        tmp_path,
+        {"a.py": "def one(): ...\none()\n", "b/[x].py": "def two(): ...\n", "c.bin": b"def one\0"},
     )
-    made.write({"a.py": "def two(): ...\n"})
+    made.write({"a.py": "def three(): ...\n"})
     found = Repository.find(tmp_path)
     head = found.head() or ""
-    assert found.grep(head, ["one"], 10) == (("a.py", "def one(): ..."), ("a.py", "one()"))
-    assert found.grep(head, ["one", "zone"], 2)[:1] == (("a.py", "def one(): ..."),)
-    assert found.grep(head, ["-v", "--"], 10) == ()
-    assert found.grep(head, [], 10) == ()
+    one, two = ("a.py", "def one(): ..."), ("b/[x].py", "def two(): ...")
+    assert found.grep(head, ["def (one|two)", "^nothing"]) == (one, two)
+    assert found.grep(head, ["one", "def"], "b/[x].py") == (two,)
+    assert found.grep(head, ["three"]) == found.grep(head, ["("]) == found.grep(head, []) == ()
+
+
+def test_git_is_not_read_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    git_folder(tmp_path, {"a.py": "one\n" * 1_000})
+    monkeypatch.setattr(repository, "MAX_GREP_BYTES", 100)
+    found = Repository.find(tmp_path)
+    assert 0 < len(found.grep(found.head() or "", ["one"])) < 3
 
 
 def test_blobs_are_read_as_they_were_committed(tmp_path: Path) -> None:
