@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NoReturn, cast, get_args
+from typing import Any, NoReturn, cast, get_args
 
 from kibitz.errors import UserError
 from kibitz.logs import Level
@@ -61,6 +61,10 @@ class Parser(argparse.ArgumentParser):
             action="store_true",
             help="print on stderr what the request was in tokens and what it cost",
         )
+
+    def _parse_optional(self, arg_string: str) -> Any:
+        # Lines of stdin, `-:10-42`, are no option: nothing that begins so is one.
+        return None if arg_string.startswith("-:") else super()._parse_optional(arg_string)
 
     def error(self, message: str) -> NoReturn:
         sentence = message[:1].upper() + message[1:]

@@ -10,7 +10,7 @@ from kibitz import logs, paths
 from kibitz.cli.terminal import Terminal
 from kibitz.errors import UserError
 
-_handlers: list[_Notes] = []
+_handlers: list[logging.Handler] = []
 
 
 def begin(level: logs.Level, terminal: Terminal, *, on_stderr: bool) -> None:
@@ -25,11 +25,14 @@ def begin(level: logs.Level, terminal: Terminal, *, on_stderr: bool) -> None:
     except UserError:
         # A command is of use without a log; one that needs the folder says what is wrong with it.
         logs.configure(level, to_stderr=on_stderr)
-    if not on_stderr:
-        handler = _Notes(terminal)
-        _handlers.append(handler)
-        for name in logs.OURS:
-            logging.getLogger(name).addHandler(handler)
+    handler = logging.NullHandler() if on_stderr else _Notes(terminal)
+    _handlers.append(handler)
+    for name in logs.OURS:
+        logging.getLogger(name).addHandler(handler)
+
+
+def has_begun() -> bool:
+    return bool(_handlers)
 
 
 def end() -> None:

@@ -12,6 +12,7 @@ from typing import cast
 
 from kibitz import __version__, errors, paths
 from kibitz.claude.values import ClaudeFailure
+from kibitz.cli import logbook
 from kibitz.cli.terminal import Terminal
 from kibitz.errors import UserError
 from kibitz.plain_text import one_line
@@ -54,6 +55,8 @@ def run(arguments: list[str]) -> int:
         code = EXIT_INTERRUPTED
     except Exception as error:  # noqa: BLE001 - a bug: one entry in the log, one sentence
         code = _told(error, terminal)
+    finally:
+        logbook.end()
     return code
 
 
@@ -75,6 +78,8 @@ def _told(error: Exception, terminal: Terminal) -> int:
     try:
         code = failure_told(error, terminal)
         if code is None:
+            if not logbook.has_begun():
+                logbook.begin("info", terminal, on_stderr=False)
             logger.error("a fault in kibitz", exc_info=error)
             terminal.note(
                 f"There is a fault in kibitz ({type(error).__name__}); please report it with the "

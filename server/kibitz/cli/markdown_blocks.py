@@ -41,18 +41,20 @@ class MarkdownBlocks:
         self._open += piece
         if "\n" not in piece:
             return []
-        starts = _block_starts(self._open)
-        if len(starts) < 2:
-            return []
-        lines = _LINE.findall(self._open)
-        bounds = [0, *starts[1:]]
-        self._open = "".join(lines[bounds[-1] :])
-        return ["".join(lines[start:end]) for start, end in pairwise(bounds)]
+        *blocks, self._open = _blocks(self._open)
+        return blocks
 
     def finish(self) -> list[str]:
         """What is left."""
-        rest, self._open = self._open, ""
-        return [rest] if rest.strip() else []
+        blocks, self._open = _blocks(self._open), ""
+        return [block for block in blocks if block.strip()]
+
+
+def _blocks(text: str) -> list[str]:
+    """The blocks of `text`, at least one; the last one may go on."""
+    bounds = [0, *_block_starts(text)[1:]]
+    lines = _LINE.findall(text)
+    return ["".join(lines[start:end]) for start, end in pairwise([*bounds, len(lines)])]
 
 
 def _block_starts(text: str) -> list[int]:

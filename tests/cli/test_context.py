@@ -1,0 +1,121 @@
+"""Context: what it shows is what is sent."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import pytest
+
+from kibitz.claude import catalogue
+from kibitz.claude.values import Usage
+from support.command_line import CommandLine
+
+
+def shown(commands: CommandLine, *arguments: str) -> dict[str, Any]:
+    outcome = commands.run("context", *arguments, "--json")
+    assert (outcome.code, outcome.err) == (0, "")
+    document: dict[str, Any] = json.loads(outcome.out)
+    return document
+
+
+def sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("context", "command"),
+    [
+        (["prices.py:6-10"], ["explain", "prices.py:6-10"]),
+        (["--question", "Why?"], ["ask", "Why?"]),
+    ],
+)
+def test_it_is_what_is_sent(commands: CommandLine, context: list[str], command: list[str]) -> None:
+    commands.write("prices.py", (commands.root / "prices.py").read_text() + "\n\nX = 1\n")
+    document = shown(commands, *context)
+    assert not commands.standin.journal.exchanges, "nothing is sent"
+    printed = commands.run("context", *context, "--print").out
+    commands.run(*command)
+
+    body = commands.asked[-1].request.body
+    sent = [block["text"] for block in body["system"]]
+    sent.append("".join(block["text"] for block in body["messages"][0]["content"]))
+    assert [layer["name"] for layer in document["layers"]] == [
+        "rules",
+        "snapshot",
+        "changes",
+        "task",
+    ]
+    assert [layer["sha256"] for layer in document["layers"]] == [sha256(text) for text in sent]
+    assert all(text in printed for text in sent)
+    assert document["model"] == body["model"]
+    assert document["tier"] == "standard"
+
+
+def test_the_files_of_each_layer(commands: CommandLine) -> None:
+    commands.write("new.py", "import prices\n\nprint(prices.with_tax([1]))\n")
+    commands.write(".kibitzignore", "docs/\n")
+    document = shown(commands, "new.py")
+    files = {layer["name"]: layer["files"] for layer in document["layers"]}
+    assert [each["path"] for each in files["snapshot"]] == ["prices.py"]
+    assert set(files["snapshot"][0]) == {"path", "tokens", "form", "score"}
+    assert "new.py" in [each["path"] for each in files["changes"]]
+    assert {"path": "docs/notes.md", "reason": "it is excluded by .kibitzignore"} in document[
+        "omitted"
+    ]
+    scores = [each["score"] for each in files["task"]]
+    assert scores == sorted(scores, reverse=True)
+    assert len(document["commit"]) == 40
+
+
+def test_the_price_is_that_of_the_request(commands: CommandLine) -> None:
+    commands.write("table.py", "".join(f"ROW_{n} = {n * n}\n" for n in range(4_000)))
+    commands.commit()
+    cost = shown(commands, "prices.py")["cost"]
+    assert 0 < cost["warm_usd"] < cost["cold_usd"]
+    for name in ("cold_usd", "warm_usd"):
+        commands.run("explain", "prices.py")
+        use = commands.asked[-1].cache_use
+        billed = catalogue.cost_usd(
+            "claude-sonnet-5-5",
+            Usage(use.input_tokens, use.read_tokens, use.write_5m_tokens, use.write_1h_tokens),
+        )
+        assert billed is not None
+        # The stand-in counts tokens in its own way.
+        assert cost[name] == pytest.approx(billed, rel=0.1)
+
+
+def test_an_unknown_price(commands: CommandLine) -> None:
+    document = shown(commands, "--set", "models.standard=some-llama")
+    assert document["cost"] == {"cold_usd": None, "warm_usd": None}
+    outcome = commands.run("context", "--set", "models.standard=some-llama")
+    assert "price unknown for this model" in outcome.out
+
+
+def test_without_a_repository(
+    commands: CommandLine, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path_factory.mktemp("plain")
+    (folder / "a.py").write_text("x = 1\n")
+    monkeypatch.chdir(folder)
+    document = shown(commands, "a.py")
+    assert document["commit"] is None
+
+
+def test_for_people(commands: CommandLine) -> None:
+    commands.write(".kibitzignore", "docs/\n")
+    out = commands.run("context", "prices.py:6-10").out
+    assert "claude-sonnet-5-5 (standard tier), as of commit " in out
+    assert "\nrules " in out
+    assert "\nsnapshot:\n  prices.py (full, " in out
+    assert "\nleft out:\n  docs/notes.md: it is excluded by .kibitzignore\n" in out
+    assert " cold, $" in out
+    assert not commands.standin.journal.exchanges
+
+
+def test_a_file_that_may_not_be_sent(commands: CommandLine) -> None:
+    commands.write(".env", "PASSWORD=hunter22\n")
+    outcome = commands.run("context", ".env")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert ".env is not sent" in outcome.err

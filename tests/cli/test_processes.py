@@ -1,0 +1,219 @@
+"""What only a real process shows: streaming, terminals, signals and broken pipes."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from kibitz.standin import Reply
+from support.command_line import CommandLine
+from support.commands_as_processes import KIBITZ, WAIT_SECONDS, on_terminal, read_until, started
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and terminals")
+
+ANSWER = "# Total\n\nAdds **all** prices.\n\n- one\n- two\n\n```python\nreturn 1\n```\n\nThe end."
+
+
+def test_an_answer_is_printed_while_it_comes(commands: CommandLine) -> None:
+    commands.standin.enqueue(Reply("First words, then more.").hold_at("First words"))
+    with started("explain", "prices.py") as process:
+        commands.standin.reached().result()
+        assert read_until(process, "First words") == "First words"
+        commands.standin.release()
+        out, err = process.communicate(timeout=WAIT_SECONDS)
+    assert (process.returncode, out, err) == (0, b", then more.\n", b"")
+
+
+def test_ctrl_c_closes_the_stream_and_says_what_it_cost(commands: CommandLine) -> None:
+    commands.standin.enqueue(Reply("First words, then more.").hold_at("First words"))
+    with started("explain", "prices.py") as process:
+        exchange = commands.standin.reached().result()
+        read_until(process, "First words")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=WAIT_SECONDS)
+    commands.standin.journal.wait_for_disconnect(exchange).result()
+    assert process.returncode == 130
+    assert out == b"\n", "the line that was begun is ended"
+    (line,) = err.decode().splitlines()
+    assert line.startswith("kibitz: Stopped; so far: ")
+    assert " tokens in (0% from cache), " in line
+    summary = json.loads(commands.run("usage", "--json").out)
+    assert summary["total"]["cost_usd"] > 0
+
+
+def test_ctrl_c_before_anything_was_sent(commands: CommandLine) -> None:
+    with started("explain", "-", stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        process.stdin.write(b"x" * 100_000)  # more than a pipe holds: it is being read
+        process.stdin.flush()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=WAIT_SECONDS)
+    assert process.returncode == 130
+    assert b"Traceback" not in err
+    assert not commands.asked
+
+
+def test_a_reader_that_leaves_ends_it_quietly(commands: CommandLine) -> None:
+    commands.standin.enqueue(
+        Reply("First words\n" + "more\n" * 100, chunk_size=20).hold_at("First words\n")
+    )
+    with started("explain", "prices.py") as process:
+        exchange = commands.standin.reached().result()
+        read_until(process, "First words\n")
+        assert process.stdout is not None
+        process.stdout.close()
+        commands.standin.release()
+        assert process.stderr is not None
+        err = process.stderr.read()
+        code = process.wait(WAIT_SECONDS)
+    assert (code, err) == (141, b"")
+    assert commands.standin.journal.wait_for_end(exchange).result().outcome != "open"
+
+
+def test_a_refactoring_goes_through_a_pipe_to_git(commands: CommandLine) -> None:
+    commands.write("a.py", "x = 1\r\n")
+    commands.standin.enqueue(Reply("<replacement>\nx = 2\n</replacement>"))
+    subprocess.run(f'"{KIBITZ}" refactor a.py two | git apply', shell=True, check=True)
+    assert (commands.root / "a.py").read_bytes() == b"x = 2\r\n"
+
+
+def test_text_is_piped_into_a_question(commands: CommandLine) -> None:
+    with started("ask", "What broke?", stdin=subprocess.PIPE) as process:
+        _, err = process.communicate(b"Traceback: boom\n", timeout=WAIT_SECONDS)
+    assert (process.returncode, err) == (0, b"")
+    assert "1\tTraceback: boom\n" in commands.task
+
+
+def test_an_idle_pipe_is_not_waited_for(commands: CommandLine) -> None:
+    with started("ask", "Why?", stdin=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert b"You asked" in process.stdout.read()
+        assert process.wait(WAIT_SECONDS) == 0
+    assert "<region" not in commands.task
+
+
+def test_on_a_terminal_the_answer_is_rendered(commands: CommandLine) -> None:
+    commands.standin.enqueue(Reply(ANSWER, chunk_size=5))
+    screen = on_terminal(["explain", "prices.py"])
+    assert screen.code == 0
+    assert "**" not in screen.written
+    assert "```" not in screen.written
+    assert "\x1b[1mall\x1b[0m" in screen.written
+    assert " • " in screen.written
+    assert " tokens so far" in screen.written, "a spinner says how far it is"
+    *_, bill = screen.written.rstrip().splitlines()
+    assert " tokens in (0% from cache), " in bill
+    # The cursor is given back, and the last thing that is done to it.
+    assert screen.written.rindex("\x1b[?25h") > screen.written.rindex("\x1b[?25l")
+
+
+def test_a_block_that_is_higher_than_the_terminal(commands: CommandLine) -> None:
+    lines = "".join(f"line_{number}()\n" for number in range(60))
+    commands.standin.enqueue(Reply(f"```python\n{lines}```\n", chunk_size=40))
+    screen = on_terminal(["explain", "prices.py"], rows=10)
+    assert screen.code == 0
+    *_, after = screen.written.rpartition("\x1b[?25h")
+    printed = [line for line in after.splitlines() if "line_" in line]
+    assert len(printed) == 60, "all of it stands there at the end, once"
+
+
+def test_without_colours(commands: CommandLine) -> None:
+    commands.set("NO_COLOR", "1")
+    for arguments in (["explain", "prices.py"], ["review", "prices.py"], ["usage"]):
+        screen = on_terminal(arguments)
+        assert screen.code == 0
+        assert "m" not in {sequence[-1] for sequence in escape_sequences(screen.written)}, arguments
+
+
+def test_colours(commands: CommandLine) -> None:
+    commands.standin.enqueue(Reply("<replacement>\nx = 2\n</replacement>"))
+    commands.write("a.py", "x = 1\n")
+    screen = on_terminal(["refactor", "a.py", "two"])
+    assert "\x1b[31m-x = 1\x1b[0m" in screen.written
+    assert "\x1b[32m+x = 2\x1b[0m" in screen.written
+
+
+def test_a_plain_terminal_gets_plain_text(commands: CommandLine) -> None:
+    commands.set("TERM", "dumb")
+    commands.standin.enqueue(Reply(ANSWER))
+    screen = on_terminal(["explain", "prices.py"])
+    assert "\x1b" not in screen.written
+    assert "Adds **all** prices." in screen.written
+
+
+def test_a_model_cannot_write_on_the_terminal(commands: CommandLine) -> None:
+    hostile = "a\x1b]0;title\x07b\x1b[2J\u202ec [link](https://evil.example) `\x9b31m`"
+    commands.standin.enqueue(
+        Reply(hostile, chunk_size=1), Reply(f"<replacement>\n# {hostile}\n</replacement>")
+    )
+    commands.write("a.py", "x = 1\n")
+    for arguments in (["explain", "a.py"], ["refactor", "a.py", "worse"]):
+        screen = on_terminal(arguments)
+        assert screen.code == 0
+        for sequence in ("\x1b]", "\x1b[2J", "\u202e", "\x9b"):
+            assert sequence not in screen.written
+        assert "https://evil.example" in screen.written, "where a link leads can be seen"
+
+
+def test_the_menu_on_a_terminal(commands: CommandLine) -> None:
+    screen = on_terminal([])
+    assert (screen.code, "usage: kibitz COMMAND" in screen.written) == (2, True)
+
+
+def test_the_server_takes_settings(commands: CommandLine) -> None:
+    arguments = ["--log-level", "debug", "--set", "hover.mode=off", "--stdio"]
+    with started("serve", *arguments, stdin=subprocess.PIPE) as process:
+        params = {"processId": None, "rootUri": None, "capabilities": {}}
+        replies = [
+            talk(process, {"id": 1, "method": "initialize", "params": params}),
+            talk(process, {"id": 2, "method": "shutdown"}),
+        ]
+        talk(process, {"method": "exit"}, waits=False)
+        assert process.wait(WAIT_SECONDS) == 0
+    assert replies[0]["result"]["serverInfo"]["name"] == "kibitz"
+    assert replies[1] == {"jsonrpc": "2.0", "id": 2, "result": None}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--tcp", "nowhere"], "is not HOST:PORT"),
+        (["--tcp", ":0", "--ws", ":0"], "not allowed with argument"),
+        (["--port", "3"], "Unrecognized arguments: --port 3; see `kibitz serve --help`."),
+    ],
+)
+def test_a_server_that_cannot_be(commands: CommandLine, arguments: list[str], says: str) -> None:
+    outcome = commands.run("serve", *arguments)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert says in outcome.err
+
+
+def talk(
+    process: subprocess.Popen[bytes], message: dict[str, object], *, waits: bool = True
+) -> dict[str, object]:
+    """Send one message and read the next reply, whatever else comes before it."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    body = json.dumps({"jsonrpc": "2.0", **message}).encode()
+    process.stdin.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+    process.stdin.flush()
+    while waits:
+        length = 0
+        while header := process.stdout.readline().strip():
+            name, _, value = header.partition(b":")
+            if name.lower() == b"content-length":
+                length = int(value)
+        reply: dict[str, object] = json.loads(process.stdout.read(length))
+        if reply.get("id") == message["id"]:
+            return reply
+    return {}
+
+
+def escape_sequences(written: str) -> list[str]:
+    """The control sequences in what was written."""
+    return re.findall(r"\x1b\[[0-?]*[ -/]*[@-~]", written)

@@ -1,0 +1,88 @@
+"""Usage: the ledger, summed up."""
+
+from __future__ import annotations
+
+import datetime
+import json
+
+import pytest
+
+from kibitz.cli.usage import midnight, since
+from support.command_line import CommandLine
+
+
+@pytest.mark.parametrize(
+    ("written", "days"),
+    [("today", 0), ("Yesterday", 1), ("1d", 0), ("7d", 6), ("2w", 13), ("0d", 0)],
+)
+def test_whole_days(written: str, days: int) -> None:
+    moment = since(written)
+    assert moment.time() == datetime.time()
+    assert midnight().date() - moment.date() == datetime.timedelta(days=days)
+
+
+def test_moments() -> None:
+    assert since("2026-11-01").replace(tzinfo=None) == datetime.datetime(2026, 11, 1)  # noqa: DTZ001
+    assert since("2026-11-01").tzinfo is not None
+    assert since("2026-11-01T10:00+02:00").utcoffset() == datetime.timedelta(hours=2)
+    ago = datetime.datetime.now().astimezone() - since("12h")
+    assert abs(ago - datetime.timedelta(hours=12)) < datetime.timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("written", ["soon", "2026-13-01", "7y", "-3d", "999999w", ""])
+def test_what_is_no_time(commands: CommandLine, written: str) -> None:
+    outcome = commands.run("usage", f"--since={written}")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "is no time; write a day (2026-11-01), today" in outcome.err
+
+
+def test_the_figures(commands: CommandLine) -> None:
+    commands.run("explain", "prices.py")
+    commands.run("explain", "prices.py")
+    commands.run("ask", "Why?")
+    summary = json.loads(commands.run("usage", "--by", "task", "--json").out)
+    assert [row["key"] for row in summary["rows"]] == ["explain", "ask"]
+    uses = [exchange.cache_use for exchange in commands.asked]
+    assert summary["total"] == {
+        "requests": 3,
+        "cost_usd": pytest.approx(sum(each.cost_usd or 0 for each in commands.asked)),
+        "saved_usd": summary["total"]["saved_usd"],
+        "input_tokens": sum(use.input_tokens for use in uses),
+        "cache_read_tokens": sum(use.read_tokens for use in uses),
+        "cache_write_tokens": sum(use.write_5m_tokens + use.write_1h_tokens for use in uses),
+        "output_tokens": sum(each.output_tokens for each in commands.asked),
+    }
+    assert set(summary["rows"][0]) == {"key", *summary["total"]}
+
+
+@pytest.mark.parametrize(
+    ("by", "key"),
+    [("model", "claude-sonnet-5-5"), ("task", "explain"), ("day", None), ("repo", None)],
+)
+def test_a_table_for_people(commands: CommandLine, by: str, key: str | None) -> None:
+    commands.run("explain", "prices.py")
+    key = key or {"day": midnight().date().isoformat(), "repo": str(commands.root)}[by]
+    outcome = commands.run("usage", "--by", by)
+    header, row, total, words = outcome.out.splitlines()
+    assert header.split() == [by, "cost", "saved", "requests", "in", "from", "cache", "out"]
+    assert row.startswith(f"{key} ")
+    assert total.startswith("total ")
+    assert "Without the cache: $0." in words
+    assert "\x1b" not in outcome.out
+    assert outcome.err == ""
+
+
+def test_nothing_yet(commands: CommandLine) -> None:
+    outcome = commands.run("usage")
+    assert (outcome.code, outcome.out) == (0, "")
+    assert outcome.err == "kibitz: Nothing was asked of Claude in that time.\n"
+    assert json.loads(commands.run("usage", "--json").out)["rows"] == []
+
+
+def test_a_ledger_that_is_none(commands: CommandLine) -> None:
+    ledger = commands.home / "state" / "kibitz" / "ledger.sqlite"
+    ledger.parent.mkdir(parents=True)
+    ledger.write_bytes(b"this is not a database" * 100)
+    outcome = commands.run("usage")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert f"The ledger {ledger} cannot be read" in outcome.err
