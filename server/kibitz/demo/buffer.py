@@ -15,7 +15,11 @@ class BadEdit(Exception):
 
 
 class Buffer:
-    """One open text.  `version` counts its changes, `opened_with` is what it was at first."""
+    r"""One open text.  `version` counts its changes, `opened_with` is what it was at first.
+
+    Its lines end with "\n", as those of the sample do: a "\r" would become one line end with a
+    "\n" that is inserted behind it, and move the ranges of the other edits.
+    """
 
     def __init__(self, path: Path, text: str, encoding: Encoding) -> None:
         self.path = path
