@@ -1,6 +1,7 @@
 """The picture of the demo in the README: its essence, drawn from what was really seen.
 
 The same views as in the terminal, with less of them, so that it fits on a page.
+``kibitz demo --fast --record docs/pictures/demo.svg`` draws it.
 """
 
 from __future__ import annotations
