@@ -195,18 +195,27 @@ class Delivery:
             if touched and not self._stands(event.after, first, self._current):
                 self._stop("you changed the same lines")
             return
-        first, _, size = follow_region(event.changes, self._first, len(self._current), own=True)
-        if size == len(flight.expected) and stand_at(lines, first, flight.expected):
-            self._first, self._current = first, lines[first : first + size]
-            if flight.remember:
-                self._remember(flight)
-            flight.echoed = True
-            self._confirm()
-            return
-        for own in (False, True):
-            first, _, size = follow_region(event.changes, self._first, len(self._current), own=own)
+        # Lines inserted at the border are the edit's own, or else the user's: some clients tell
+        # of both at once, so only the text can say.
+        places = [
+            follow_region(event.changes, self._first, len(self._current), own=own)
+            for own in (True, False)
+        ]
+        for first, _, size in places:
+            if size == len(flight.expected) and stand_at(lines, first, flight.expected):
+                self._first, self._current = first, lines[first : first + size]
+                if flight.remember:
+                    self._remember(flight)
+                flight.echoed = True
+                self._confirm()
+                return
+        for first, touched, size in places:
             if size == len(flight.before) and stand_at(lines, first, flight.before):
                 self._first, self._current = first, lines[first : first + size]
+                if touched:
+                    # The edit and its undo came together: to send it again would be against the
+                    # user's will.
+                    self._stop("you took the change back")
                 return
         # Neither the old nor the expected text: part of the echo, or the user was quicker.  The
         # next change or the deadline decides.

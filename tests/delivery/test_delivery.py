@@ -76,6 +76,37 @@ async def test_nothing_to_change_sends_nothing() -> None:
     assert (editor.buffer, editor.edits_sent, delivery.hunks()) == (BEFORE, 0, [])
 
 
+@pytest.mark.parametrize("line", [2, 5])
+async def test_typing_at_the_border_may_be_told_together_with_the_edit(line: int) -> None:
+    editor = FakeEditor(BEFORE, NEOVIM)
+    delivery = delivery_in(editor)
+    delivery.offer(EDITS[:1])
+    editor.handle_request()
+    place = len("".join(split_lines(editor.buffer)[:line]))
+    editor.user_changes(place, place, "# mine\n")
+    editor.tell_together()
+    delivery.offer(EDITS[1:])
+
+    assert await finish(editor, delivery) is None
+    expected = split_lines(AFTER)
+    expected.insert(2 if line == 2 else 4, "# mine\n")
+    assert editor.buffer == "".join(expected)
+
+
+async def test_an_undo_that_is_told_together_with_the_edit_stops_it() -> None:
+    editor = FakeEditor(BEFORE, NEOVIM)
+    delivery = delivery_in(editor)
+    delivery.offer(EDITS[:1])
+    editor.handle_request()
+    written, original = EDITS[0].lines[0], "def f(x):\n"
+    start = editor.buffer.index(written)
+    editor.user_changes(start, start + len(written), original)
+    editor.tell_together()
+
+    assert await finish(editor, delivery) == "you took the change back"
+    assert (editor.buffer, editor.edits_sent) == (BEFORE, 1)
+
+
 async def test_a_user_above_and_below_moves_the_region() -> None:
     editor = FakeEditor(BEFORE, HONEST)
     delivery = delivery_in(editor)

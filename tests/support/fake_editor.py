@@ -59,6 +59,7 @@ class FakeEditor:
     version: int = 1
     requests: list[tuple[int, list[TextChange], asyncio.Future[bool]]] = field(default_factory=list)
     messages: list[Callable[[], None]] = field(default_factory=list)
+    untold: list[tuple[int, list[ContentChange]]] = field(default_factory=list)
     late_answers: list[Callable[[], None]] = field(default_factory=list)
     timers: list[Callable[[], None]] = field(default_factory=list)
     edits_sent: int = 0
@@ -121,6 +122,14 @@ class FakeEditor:
         elif not self.manners.answers_first:
             self.messages.append(reply)
 
+    def tell_together(self) -> None:
+        """Tell of all changes that are still to be told in one message, behind all others."""
+        told = [change for _, changes in self.untold for change in changes]
+        self.untold = [(self.version, told)]
+        tell = self._tell
+        self.messages = [message for message in self.messages if message != tell]
+        self.messages.append(tell)
+
     def answer_late(self) -> None:
         """Send the oldest answer that was held back."""
         self.messages.append(self.late_answers.pop(0))
@@ -139,10 +148,11 @@ class FakeEditor:
             self.buffer = before[:start] + text + before[end:]
             told.append(ContentChange(text, position_of(before, start), position_of(before, end)))
         self.version += 1
-        version = self.version
-        self.messages.append(lambda: self._tell(version, told))
+        self.untold.append((self.version, told))
+        self.messages.append(self._tell)
 
-    def _tell(self, version: int, told: list[ContentChange]) -> None:
+    def _tell(self) -> None:
+        version, told = self.untold.pop(0)
         assert self.mirror.change(URI, version, told, "utf-32")
 
     def deliver_message(self) -> None:
