@@ -5,28 +5,35 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import re
 import signal
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from kibitz.protocol import network
-from support.raw_client import KIBITZ_TINY, RawClient
+from support.raw_client import KIBITZ_TINY, RawClient, exists
 
 TIMEOUT_SECONDS = 20.0
 INITIALIZE = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"capabilities": {}}}
 
 
 @contextlib.asynccontextmanager
-async def listening(option: str, address: str = "127.0.0.1:0") -> AsyncIterator[int]:
+async def listening(option: str, **environment: str) -> AsyncIterator[int]:
     """The port at which a process of the tiny server listens; it ends in order."""
-    argv = (*KIBITZ_TINY, option, address)
-    process = await asyncio.create_subprocess_exec(*argv, stderr=asyncio.subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(
+        *KIBITZ_TINY,
+        option,
+        "127.0.0.1:0",
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, **environment},
+    )
     assert process.stderr is not None
     try:
         line = (await asyncio.wait_for(process.stderr.readline(), TIMEOUT_SECONDS)).decode()
@@ -59,11 +66,13 @@ async def test_tcp_clients_have_a_server_each() -> None:
             assert await three.request("test/text", {"uri": text.uri}) is None
 
 
-async def test_a_tcp_client_that_hangs_up_stops_what_ran_for_it() -> None:
-    async with listening("--tcp") as port:
+async def test_a_tcp_client_that_hangs_up_stops_what_ran_for_it(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    async with listening("--tcp", KIBITZ_TEST_CLOSED=str(closed)) as port:
         async with RawClient.connect(port) as client:
             client.ask("test/wait", {})
             await client.hang_up()
+            await exists(closed)
         async with RawClient.connect(port) as client:
             assert await client.request("test/echo", [1]) == [1]
 

@@ -6,6 +6,8 @@ import asyncio
 import os
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -293,6 +295,25 @@ async def test_a_reader_in_a_thread_waits_until_each_chunk_is_taken() -> None:
     await asyncio.wait_for(ended.wait(), 10)
     assert b"".join(chunks) == b"one"
     os.close(inlet)
+
+
+async def test_a_reader_in_a_thread_does_not_run_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: list[bytes] = []
+    second = threading.Event()
+
+    def read_some(inlet: int) -> bytes:
+        reads.append(b"chunk" if len(reads) < 100_000 else b"")
+        if len(reads) == 2:
+            second.set()
+        return reads[-1]
+
+    monkeypatch.setattr(transport, "_read_some", read_some)
+    stop = transport._start_reading_in_thread(-1, lambda chunk: None)
+    # The loop stands still here, as it would while it is busy; a chunk more may wait at most.
+    assert second.wait(10)
+    time.sleep(0.05)
+    assert len(reads) == 2
+    stop()
 
 
 async def test_talking_in_this_process() -> None:
