@@ -75,6 +75,11 @@ def test_the_lines_that_are_meant(commands: CommandLine, place: str, lines: list
         ("latin.py", "latin.py is not sent: it is not UTF-8 text."),
         ("wide.py", "wide.py is not sent: it is UTF-16, not UTF-8."),
         ("large.py", "large.py is not sent: it is larger than 4 MB."),
+        (
+            "long.py",
+            "long.py is too large to be looked at in one go (about 240,000 tokens); name fewer "
+            "lines, as long.py:L1-L2.",
+        ),
         (".env", ".env is not sent: files called .env hold credentials."),
         ("build/out.py", "build/out.py is not sent: it is ignored by git."),
         ("private/plan.md", "private/plan.md is not sent: it is excluded by .kibitzignore."),
@@ -93,6 +98,7 @@ def test_what_cannot_be_sent(
     commands.write("latin.py", "naïve = 1\n".encode("latin-1"))
     commands.write("wide.py", "x = 1\n".encode("utf-16"))
     commands.write("large.py", "#" * (MAX_TEXT_BYTES + 1))
+    commands.write("long.py", "x = 1\n" * 100_000)
     commands.write(".env", "PASSWORD=hunter22\n")
     commands.write(".gitignore", "build/\n")
     commands.write("build/out.py", "x = 1\n")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import json
-import re
 import signal
 import subprocess
 import sys
@@ -46,15 +46,17 @@ def test_ctrl_c_closes_the_stream_and_says_what_it_cost(commands: CommandLine) -
     assert summary["total"]["cost_usd"] > 0
 
 
-def test_ctrl_c_before_anything_was_sent(commands: CommandLine) -> None:
-    with started("explain", "-", stdin=subprocess.PIPE) as process:
-        assert process.stdin is not None
-        process.stdin.write(b"x" * 100_000)  # more than a pipe holds: it is being read
-        process.stdin.flush()
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=WAIT_SECONDS)
-    assert process.returncode == 130
-    assert b"Traceback" not in err
+def test_ctrl_c_while_stdin_is_read(commands: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            # As in a real process: on the event loop it would only mark the task as cancelled.
+            signal.raise_signal(signal.SIGINT)
+            return b""
+
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(Interrupted()))
+    outcome = commands.run("explain", "-")
+    assert (outcome.code, outcome.out) == (130, "")
+    assert outcome.err == "kibitz: Stopped; nothing was sent.\n"
     assert not commands.asked
 
 
@@ -112,59 +114,6 @@ def test_on_a_terminal_the_answer_is_rendered(commands: CommandLine) -> None:
     assert screen.written.rindex("\x1b[?25h") > screen.written.rindex("\x1b[?25l")
 
 
-def test_a_block_that_is_higher_than_the_terminal(commands: CommandLine) -> None:
-    lines = "".join(f"line_{number}()\n" for number in range(60))
-    commands.standin.enqueue(Reply(f"```python\n{lines}```\n", chunk_size=40))
-    screen = on_terminal(["explain", "prices.py"], rows=10)
-    assert screen.code == 0
-    *_, after = screen.written.rpartition("\x1b[?25h")
-    printed = [line for line in after.splitlines() if "line_" in line]
-    assert len(printed) == 60, "all of it stands there at the end, once"
-
-
-def test_without_colours(commands: CommandLine) -> None:
-    commands.set("NO_COLOR", "1")
-    for arguments in (["explain", "prices.py"], ["review", "prices.py"], ["usage"]):
-        screen = on_terminal(arguments)
-        assert screen.code == 0
-        assert "m" not in {sequence[-1] for sequence in escape_sequences(screen.written)}, arguments
-
-
-def test_colours(commands: CommandLine) -> None:
-    commands.standin.enqueue(Reply("<replacement>\nx = 2\n</replacement>"))
-    commands.write("a.py", "x = 1\n")
-    screen = on_terminal(["refactor", "a.py", "two"])
-    assert "\x1b[31m-x = 1\x1b[0m" in screen.written
-    assert "\x1b[32m+x = 2\x1b[0m" in screen.written
-
-
-def test_a_plain_terminal_gets_plain_text(commands: CommandLine) -> None:
-    commands.set("TERM", "dumb")
-    commands.standin.enqueue(Reply(ANSWER))
-    screen = on_terminal(["explain", "prices.py"])
-    assert "\x1b" not in screen.written
-    assert "Adds **all** prices." in screen.written
-
-
-def test_a_model_cannot_write_on_the_terminal(commands: CommandLine) -> None:
-    hostile = "a\x1b]0;title\x07b\x1b[2J\u202ec [link](https://evil.example) `\x9b31m`"
-    commands.standin.enqueue(
-        Reply(hostile, chunk_size=1), Reply(f"<replacement>\n# {hostile}\n</replacement>")
-    )
-    commands.write("a.py", "x = 1\n")
-    for arguments in (["explain", "a.py"], ["refactor", "a.py", "worse"]):
-        screen = on_terminal(arguments)
-        assert screen.code == 0
-        for sequence in ("\x1b]", "\x1b[2J", "\u202e", "\x9b"):
-            assert sequence not in screen.written
-        assert "https://evil.example" in screen.written, "where a link leads can be seen"
-
-
-def test_the_menu_on_a_terminal(commands: CommandLine) -> None:
-    screen = on_terminal([])
-    assert (screen.code, "usage: kibitz COMMAND" in screen.written) == (2, True)
-
-
 def test_the_server_takes_settings(commands: CommandLine) -> None:
     arguments = ["--log-level", "debug", "--set", "hover.mode=off", "--stdio"]
     with started("serve", *arguments, stdin=subprocess.PIPE) as process:
@@ -212,8 +161,3 @@ def talk(
         if reply.get("id") == message["id"]:
             return reply
     return {}
-
-
-def escape_sequences(written: str) -> list[str]:
-    """The control sequences in what was written."""
-    return re.findall(r"\x1b\[[0-?]*[ -/]*[@-~]", written)

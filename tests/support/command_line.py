@@ -13,6 +13,7 @@ import pytest
 
 from kibitz import cli
 from kibitz.standin import Exchange, StandIn
+from support.commands_as_processes import Screen
 from support.workshop import GIT
 
 
@@ -28,6 +29,13 @@ class Outcome:
     def last_line(self) -> str:
         """The last line on stderr."""
         return self.err.rstrip("\n").rpartition("\n")[2]
+
+
+class FakeTerminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 class CommandLine:
@@ -54,6 +62,16 @@ class CommandLine:
         code = cli.run(list(arguments))
         out, err = self._capsys.readouterr()
         return Outcome(code, out, err)
+
+    def show(self, *arguments: str, rows: int = 24) -> Screen:
+        """Run ``kibitz`` with stdout and stderr on one terminal, 80 columns wide."""
+        terminal = FakeTerminal()
+        with self._monkeypatch.context() as patched:
+            patched.setenv("COLUMNS", "80")
+            patched.setenv("LINES", str(rows))
+            patched.setattr(sys, "stdout", terminal)
+            patched.setattr(sys, "stderr", terminal)
+            return Screen(cli.run(list(arguments)), terminal.getvalue())
 
     def set(self, name: str, value: str | None) -> None:
         """Set or remove a variable of the environment."""

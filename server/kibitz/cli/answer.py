@@ -28,20 +28,22 @@ class View(Protocol):
     def close(self) -> None: ...
 
 
-async def show(at: Workplace, action: AsyncGenerator[Step, None]) -> None:
-    """Show what `action` says, piece by piece."""
+async def show(at: Workplace, action: AsyncGenerator[Step, None]) -> int:
+    """Show what `action` says, piece by piece; returns the exit code."""
     view: View | None = None
-    steps = at.steps(action)
-    try:
-        async for step in steps:
-            if isinstance(step, Said):
-                if view is None:
-                    view = _view(at)
-                view.feed(step.text)
-    finally:
-        await steps.aclose()
-        if view is not None:
-            view.close()
+    with at.progress:
+        steps = at.steps(action)
+        try:
+            async for step in steps:
+                if isinstance(step, Said):
+                    if view is None:
+                        view = _view(at)
+                    view.feed(step.text)
+        finally:
+            await steps.aclose()
+            if view is not None:
+                view.close()
+    return 0
 
 
 def _view(at: Workplace) -> View:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 from kibitz.actions.answer import ask
 from kibitz.actions.values import Order
@@ -50,7 +52,7 @@ def run(arguments: list[str]) -> int:
     if options.question == STDIN and options.material is not None:
         parser.error("stdin cannot be both the question and what it is about")
 
-    async def body(at: Workplace) -> int:
+    def begin(at: Workplace) -> Coroutine[Any, Any, int]:
         question, document = _question(options.question, options.material is not None, at.start)
         order = Order(
             "ask",
@@ -61,16 +63,18 @@ def run(arguments: list[str]) -> int:
             model=options.model,
             max_tokens=options.max_tokens,
         )
-        try:
-            with at.progress:
-                await answer.show(at, ask(order, at.desk))
-        except ClaudeFailure as failure:
-            if options.model is not None:  # the sentence names what to change
-                failure.facts = {**failure.facts, "setting": "--model"}
-            raise
-        return 0
+        return _ask(at, order)
 
-    return work(Common.of(options), Path.cwd(), body)
+    return work(Common.of(options), Path.cwd(), begin)
+
+
+async def _ask(at: Workplace, order: Order) -> int:
+    try:
+        return await answer.show(at, ask(order, at.desk))
+    except ClaudeFailure as failure:
+        if order.model is not None:  # the sentence names what to change
+            failure.facts = {**failure.facts, "setting": "--model"}
+        raise
 
 
 def _question(question: str, is_about_stdin: bool, start: Path) -> tuple[str, Document | None]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,18 +94,22 @@ def run(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     place = parse_place(options.place) if options.place is not None else None
 
-    async def body(at: Workplace) -> int:
-        brief = await at.desk.brief(_order(at, place, options.question))
-        shown = overview(brief, answer_prompt(at.desk, brief))
-        if options.json:
-            at.terminal.write(json.dumps(shown.as_json(), indent=2) + "\n")
-        elif options.print:
-            _print_texts(at.terminal, shown)
-        else:
-            _print_overview(at.terminal, shown)
-        return 0
+    def begin(at: Workplace) -> Coroutine[Any, Any, int]:
+        return _show(at, _order(at, place, options.question), options)
 
-    return work(Common.of(options), place.start if place is not None else Path.cwd(), body)
+    return work(Common.of(options), place.start if place is not None else Path.cwd(), begin)
+
+
+async def _show(at: Workplace, order: Order, options: argparse.Namespace) -> int:
+    brief = await at.desk.brief(order)
+    shown = overview(brief, answer_prompt(at.desk, brief))
+    if options.json:
+        at.terminal.write(json.dumps(shown.as_json(), indent=2) + "\n")
+    elif options.print:
+        _print_texts(at.terminal, shown)
+    else:
+        _print_overview(at.terminal, shown)
+    return 0
 
 
 def _order(at: Workplace, place: Place | None, question: str) -> Order:

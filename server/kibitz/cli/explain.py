@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
+from typing import Any
+
 from kibitz.actions.answer import explain
 from kibitz.actions.values import Order
 from kibitz.cli import answer
@@ -27,11 +30,9 @@ def run(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     place = parse_place(options.place)
 
-    async def body(at: Workplace) -> int:
+    def begin(at: Workplace) -> Coroutine[Any, Any, int]:
         source = at.source(place)
         order = Order("explain", source.start, source.document, source.span)
-        with at.progress:
-            await answer.show(at, explain(order, at.desk))
-        return 0
+        return answer.show(at, explain(order, at.desk))
 
-    return work(Common.of(options), place.start, body)
+    return work(Common.of(options), place.start, begin)

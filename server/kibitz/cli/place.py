@@ -18,13 +18,16 @@ from kibitz.plain_text import one_line
 from kibitz_context.document import Document
 from kibitz_context.gate import MAX_TEXT_BYTES, Gate
 from kibitz_context.lines import Span
-from kibitz_context.repository import Repository
+from kibitz_context.tokens import CHARACTERS_PER_TOKEN
 from kibitz_context.values import Refused
 
 STDIN = "-"
 BOM = b"\xef\xbb\xbf"
 
 _PLACE = re.compile(r"(?P<path>.+):(?P<first>[0-9]{1,9})(?:-(?P<last>[0-9]{1,9}))?", re.DOTALL)
+# What is asked about, not what it is seen with.  Higher: requests for dollars that are cut off at
+# the reply's limit; lower: a large but readable file must be cut up by hand.
+MOST_CHARACTERS = 500_000
 # The server gets the language from the editor; here only one matters: in Markdown a fence is text.
 _MARKDOWN_SUFFIXES = frozenset({".md", ".markdown", ".mdx"})
 
@@ -96,16 +99,6 @@ class Source:
         return (BOM if self.has_bom else b"") + text.encode()
 
 
-def find_repository(path: Path) -> Repository:
-    """The repository that a file lies in.
-
-    It is looked for from the file's folder, not from where a link leads.  A loose file gives its
-    folder with nothing but that file: naming one file is no reason to read its neighbours.
-    """
-    repository = Repository.find(path.parent)
-    return repository if repository.has_git else Repository.find(path)
-
-
 def read_source(place: Place, gate: Gate, start: Path) -> Source:
     """The file at `place`.  Raises UserError when it cannot be read or may not be sent."""
     name = shown(place.path)
@@ -154,11 +147,15 @@ def stdin_text() -> str:
 
 
 def span_of(place: Place, document: Document) -> Span | None:
-    """The lines of `place` in `document`; None for all.  Raises UserError past the end."""
+    """The lines of `place` in `document`; None for all.
+
+    Raises UserError where there is nothing, not enough, or far too much.
+    """
     name = "stdin" if place.is_stdin else shown(place.path)
     if not document.text.strip():
         raise UserError(f"{name} is empty.")
     if place.first_line is None or place.last_line is None:
+        _must_not_be_huge(name, len(document.text))
         return None
     n_lines = len(document.lines.lines)
     if place.last_line > n_lines:
@@ -166,7 +163,18 @@ def span_of(place: Place, document: Document) -> Span | None:
         raise UserError(f"{name} has {lines}; line {place.last_line} is past its end.")
     starts = document.lines.starts
     end = starts[place.last_line] if place.last_line < len(starts) else len(document.text)
-    return Span(starts[place.first_line - 1], end)
+    span = Span(starts[place.first_line - 1], end)
+    _must_not_be_huge(name, span.end - span.start)
+    return span
+
+
+def _must_not_be_huge(name: str, n_characters: int) -> None:
+    if n_characters > MOST_CHARACTERS:
+        n_tokens = round(n_characters / CHARACTERS_PER_TOKEN, -3)
+        raise UserError(
+            f"{name} is too large to be looked at in one go (about {n_tokens:,.0f} tokens); name "
+            f"fewer lines, as {name}:L1-L2."
+        )
 
 
 def has_piped_stdin(wait_seconds: float) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from contextlib import aclosing
+from typing import Any
 
 from kibitz.actions.refactor import refactor
 from kibitz.actions.scope import comment_above
@@ -50,17 +52,21 @@ def run(arguments: list[str]) -> int:
     if place.is_stdin and options.instruction == STDIN:
         parser.error("stdin cannot be both the text and the instruction")
 
-    async def body(at: Workplace) -> int:
+    def begin(at: Workplace) -> Coroutine[Any, Any, int]:
         source = at.source(place)
         if options.write:
             patch.must_be_writable(source.path)
         instruction, span = _instruction(source, options.instruction)
         order = Order("refactor", source.start, source.document, span, instruction)
-        with at.progress:
-            text = await _changed_text(at, order)
-            return _deliver(at.terminal, source, text, writes=options.write)
+        return _refactor(at, source, order, writes=options.write)
 
-    return work(Common.of(options), place.start, body)
+    return work(Common.of(options), place.start, begin)
+
+
+async def _refactor(at: Workplace, source: Source, order: Order, *, writes: bool) -> int:
+    with at.progress:
+        text = await _changed_text(at, order)
+        return _deliver(at.terminal, source, text, writes=writes)
 
 
 def _instruction(source: Source, given: str | None) -> tuple[str, Span | None]:

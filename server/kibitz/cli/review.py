@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Coroutine
 from contextlib import aclosing
-from typing import cast
+from typing import Any, cast
 
 from kibitz.actions.review import review
 from kibitz.actions.values import Found, NotKept, Order
 from kibitz.claude.values import ClaudeFailure
 from kibitz.cli.arguments import Common, Parser
-from kibitz.cli.place import Place, Source, parse_place
+from kibitz.cli.place import Source, parse_place
 from kibitz.cli.report import Report, finding_lines, in_order, plain
 from kibitz.cli.terminal import Terminal
 from kibitz.cli.workplace import Workplace, work
@@ -57,10 +58,12 @@ def run(arguments: list[str]) -> int:
     if sum(place.is_stdin for place in places) > 1:
         parser.error("stdin can be read only once")
 
-    async def body(at: Workplace) -> int:
-        return await _review(at, places, options.format, options.fail_on)
+    def begin(at: Workplace) -> Coroutine[Any, Any, int]:
+        # All of them are read before any of them is paid for.
+        sources = [at.source(place) for place in places]
+        return _review(at, sources, options.format, options.fail_on)
 
-    return work(Common.of(options), places[0].start, body)
+    return work(Common.of(options), places[0].start, begin)
 
 
 def _refuse_what_is_not_there(options: argparse.Namespace) -> None:
@@ -74,10 +77,8 @@ def _refuse_what_is_not_there(options: argparse.Namespace) -> None:
 
 
 async def _review(
-    at: Workplace, places: list[Place], format_: str, fail_on: Severity | None
+    at: Workplace, sources: list[Source], format_: str, fail_on: Severity | None
 ) -> int:
-    # All of them are read before any of them is paid for.
-    sources = [at.source(place) for place in places]
     report = Report()
     try:
         with at.progress:

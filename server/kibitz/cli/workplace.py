@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
 from kibitz.actions.desk import Desk
 from kibitz.actions.values import Step
@@ -17,7 +18,6 @@ from kibitz.cli.place import (
     Place,
     Source,
     absolute,
-    find_repository,
     read_source,
     read_stdin,
 )
@@ -38,7 +38,8 @@ class Workplace:
     def __init__(self, terminal: Terminal, common: Common, start: Path) -> None:
         self.terminal = terminal
         self.common = common
-        self.start = order_root(start)
+        self._repositories: dict[Path, Repository] = {}
+        self.start = self._order_root(start)
         self.tally = Tally()
         self.progress = Progress(terminal, self.tally, verbose=common.verbose)
         self._settings: dict[Path, Settings] = {}
@@ -53,7 +54,7 @@ class Workplace:
 
         Raises UserError for what is wrong on the command line: it was typed for this very run.
         """
-        root = Repository.find(start).root
+        root = self._repository(start).root
         if root not in self._settings:
             loaded = load(root, None, self.common.settings, os.environ)
             for problem in loaded.problems:
@@ -71,13 +72,10 @@ class Workplace:
         """The text at `place`.  Raises UserError when it cannot be read or may not be sent."""
         if place.is_stdin:
             return read_stdin(place, self.start)
-        start = order_root(absolute(place.path))
-        settings = self.settings_in(start)
-        gate = Gate(
-            Repository.find(start).root,
-            include=settings.context.include,
-            exclude=settings.context.exclude,
-        )
+        start = self._order_root(absolute(place.path))
+        context = self.settings_in(start).context
+        root = self._repository(start).root
+        gate = Gate(root, include=context.include, exclude=context.exclude)
         return read_source(place, gate, start)
 
     async def steps(self, action: AsyncGenerator[Step, None]) -> AsyncGenerator[Step, None]:
@@ -87,17 +85,28 @@ class Workplace:
                 self.progress.count(step)
                 yield step
 
+    def _order_root(self, path: Path) -> Path:
+        """Where an order about `path` looks for its repository.
 
-def order_root(path: Path) -> Path:
-    """Where an order about `path` looks for its repository: a folder, or a loose file itself."""
-    if path.is_dir():
-        return path
-    return path.parent if find_repository(path).has_git else path
+        It is the folder, not where a link leads.  A loose file is its own root: naming one file
+        is no reason to read its neighbours.
+        """
+        folder = path if path.is_dir() else path.parent
+        return folder if path == folder or self._repository(folder).has_git else path
+
+    def _repository(self, start: Path) -> Repository:
+        if start not in self._repositories:
+            self._repositories[start] = Repository.find(start)
+        return self._repositories[start]
 
 
-def work(common: Common, start: Path, body: Callable[[Workplace], Awaitable[int]]) -> int:
-    """Run the `body` of a command; returns its exit code.
+def work(
+    common: Common, start: Path, begin: Callable[[Workplace], Coroutine[Any, Any, int]]
+) -> int:
+    """Run a command; returns its exit code.
 
+    `begin` reads what the command is about and gives what remains to be done on the event loop.
+    Nothing may wait for stdin there: the loop would not notice Ctrl-C.
     Ctrl-C closes the stream that is being read and says what was spent by then.
     """
     terminal = Terminal.here()
@@ -108,14 +117,14 @@ def work(common: Common, start: Path, body: Callable[[Workplace], Awaitable[int]
         on_stderr=common.log_level is not None,
     )
 
-    async def run() -> int:
+    async def run(rest: Coroutine[Any, Any, int]) -> int:
         try:
-            return await body(workplace)
+            return await rest
         finally:
             await workplace.backend.aclose()
 
     try:
-        return asyncio.run(run())
+        return asyncio.run(run(begin(workplace)))
     except KeyboardInterrupt:
         terminal.note(workplace.tally.stopped())
         return EXIT_INTERRUPTED
