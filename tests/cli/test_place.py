@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kibitz.cli.place import Place, parse_place
+from kibitz.cli.place import Place, has_piped_stdin, parse_place
 from kibitz.errors import UserError
 from kibitz_context.gate import MAX_TEXT_BYTES
 from support.command_line import CommandLine
@@ -124,6 +124,27 @@ def test_a_named_pipe_is_not_waited_for(commands: CommandLine) -> None:
         2,
         "kibitz: pipe.py is not sent: it is not a regular file.\n",
     )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there `-` says it")
+def test_what_counts_as_piped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "text").write_text("one\ntwo\n")
+    inlet, outlet = os.pipe()
+    with (
+        (tmp_path / "text").open() as file,
+        open(inlet) as pipe,  # noqa: PTH123 - of a descriptor
+        Path(os.devnull).open() as nothing,
+    ):
+        for stdin, counts in ((file, True), (pipe, False), (nothing, False)):
+            monkeypatch.setattr(sys, "stdin", stdin)
+            assert has_piped_stdin(0.0) is counts
+        os.write(outlet, b"x")
+        monkeypatch.setattr(sys, "stdin", pipe)
+        assert has_piped_stdin(0.0)
+        os.lseek(file.fileno(), 4, os.SEEK_SET)
+        monkeypatch.setattr(sys, "stdin", file)
+        assert not has_piped_stdin(0.0), "somebody else is reading it line by line"
+        os.close(outlet)
 
 
 def test_a_name_cannot_write_on_the_terminal(commands: CommandLine) -> None:

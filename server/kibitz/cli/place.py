@@ -181,7 +181,8 @@ def has_piped_stdin(wait_seconds: float) -> bool:
     """Whether text was piped or redirected to this process without being asked for.
 
     A pipe counts when something comes within `wait_seconds`: programs are often started with a
-    pipe that nobody writes to and nobody closes.
+    pipe that nobody writes to and nobody closes.  A file counts from its beginning: one that has
+    been read from is a list that a shell loop works through.
     """
     if sys.platform == "win32":  # where a pipe cannot be waited for; there `-` says it
         return False
@@ -189,10 +190,10 @@ def has_piped_stdin(wait_seconds: float) -> bool:
 
     try:
         descriptor = sys.stdin.fileno()
-        mode = os.fstat(descriptor).st_mode
-        if stat.S_ISREG(mode):
-            return os.fstat(descriptor).st_size > 0
-        if not stat.S_ISFIFO(mode):
+        facts = os.fstat(descriptor)
+        if stat.S_ISREG(facts.st_mode):
+            return facts.st_size > 0 and os.lseek(descriptor, 0, os.SEEK_CUR) == 0
+        if not stat.S_ISFIFO(facts.st_mode):
             return False
         return bool(select.select([descriptor], [], [], wait_seconds)[0])
     except (OSError, ValueError, AttributeError):  # closed, or something that is no file
