@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from kibitz.actions.scope import whole_lines
 from kibitz.actions.task_text import prompt_text, tagged
@@ -36,13 +36,12 @@ from kibitz.claude.values import (
 )
 from kibitz.errors import UserError, sentence_for_stop
 from kibitz.settings import Settings
-from kibitz_context.gate import Gate
-from kibitz_context.gather import Focus, gather
 from kibitz_context.lines import LineTable, Position, Span
-from kibitz_context.repository import Repository
-from kibitz_context.secrets import redact
 from kibitz_context.tokens import CHARACTERS_PER_TOKEN, estimate
-from kibitz_context.values import Allowed, Context, Refused
+from kibitz_context.values import Allowed, Context, Focus, Refused
+
+if TYPE_CHECKING:
+    from kibitz_context.repository import Repository
 
 COMPLETE_STOPS = ("end_turn", "stop_sequence", "tool_use")
 
@@ -164,10 +163,17 @@ class Desk:
         """The repository that holds `start`.  May run git: not for the event loop."""
         found = self._repositories.get(start)
         if found is None:
+            from kibitz_context.repository import Repository
+
             found = self._repositories[start] = Repository.find(start)
         return found
 
     def _brief(self, order: Order) -> Brief:
+        # Loaded when somebody asks for something: no start of a server has to wait for them.
+        from kibitz_context.gate import Gate
+        from kibitz_context.gather import gather
+        from kibitz_context.secrets import redact
+
         settings = self._settings_for(order.root)
         repository = self.repository(order.root)
         gate = Gate(

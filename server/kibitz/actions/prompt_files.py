@@ -11,12 +11,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast, get_args
+from typing import TYPE_CHECKING, cast, get_args
 
 from kibitz.actions.values import OutputKind
 from kibitz.claude.values import Tier
-from kibitz_context.gate import Gate
 from kibitz_context.values import Allowed
+
+if TYPE_CHECKING:
+    from kibitz_context.gate import Gate
 
 MAX_PROMPT_FILES = 50
 MAX_PROMPT_CHARACTERS = 20_000

@@ -26,7 +26,6 @@ from kibitz.session import Session
 from kibitz.settings import PROJECT_FILE, Settings, load
 from kibitz.settings_problems import Problem, log_lines, problems_by_source
 from kibitz.trust import Trust
-from kibitz_context.gate import Gate
 
 logger = logging.getLogger(__name__)
 
@@ -97,8 +96,13 @@ class Connection:
         """The user's prompt files that hold for a document."""
         root = project_root(self.root_of(path))
         settings = self.settings_in(root)
+        folder = root / settings.prompts.dir
+        if not folder.is_dir():
+            return ()
+        from kibitz_context.gate import Gate  # loaded when there is something to read
+
         gate = Gate(root, include=settings.context.include, exclude=settings.context.exclude)
-        return read_prompt_files(root / settings.prompts.dir, gate)
+        return read_prompt_files(folder, gate)
 
     def set_trust(self, path: Path | None, *, granted: bool) -> dict[str, Any]:
         """Trust the repository of `path` (the first folder for None), or stop to."""
