@@ -43,7 +43,10 @@ class InstantEditor:
         return self.mirror.get(uri)
 
     def send_edit(
-        self, document: Document, changes: Sequence[TextChange], undo: Undo  # noqa: ARG002
+        self,
+        document: Document,
+        changes: Sequence[TextChange],
+        undo: Undo,  # noqa: ARG002
     ) -> asyncio.Future[bool]:
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         if changes:
