@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kibitz.safe_markdown import safe_markdown
 from markdown_it import MarkdownIt
+
+from kibitz.safe_markdown import safe_markdown
 
 LIVE = {"link_open", "image", "html_inline", "html_block"}
 

@@ -25,10 +25,12 @@ def check_scope(marked: str) -> None:
     [
         "import os\n\n>>>\ndef f(x):\n    y = ▮x\n\n    return y\n<<<\n\ndef g():\n    pass\n",
         ">>>\ndef ▮f(x):\n    return x\n<<<\n",
-        "class A:\n    x = 1\n>>>\n    @property\n    def f(self):\n        return ▮1\n<<<\n\n    def g(self): ...\n",
+        "class A:\n    x = 1\n>>>\n    @property\n    def f(self):\n        return ▮1\n<<<\n"
+        "\n    def g(self): ...\n",
         "class A:\n>>>\n    @prop▮erty\n    def f(self):\n        return 1\n<<<\n",
         ">>>\ndef f(\n    x: int,\n) -> int:\n    return ▮x\n<<<\n\nprint(1)\n",
-        ">>>\nfunc Add(a int, b int) int {\n\tif a > b {\n\t\treturn ▮a\n\t}\n\treturn a + b\n}\n<<<\n\nvar x = 1\n",
+        ">>>\nfunc Add(a int, b int) int {\n\tif a > b {\n\t\treturn ▮a\n\t}\n\treturn a + b\n}\n<<<\n"
+        "\nvar x = 1\n",
         "#include <x.h>\n\n>>>\nstatic int add(int a, int b) {\n    return a ▮+ b;\n}\n<<<\n",
         "x = 1\n\n>>>\na = ▮2\nb = 3\n<<<\n\nc = 4\n",
         "x = 1\n>>>\n▮\n<<<\ny = 2\n",
