@@ -29,8 +29,8 @@ def check_scope(marked: str) -> None:
         "\n    def g(self): ...\n",
         "class A:\n>>>\n    @prop▮erty\n    def f(self):\n        return 1\n<<<\n",
         ">>>\ndef f(\n    x: int,\n) -> int:\n    return ▮x\n<<<\n\nprint(1)\n",
-        ">>>\nfunc Add(a int, b int) int {\n\tif a > b {\n\t\treturn ▮a\n\t}\n\treturn a + b\n}\n<<<\n"
-        "\nvar x = 1\n",
+        ">>>\nfunc Add(a int, b int) int {\n\tif a > b {\n\t\treturn ▮a\n\t}\n\treturn a + b\n}\n"
+        "<<<\n\nvar x = 1\n",
         "#include <x.h>\n\n>>>\nstatic int add(int a, int b) {\n    return a ▮+ b;\n}\n<<<\n",
         "x = 1\n\n>>>\na = ▮2\nb = 3\n<<<\n\nc = 4\n",
         "x = 1\n>>>\n▮\n<<<\ny = 2\n",
