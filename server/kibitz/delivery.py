@@ -6,7 +6,8 @@ The rules, each of which some client makes necessary:
 - It counts as applied when the client has answered *and* its `didChange` shows the expected text.
   "applied: true" alone proves nothing: one client says so and drops the edit, another says so
   before it applies.
-- What did not arrive is sent once more against the current text; after that the job stops.
+- What did not arrive is sent once more, and as often as the text has changed meanwhile; a client
+  that refuses an edit of the text as it stands stops the job.
 - A change by the user outside the region moves the region.  A change inside it that is not the
   edit in flight is a conflict: nothing more is sent, and every character of the user's stays.
 
@@ -40,7 +41,7 @@ logger = logging.getLogger(__name__)
 
 Undo = Literal["start", "continue", "end"]
 
-MAX_SENDS = 2  # the first time, and once more after a rebase
+MAX_SENDS = 2  # of one edit against one version
 
 
 class Editor(Protocol):
@@ -67,6 +68,7 @@ class _InFlight:
     before: list[str]
     expected: list[str]
     remember: bool  # False for an edit that takes back what was written
+    version: int | None
     answered: bool = False
     echoed: bool = False
     call_off: Callable[[], None] | None = None
@@ -278,7 +280,7 @@ class Delivery:
             return
         changes = text_changes(document, self._first, edits)
         expected = region_after(document, self._first, len(self._current), changes)
-        flight = _InFlight(edits, list(self._current), expected, remember)
+        flight = _InFlight(edits, list(self._current), expected, remember, document.version)
         self._in_flight = flight
         self._sends += 1
         undo: Undo = "continue" if self._ever_sent else "start"
@@ -325,10 +327,14 @@ class Delivery:
             self._stop("the document was closed")
         elif not self._stands(document, self._first, flight.before):
             self._stop("you changed the same lines")
-        elif self._sends >= MAX_SENDS:
+        elif self._sends >= MAX_SENDS and document.version == flight.version:
             self._stop(why)
         else:
+            # A newer text is reason enough for a refusal: while somebody types elsewhere the edit
+            # goes on being sent, each time against what has come in meanwhile.
             logger.info("an edit did not arrive and is sent once more: %s", why)
+            if document.version != flight.version:
+                self._sends = 0
             self._current = list(flight.before)
             self._send(flight.edits, remember=flight.remember)
 

@@ -249,3 +249,27 @@ async def test_typing_between_the_echo_and_a_late_answer_stops_it() -> None:
 
     assert delivery.stopped == "you changed the same lines"
     assert "#me\n" in editor.buffer
+
+
+@pytest.mark.parametrize("manners", [HONEST, VSCODE, NEOVIM])
+async def test_a_user_who_types_faster_elsewhere_delays_the_edit_and_does_not_stop_it(
+    manners: Manners,
+) -> None:
+    editor = FakeEditor(BEFORE, manners)
+    delivery = delivery_in(editor)
+    delivery.offer(EDITS)
+    await asyncio.sleep(0)
+    for number in range(4):
+        editor.user_changes(0, 0, f"# {number}\n")
+        editor.handle_request()  # stale by now
+        while editor.messages:
+            editor.deliver_message()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        if editor.timers:
+            editor.fire_timer()
+        await asyncio.sleep(0)
+
+    assert await finish(editor, delivery) is None
+    assert editor.buffer == "# 3\n# 2\n# 1\n# 0\n" + AFTER
+    assert editor.edits_applied == 1
