@@ -18,12 +18,20 @@ from kibitz.findings.values import Finding
 from kibitz.jobs import Jobs
 from kibitz.profiles import PLAIN, Profile
 from kibitz_context.document import Document
-from kibitz_context.lines import Encoding, LineChange, Position, TextModel
+from kibitz_context.lines import (
+    Encoding,
+    LineChange,
+    Position,
+    TextModel,
+    line_change_between,
+)
 
 if TYPE_CHECKING:
     from kibitz.delivery import Delivery
 
 T = TypeVar("T")
+
+MAX_CLOSED_DOCUMENTS = 100  # for which explanations and findings are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,16 +188,36 @@ class Shelf:
         default_factory=dict[str, list[Tracked[Finding]]]
     )
 
+    _away: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+
     def follow(self, event: DocumentChange) -> bool:
         """Move everything with the text; True when findings moved or went."""
         uri = event.after.uri
         findings_before = self.findings.get(uri)
         for change in event.changes:
-            if uri in self.explanations:
-                self.explanations[uri] = follow(self.explanations[uri], change)
-            if uri in self.findings:
-                self.findings[uri] = follow(self.findings[uri], change)
+            self._move(uri, change)
         return self.findings.get(uri) != findings_before
+
+    def put_away(self, document: Document) -> None:
+        """The document is closed: keep what there is for it until it is opened again."""
+        self._away[document.uri] = document.lines.lines
+        while len(self._away) > MAX_CLOSED_DOCUMENTS:
+            oldest = next(iter(self._away))
+            del self._away[oldest]
+            self.explanations.pop(oldest, None)
+            self.findings.pop(oldest, None)
+
+    def take_out(self, document: Document) -> None:
+        """The document is open again, maybe with another text."""
+        lines = self._away.pop(document.uri, None)
+        if lines is not None:
+            self._move(document.uri, line_change_between(lines, document.lines.lines))
+
+    def _move(self, uri: str, change: LineChange) -> None:
+        if uri in self.explanations:
+            self.explanations[uri] = follow(self.explanations[uri], change)
+        if uri in self.findings:
+            self.findings[uri] = follow(self.findings[uri], change)
 
 
 @dataclass

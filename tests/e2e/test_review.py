@@ -161,3 +161,22 @@ async def test_an_empty_list_clears_what_was_found_before(
 
         assert "no findings" in await shop.do("kibitz.review", text)
         assert shop.client.diagnostics(text.uri) == []
+
+
+async def test_findings_come_back_with_their_document(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        shop.standin.enqueue(reported(finding(), finding(quote="RATE = 0.2", title="Magic")))
+        text = await shop.open()
+        await shop.do("kibitz.review", text)
+        content = text.text
+        shop.client.close_text(text)
+        again = await shop.open(text="# new\n" + content.replace("RATE = 0.2", "RATE = 0.3"))
+        await shop.client.hover(again, {"line": 9, "character": 0})
+
+        published = [
+            [item["range"]["start"]["line"] for item in params["diagnostics"]]
+            for params in shop.client.notifications("textDocument/publishDiagnostics")
+        ]
+        assert published[-2:] == [[], [9]]

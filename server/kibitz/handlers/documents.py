@@ -23,6 +23,9 @@ def did_open(connection: Connection, params: types.DidOpenTextDocumentParams) ->
         item.version,
         from_lsp.text(item.text),
     )
+    document = connection.session.documents.get(item.uri)
+    assert document is not None
+    connection.session.shelf.take_out(document)
     if connection.session.shelf.findings.get(item.uri):
         reviews.publish(connection, item.uri)
 
@@ -50,7 +53,7 @@ def _change(change: types.TextDocumentContentChangeEvent) -> ContentChange:
 
 
 def did_close(connection: Connection, params: types.DidCloseTextDocumentParams) -> None:
-    """Stop what edits the document and forget what was kept for its places.
+    """Stop what edits the document; what was found and explained comes back with it.
 
     An explanation that is on its way goes on: it is shown elsewhere, and it was paid for.
     """
@@ -63,10 +66,12 @@ def did_close(connection: Connection, params: types.DidCloseTextDocumentParams) 
     for job_id, edit in list(connection.session.written.items()):
         if edit.uri == uri:
             del connection.session.written[job_id]
-    connection.session.shelf.explanations.pop(uri, None)
-    if connection.session.shelf.findings.pop(uri, None):
-        connection.editor.publish_diagnostics(uri, None, [])
+    document = connection.session.documents.get(uri)
+    if document is not None:
+        connection.session.shelf.put_away(document)
     connection.session.documents.close(uri)
+    if connection.session.shelf.findings.get(uri):
+        reviews.publish(connection, uri)
 
 
 def text_moved(connection: Connection, event: DocumentChange) -> None:
