@@ -29,6 +29,7 @@ from kibitz.claude.connection import (
     without_version,
 )
 from kibitz.claude.reply import MalformedReplyError, ReplyReader, read_model_list
+from kibitz.claude.tool_text import without_tools
 from kibitz.claude.values import ClaudeFailure, Event, FailureKind, ModelFacts, Prompt, Purpose
 from kibitz.claude.watchdog import SilenceError, Watchdog
 
@@ -88,6 +89,7 @@ class AnthropicClaude:
         self._open: _Open | None = None
         self._opening = asyncio.Lock()
         self._closed = False
+        self._takes_tools = True
 
     async def stream(self, prompt: Prompt, purpose: Purpose) -> AsyncGenerator[Event, None]:
         """See `values.Claude`.  Nothing is retried once an event has been given out."""
@@ -95,8 +97,9 @@ class AnthropicClaude:
         retries = 0
         while True:
             begun = False
+            sent = prompt if self._takes_tools else without_tools(prompt)
             try:
-                async with contextlib.aclosing(self._attempt(prompt)) as events:
+                async with contextlib.aclosing(self._attempt(sent)) as events:
                     async for event in events:
                         begun = True
                         yield event
@@ -107,6 +110,11 @@ class AnthropicClaude:
                 if failure.kind == "wrong_credentials" and not renewed:
                     renewed = True
                     if await self._renew_credentials():
+                        continue
+                if failure.facts.get("reason") == "no_tools" and sent.tools:
+                    self._takes_tools = False
+                    if not without_tools(prompt).tools:
+                        log.warning("the endpoint takes no tools: it is told of them in words")
                         continue
                 delay_seconds = retry.delay_seconds(failure, retries, purpose, self._connection)
                 if delay_seconds is None:

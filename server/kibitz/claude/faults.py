@@ -227,6 +227,15 @@ _KNOWN_TEXTS: tuple[tuple[re.Pattern[str], FailureKind, str | None], ...] = (
         None,
     ),
     (re.compile(r"(?:invalid|unknown|unsupported) model", re.I), "unknown_model", None),
+    (
+        re.compile(
+            r"tools? param requires|does not support tools?\b|support tool use|"
+            r"tool[ _]choice requires",
+            re.I,
+        ),
+        "bad_request",
+        "no_tools",
+    ),
     (re.compile(r"assistant message prefill", re.I), "bad_request", "prefill"),
     (re.compile(r"thinking", re.I), "bad_request", "thinking"),
     (re.compile(r"\beffort\b", re.I), "bad_request", "effort"),
@@ -287,6 +296,8 @@ class _Said:
         if match := _TOKENS_OVER_MAXIMUM.search(message):
             numbers = [int(group.replace(",", "")) for group in match.groups() if group]
             facts |= {"tokens": sum(numbers[:-1]), "maximum": numbers[-1]}
+        elif isinstance(inner.get("n_prompt_tokens"), int) and isinstance(inner.get("n_ctx"), int):
+            facts |= {"tokens": inner["n_prompt_tokens"], "maximum": inner["n_ctx"]}  # llama.cpp
         return cls(
             type_ if isinstance(type_, str) else None,
             code if isinstance(code, str) else None,

@@ -151,6 +151,9 @@ class ReplyReader:
         if self.ended:
             return []
         self.ended = True
+        if self.stop_reason == "end_turn" and self._stop_sequence:
+            # llama.cpp's server says so when the reply ends before a stop sequence.
+            self.stop_reason = "stop_sequence"
         if not self.started or self.stop_reason not in _STOP_REASONS:
             return []
         self.finished = True

@@ -1,0 +1,37 @@
+"""Tools in words, for endpoints that take none: some local servers are started without them.
+
+The contract of an answer holds without its tool, too: whoever reads the reply takes the input of
+a call from a JSON block as well.  Pure: a prompt in, a prompt out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+from kibitz.claude.values import Block, Prompt, Tool
+
+
+def without_tools(prompt: Prompt) -> Prompt:
+    """`prompt` with words in the place of its tools; one in which a call was made stays as it is.
+
+    The words come at the end, where they do not change the prefix that others share, and only if
+    a tool may be called.
+    """
+    parts = [part for message in prompt.messages for part in message.content]
+    if not all(isinstance(part, Block) for part in parts):
+        return prompt
+    words: tuple[Block, ...] = ()
+    if prompt.tools and prompt.tool_choice != "none":
+        words = (Block("\n\n".join(_in_words(tool) for tool in prompt.tools)),)
+    *before, last = prompt.messages
+    last = dataclasses.replace(last, content=(*last.content, *words))
+    return dataclasses.replace(prompt, messages=(*before, last), tools=(), tool_choice="auto")
+
+
+def _in_words(tool: Tool) -> str:
+    schema = json.dumps(tool.input_schema, ensure_ascii=False, separators=(",", ":"))
+    return (
+        f"The tool `{tool.name}` cannot be called here. Where you would call it, write its input "
+        f"instead: one JSON object in a ```json fence, of this schema:\n{schema}"
+    )
