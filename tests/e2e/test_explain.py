@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kibitz.standin import Reply
+from kibitz.standin import Fault, Reply
 from support.workshop import cursor, lines, open_workshop
 
 ANSWER = "It adds the prices up.\n\nAn empty list gives 0.\n"
@@ -69,6 +69,46 @@ async def test_a_client_with_virtual_documents_sees_the_answer_grow(
         assert ANSWER.startswith(half["text"].partition("\n\n")[2].rstrip("\n"))
         assert len(half["text"]) < len(whole["text"])
         assert whole["text"] == f"# Explain prices.py\n\n{ANSWER}"
+
+
+@pytest.mark.parametrize("profile", ["neovim", "vscode"])
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        (Reply(ANSWER, stop_reason="max_tokens"), "cut off at its token limit"),
+        (Reply(ANSWER, faults=[Fault.drop("gives 0.\n")]), "broke off"),
+    ],
+)
+async def test_half_an_answer_is_shown_and_said_to_be_one(
+    profile: str, reply: Reply, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch, profile=profile) as shop:
+        shop.standin.enqueue(reply)
+        text = await shop.open()
+
+        message = await shop.do("kibitz.explain", text)
+
+        (shown,) = shop.client.notifications("window/showDocument")
+        if shown["uri"].startswith("kibitz:"):
+            page = (await shop.client.request("workspace/textDocumentContent", shown))["text"]
+        else:
+            page = Path(shown["uri"].removeprefix("file://")).read_text()
+        assert page == f"# Explain prices.py\n\n{ANSWER}\n*The answer breaks off here.*\n"
+        (sentence,) = shop.client.messages()
+        assert told in sentence
+        assert message.startswith("Failed")
+        # The hover keeps whole explanations only.
+        assert await shop.client.hover(text, {"line": 6, "character": 2}) is None
+
+
+async def test_an_answer_that_breaks_off_before_a_word_shows_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch, profile="neovim") as shop:
+        shop.standin.enqueue(Reply("", stop_reason="max_tokens"))
+        await shop.do("kibitz.explain", await shop.open())
+
+        assert shop.client.notifications("window/showDocument") == []
 
 
 async def test_a_plugin_gets_every_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,8 @@ from lsprotocol import types
 
 from kibitz import paths
 from kibitz.actions.values import Said, Step
+from kibitz.claude.values import ClaudeFailure
+from kibitz.errors import UserError
 from kibitz.findings.track import Tracked
 from kibitz.handlers.connection import Connection, Report
 from kibitz.jobs import Job
@@ -45,10 +47,16 @@ async def run_answer(
         panel = _panel(connection, job)
         markdown = ""
         try:
-            async for step in report.follow(steps):
-                if isinstance(step, Said):
-                    markdown += step.text
-                    await panel.add(step.text, markdown)
+            try:
+                async for step in report.follow(steps):
+                    if isinstance(step, Said):
+                        markdown += step.text
+                        await panel.add(step.text, markdown)
+            except (UserError, ClaudeFailure):
+                # What came until then was paid for, and half an answer is often of use.
+                if markdown.strip():
+                    await panel.break_off(f"{markdown.rstrip()}\n\n*The answer breaks off here.*\n")
+                raise
             await panel.finish(markdown)
             if place is not None:
                 place.keep(Explanation(markdown, job.title))
@@ -105,6 +113,9 @@ class _FilePanel:
             self._connection.editor.tell(f"{self._job.title}: the answer is in {path}")
             self.outcome = "Answer written"
 
+    async def break_off(self, markdown: str) -> None:
+        await self.finish(markdown)
+
     def close(self, report: Report) -> None:
         pass
 
@@ -141,6 +152,9 @@ class _VirtualPanel:
         self._keep(markdown)
         self._connection.editor.refresh_virtual_document(self._uri)
 
+    async def break_off(self, markdown: str) -> None:
+        await self.finish(markdown)
+
     def close(self, report: Report) -> None:
         pass
 
@@ -171,6 +185,9 @@ class _StreamPanel:
     async def finish(self, markdown: str) -> None:  # noqa: ARG002
         self._ended = True
         self._send("end", "")
+
+    async def break_off(self, markdown: str) -> None:
+        """The panel has every piece already; `close` tells it why there are no more."""
 
     def close(self, report: Report) -> None:
         if not self._ended:
