@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,45 @@ async def test_a_secret_in_the_text_is_not_sent_and_comes_back_in_an_edit(
         await shop.do("kibitz.refactor", text, instruction="Rename TOKEN to KEY")
 
         assert text.text == secret.replace("TOKEN", "KEY")
+
+
+async def test_secrets_in_words_are_not_sent_and_come_back_in_an_edit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, linted, told = (f"ghp_{mark}B3dE5fG7hI9jK1lM3nO5pQ7rS9tU1vW3xY5" for mark in "xyz")
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        (shop.root / ".kibitz.toml").write_text(f'[review]\ninstructions = "Look for {told}"\n')
+        text = await shop.open()
+
+        def obey(request: Any) -> Reply:
+            words = request.last_user_text.partition("<instruction>\n")[2]
+            placeholder = words.partition("Put ")[2].partition(" there")[0]
+            return Reply(f"<replacement>\nRATE = {placeholder!r}\n</replacement>")
+
+        shop.standin.when("<instruction>\nPut ", obey)
+        await shop.do("kibitz.refactor", text, range=lines(3, 3), instruction=f"Put {asked} there")
+        await shop.do("kibitz.fix", text, range=lines(3, 3), diagnostics=[f"line 3: {linted}"])
+        await shop.do("kibitz.ask", instruction=f"Who may use {asked}?")
+        await shop.do("kibitz.review", text, instruction=f"Look for {asked}")
+
+        assert f"RATE = '{asked}'\n" in text.text
+        assert len(shop.standin.journal.messages) == 4
+        for sent in shop.standin.journal.messages:
+            body = json.dumps(sent.request.body)
+            assert not [key for key in (asked, linted, told) if key in body]
+
+
+async def test_an_unsaved_buffer_with_the_name_of_a_secret_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        for uri in ("untitled:/home/me/.env", "git:/home/me/%2Eenv?%7B%22a%22:%22b/c%22%7D"):
+            text = await shop.client.open(uri, "PASSWORD=hunter2\n")
+            await shop.do("kibitz.explain", text)
+
+        assert len(shop.client.messages()) == 2
+        assert all(said.startswith(".env is not sent: ") for said in shop.client.messages())
+        assert shop.standin.journal.messages == []
 
 
 async def test_documents_without_a_repository_or_a_file(

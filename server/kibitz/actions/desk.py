@@ -7,13 +7,13 @@ the layers around them.  All reading of files happens off the event loop and thr
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import math
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import unquote, urlsplit
 
 from kibitz.actions.scope import whole_lines
 from kibitz.actions.task_text import prompt_text, tagged
@@ -35,6 +35,7 @@ from kibitz.claude.values import (
     ToolInputDelta,
 )
 from kibitz.errors import UserError, sentence_for_stop
+from kibitz.plain_text import one_line
 from kibitz.settings import Settings
 from kibitz_context.lines import LineTable, Position, Span
 from kibitz_context.tokens import CHARACTERS_PER_TOKEN, estimate
@@ -115,7 +116,10 @@ TOOLS: tuple[Tool, ...] = (REPORT_FINDINGS,)
 class Brief:
     """An order with everything that is needed to write its prompt.
 
-    `text` is the document's text as it may be sent (same offsets as the document's own);
+    All words in here are as they may be sent: what somebody asks, what a linter quotes and what
+    a project's settings say hold secrets no less often than code does.  `text` is the document's
+    (same offsets as the document's own), `review_instructions` are the settings'; `secrets` are
+    those of the text and of what was asked, for putting them back into an edit;
     `path` is relative to the repository root, as Claude sees it.  `first_line` and `end_line`
     (zero-based, half-open) are the whole lines that the order is about.
     """
@@ -128,6 +132,7 @@ class Brief:
     path: str
     text: str
     secrets: tuple[tuple[str, str], ...]
+    review_instructions: str
     first_line: int
     end_line: int
 
@@ -183,15 +188,21 @@ class Desk:
         path, allowed, first_line, end_line = "", Allowed(""), 0, 0
         if document is not None:
             path = shown_path(document.path, document.uri, repository.root)
-            answer = (
-                gate.admit(document.path, document.text)
-                if document.path is not None
-                else redact(document.text)
-            )
+            answer = gate.admit(document.path, document.text)
+            # A buffer that was never saved may have a name all the same, and `.env` says enough.
+            if document.path is None and (reason := gate.name_refusal(path)) is not None:
+                answer = Refused(reason)
             if isinstance(answer, Refused):
-                raise UserError(f"{path} is not sent: {answer.reason}.")
+                raise UserError(f"{one_line(path)} is not sent: {answer.reason}.")
             allowed = answer
             first_line, end_line = whole_lines(document, order.span)
+        instruction = redact(order.instruction)
+        diagnostics = [redact(each) for each in order.diagnostics]
+        order = replace(
+            order,
+            instruction=instruction.text,
+            diagnostics=tuple(each.text for each in diagnostics),
+        )
         tier = order.tier or settings.route.get(order.action, "standard")
         focus = None
         if document is not None and document.path is not None:
@@ -215,7 +226,8 @@ class Desk:
             order.model or getattr(settings.models, tier),
             path,
             allowed.text,
-            allowed.secrets,
+            tuple(pair for part in (allowed, instruction, *diagnostics) for pair in part.secrets),
+            redact(settings.review.instructions).text,
             first_line,
             end_line,
         )
@@ -248,7 +260,7 @@ class Desk:
         )
         if brief.order.max_tokens is None:
             return prompts.within_budget(prompt, brief.settings.budget.request_usd, least_tokens)
-        return dataclasses.replace(prompt, max_tokens=brief.order.max_tokens)
+        return replace(prompt, max_tokens=brief.order.max_tokens)
 
     async def reply(self, brief: Brief, prompt: Prompt) -> AsyncGenerator[Event | Step, None]:
         """Send `prompt`; yields Claude's events, with `Asked`, `Begun`, `Received` and `Spent`
@@ -294,7 +306,11 @@ class Desk:
 def shown_path(path: Path | None, uri: str, root: Path) -> str:
     """How a document is called in a prompt and in messages: relative to the repository."""
     if path is None:
-        return uri.rpartition(":")[2].rpartition("/")[2] or "untitled"
+        try:
+            name = unquote(urlsplit(uri).path).replace("\\", "/").rpartition("/")[2]
+        except ValueError:
+            name = ""
+        return name if name.strip(".") else "untitled"
     for candidate in (path, path.resolve()):
         try:
             return candidate.relative_to(root).as_posix()

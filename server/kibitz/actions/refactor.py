@@ -48,8 +48,8 @@ async def refactor(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
     task = task_text(
         "refactor",
         region=brief.region(region),
-        instruction=order.instruction,
-        diagnostics=order.diagnostics,
+        instruction=brief.order.instruction,
+        diagnostics=brief.order.diagnostics,
     )
     room = REFACTOR_MIN_TOKENS + 2 * estimate(region)
     prompt = desk.prompt(

@@ -29,8 +29,8 @@ async def review(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
     task = task_text(
         "review",
         region=region,
-        instruction=order.instruction,
-        extra=brief.settings.review.instructions,
+        instruction=brief.order.instruction,
+        extra=brief.review_instructions,
     )
     room = 2 * estimate("".join(brief.region_lines))
     prompt = desk.prompt(
