@@ -286,3 +286,52 @@ async def test_lines_around_the_region_that_the_reply_repeats_are_not_doubled(
 
         assert text.text.count("def total(prices):") == 1
         assert f"def total(prices):\n{body}\n\ndef with_tax" in text.text
+
+
+MANY = "".join(f"value_{number} = {number}\n" for number in range(12))
+MANY_NEW = MANY.replace("value_1 =", "first =").replace("value_11 =", "last =")
+
+
+async def test_a_stream_that_breaks_after_its_first_edits_takes_them_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        reply = Reply(f"<replacement>\n{MANY_NEW}</replacement>", faults=[Fault.cut("value_9")])
+        shop.standin.enqueue(reply.hold_at("value_8"))
+        text = await shop.open("many.py", MANY)
+        job = await shop.start("kibitz.refactor", text, instruction="Rename")
+        await shop.standin.reached()
+        await shop.client.wait_until(lambda: "first =" in text.text, "the first edit")
+        shop.standin.release()
+        await shop.client.progress_end(job)
+
+        assert text.text == MANY
+        (sentence,) = shop.client.messages()
+        assert sentence
+        actions = await shop.client.code_actions(text, cursor(2))
+        assert not [action for action in actions if "Revert" in action["title"]]
+
+
+async def test_what_stands_when_the_user_stops_can_be_reverted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        reply = Reply(f"<replacement>\n{MANY_NEW}</replacement>").hold_at("value_8")
+        shop.standin.enqueue(reply)
+        text = await shop.open("many.py", MANY)
+        job = await shop.start("kibitz.refactor", text, instruction="Rename")
+        await shop.standin.reached()
+        await shop.client.wait_until(lambda: "first =" in text.text, "the first edit")
+        stop = next(
+            action
+            for action in await shop.client.code_actions(text, cursor(2))
+            if action["title"].startswith("Stop: ")
+        )
+        await shop.client.execute(stop["command"]["command"], *stop["command"]["arguments"])
+        end = await shop.client.progress_end(job)
+        await shop.standin.journal.wait_for_disconnect()
+
+        assert "Stopped: you stopped it" in end["message"]
+        assert text.text == MANY.replace("value_1 =", "first =")
+        await shop.do("kibitz.revert", text)
+        assert text.text == MANY

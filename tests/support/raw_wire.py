@@ -146,7 +146,10 @@ class Wire:
         return [one.get("params") for one in self.received if one.get("method") == method]
 
     async def wait_until(self, found: Callable[[], Json], what: str = "it") -> Json:
-        """Wait until `found()` is true, looking again at each message; gives what it found."""
+        """Wait until `found()` is true; gives what it found.
+
+        It looks again at each message, and when a request of the server has been answered.
+        """
         async with asyncio.timeout(TIMEOUT_SECONDS):
             try:
                 while not (value := found()):
@@ -218,6 +221,7 @@ class Wire:
             result = await result
         self.send({"jsonrpc": "2.0", "id": message["id"], "result": result})
         self.after_answering()
+        self._changed.set()
 
 
 def _params(params: Json) -> dict[str, Json]:
