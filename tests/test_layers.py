@@ -23,7 +23,11 @@ SOURCE_ROOTS = ("context", "server")
 # From the lowest layer to the highest.  A module may import what is in its own group and in any
 # lower layer; groups that share a layer do not know each other.
 LAYERS: tuple[dict[str, tuple[str, ...]], ...] = (
-    {"context": ("kibitz_context",), "standin": ("kibitz.standin",)},
+    {
+        "context": ("kibitz_context",),
+        "standin": ("kibitz.standin",),
+        "text": ("kibitz.plain_text",),
+    },
     {"edits": ("kibitz.edits", "kibitz.findings"), "claude": ("kibitz.claude",)},
     {
         "common": (
@@ -31,7 +35,6 @@ LAYERS: tuple[dict[str, tuple[str, ...]], ...] = (
             "kibitz.errors",
             "kibitz.logs",
             "kibitz.paths",
-            "kibitz.plain_text",
             "kibitz.profiles",
             "kibitz.safe_markdown",
             "kibitz.settings",

@@ -46,6 +46,13 @@ def safe_markdown(markdown: str) -> str:
     return escaped if not _is_live(escaped) else _defused(text)
 
 
+def safe_document(markdown: str) -> str:
+    """`markdown` for a document, which is read as plain text as often as it is rendered: as it
+    was written, where nothing in it is live."""
+    text = visible(markdown)
+    return safe_markdown(text) if _is_live(text) else text
+
+
 def _escape_outside_code(line: str) -> str:
     parts: list[str] = []
     done = 0

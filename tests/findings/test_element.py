@@ -117,7 +117,7 @@ def test_a_default_path_is_taken_as_it_is() -> None:
 
 def test_a_title_is_one_safe_line() -> None:
     assert checked(title="  two\n\twords ").title == "two words"
-    assert checked(title="a\x1b[31mred\x07\u202eb").title == "a[31mredb"
+    assert checked(title="a\x1b[31mred\x07\u202e\u200b\U000e0041b").title == "aredb"
     assert checked(title="a\ud83d").title == "a\ufffd"
     assert len(checked(title="x" * 500).title) == TITLE_MAX_CHARS
     assert reason(title=" \n") == "title is empty"
@@ -126,6 +126,7 @@ def test_a_title_is_one_safe_line() -> None:
 
 def test_a_message_keeps_its_lines() -> None:
     assert checked(message="a\r\nb\rc\td\x1b\n").message == "a\nb\nc\td"
+    assert checked(message="a\n\x1b[1mb\x1b[0m\u2066").message == "a\nb"
     assert len(checked(message="x" * 20_000).message) == MESSAGE_MAX_CHARS
     assert reason(message="") == "message is empty"
 
@@ -146,7 +147,7 @@ def test_quote_and_suggestion_are_verbatim() -> None:
 
 
 def test_a_dropped_finding_keeps_its_title() -> None:
-    result = check(GOOD | {"severity": "x", "title": "a\x1bb\n"}, "")
+    result = check(GOOD | {"severity": "x", "title": "a\x07b\n"}, "")
 
     assert isinstance(result, Dropped)
     assert result.title == "ab"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast, get_args
 
 from kibitz.actions.values import OutputKind
 from kibitz.claude.values import Tier
+from kibitz.plain_text import one_line
 from kibitz_context.values import Allowed
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 MAX_PROMPT_FILES = 50
 MAX_PROMPT_CHARACTERS = 20_000
+MAX_TITLE_CHARACTERS = 80  # more, and it fills the whole menu
 
 _KIND = re.compile(r"(?:quickfix|refactor|source)(?:\.[A-Za-z]\w{0,40}){0,5}")
 
@@ -83,7 +85,9 @@ def parse_prompt_file(name: str, text: str) -> PromptFile:
         kind = ""
     return PromptFile(
         name,
-        header.get("title") or name.replace("-", " ").replace("_", " ").capitalize(),
+        one_line(header.get("title", ""), MAX_TITLE_CHARACTERS)
+        or one_line(name.replace("-", " ").replace("_", " ").capitalize(), MAX_TITLE_CHARACTERS)
+        or name,
         "\n".join(lines).strip()[:MAX_PROMPT_CHARACTERS],
         cast(OutputKind, output),
         cast("Tier | None", tier),

@@ -15,6 +15,7 @@ from kibitz.edits.reader import CLOSING_TAG, ReplacementReader, contains_tag
 from kibitz.edits.secrets import restore
 from kibitz.edits.values import LineEdit
 from kibitz.errors import UserError
+from kibitz.plain_text import one_line
 from kibitz_context.lines import dominant_ending
 from kibitz_context.tokens import estimate
 
@@ -111,9 +112,7 @@ def _with_secrets(brief: Brief, edits: Sequence[LineEdit]) -> tuple[LineEdit, ..
 
 def _without_replacement(prose: str) -> str:
     """What to tell when Claude answered in words instead of code."""
-    words = " ".join(prose.split())
+    words = one_line(prose, 240)
     if not words:
         return "Claude's reply was empty; nothing was changed. Try again."
-    if len(words) > 240:
-        words = words[:239] + "…"
     return f"Claude did not change the code: {words}"

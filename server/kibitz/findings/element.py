@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import PureWindowsPath
 from typing import Final
 
+from kibitz import plain_text
 from kibitz.findings.values import SEVERITIES, Dropped, Finding, Severity
 
 TITLE_MAX_CHARS: Final = 200
@@ -20,11 +21,10 @@ CATEGORY_MAX_CHARS: Final = 40
 DEFAULT_CATEGORY: Final = "general"
 
 _LINE_MAX: Final = 10_000_000  # past any file that can be read here
-# Control characters could drive a terminal; the bidirectional ones show text in a false order.
 _BREAKS = re.compile(r"\r\n?|[\x85\u2028\u2029]")
+# Control characters could drive a terminal; the bidirectional ones show text in a false order.
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
-_WHITESPACE = re.compile(r"\s+")
 
 
 class _MalformedError(Exception):
@@ -67,12 +67,11 @@ def check(value: Mapping[str, object], default_path: str) -> Finding | Dropped:
 
 def one_line(text: str, max_chars: int) -> str:
     """`text` on one line, safe to print, at most `max_chars` long."""
-    text = _UNSAFE.sub("", _SURROGATES.sub("\ufffd", _WHITESPACE.sub(" ", text))).strip()
-    return text if len(text) <= max_chars else text[: max_chars - 1].rstrip() + "…"
+    return plain_text.one_line(_SURROGATES.sub("\ufffd", text), max_chars)
 
 
 def _message(text: str) -> str:
-    text = _UNSAFE.sub("", _SURROGATES.sub("\ufffd", _BREAKS.sub("\n", text))).strip()
+    text = plain_text.visible(_SURROGATES.sub("\ufffd", _BREAKS.sub("\n", text))).strip()
     return text if len(text) <= MESSAGE_MAX_CHARS else text[: MESSAGE_MAX_CHARS - 1] + "…"
 
 

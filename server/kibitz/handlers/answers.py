@@ -26,6 +26,7 @@ from kibitz.handlers.connection import Connection, Report
 from kibitz.jobs import Job
 from kibitz.protocol.announce import CONTENT_SCHEME
 from kibitz.protocol.extensions import StreamParams
+from kibitz.safe_markdown import safe_document
 from kibitz.session import DocumentChange, Explanation
 
 logger = logging.getLogger(__name__)
@@ -210,7 +211,7 @@ def write_answer(job: Job, markdown: str) -> Path:
     """Write an answer into the cache folder; returns its path.  Blocking."""
     folder = paths.make_private(paths.answers_folder(os.environ))
     path = folder / f"{_file_name(job.title)}-{job.id[-6:]}.md"
-    path.write_text(_page(job.title, markdown), "utf-8")
+    path.write_text(safe_document(_page(job.title, markdown)), "utf-8")
     path.chmod(0o600)
     for old in sorted(folder.glob("*.md"), key=lambda file: file.stat().st_mtime)[
         :-MAX_KEPT_ANSWERS
@@ -233,4 +234,5 @@ def answer(
 ) -> types.TextDocumentContentResult:
     """The text of a `kibitz:` document; says so when it is no longer kept."""
     gone = "This answer is no longer kept; ask again.\n"
-    return types.TextDocumentContentResult(connection.answers.get(params.uri, gone))
+    page = connection.answers.get(params.uri)
+    return types.TextDocumentContentResult(gone if page is None else safe_document(page))

@@ -29,6 +29,7 @@ from kibitz.handlers import answers, edits, reviews
 from kibitz.handlers.arguments import Arguments, parse, span_in
 from kibitz.handlers.connection import Connection
 from kibitz.jobs import Job
+from kibitz.plain_text import one_line
 from kibitz.protocol import from_lsp
 from kibitz_context.document import Document
 from kibitz_context.lines import Span
@@ -37,6 +38,7 @@ DOCUMENT_INSTRUCTION = (
     "Write the documentation comments that are missing here, in this repository's style: what it "
     "does, what goes in and out with units, what can go wrong. Change no code."
 )
+LONGEST_NAME = 80  # of a file, in a title
 FIX_INSTRUCTION = "Mend what the diagnostics say, at its cause. Change nothing else."
 
 
@@ -379,6 +381,7 @@ class Commands:
 def _place(document: Document, lines: tuple[int, int], span: Span | None) -> str:
     """How a job's title names its place: the file, and the lines unless it is all of them."""
     name = document.path.name if document.path is not None else Path(document.uri).name
+    name = one_line(name, LONGEST_NAME)
     if span is None:
         return name
     first, end = lines[0] + 1, max(lines[1], lines[0] + 1)

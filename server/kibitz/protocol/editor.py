@@ -17,6 +17,7 @@ from lsprotocol import types
 
 from kibitz.delivery import Undo
 from kibitz.edits.region import TextChange
+from kibitz.plain_text import visible
 from kibitz.protocol import extensions, to_lsp
 from kibitz.protocol.pygls_mends import MendedServer
 from kibitz.session import Session
@@ -90,8 +91,8 @@ class LspEditor:
     # -- messages ------------------------------------------------------------------------------
 
     def tell(self, sentence: str, level: MessageLevel = "info") -> None:
-        """Show one sentence to the user."""
-        self._server.window_show_message(types.ShowMessageParams(_LEVELS[level], sentence))
+        """Show one sentence to the user; it may quote a model, a file or an endpoint."""
+        self._server.window_show_message(types.ShowMessageParams(_LEVELS[level], visible(sentence)))
 
     async def choose(self, question: str, choices: Sequence[str]) -> str | None:
         """Let the user pick one of `choices`; None when they do not, or the client cannot."""
