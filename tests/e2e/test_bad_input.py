@@ -13,6 +13,8 @@ from kibitz.standin import Fault, Reply, ToolCall
 from support.raw_client import ResponseError
 from support.workshop import EXAMPLE, GIT, lines, open_workshop
 
+HUGE = {"line": float("inf"), "character": 0}
+
 
 @pytest.mark.parametrize(
     ("command", "argument", "told"),
@@ -23,6 +25,7 @@ from support.workshop import EXAMPLE, GIT, lines, open_workshop
         ("kibitz.explain", {"uri": 3}, "'uri' must be a string"),
         ("kibitz.explain", {"ranges": {}}, "did you mean 'range'?"),
         ("kibitz.explain", {"range": {"start": 1}}, "must be an LSP range"),
+        ("kibitz.explain", {"range": lines(1, 2) | {"end": HUGE}}, "must be an LSP range"),
         ("kibitz.explain", {"range": lines(900, 901)}, "line 900; the document has 14 lines"),
         ("kibitz.explain", {"version": 7}, "has changed"),
         ("kibitz.explain", {"tier": "huge"}, "fast, standard or deep"),

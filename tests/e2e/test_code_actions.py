@@ -108,6 +108,26 @@ async def test_diagnostics_of_any_server_can_be_fixed(
         assert argument["diagnostics"] == ["line 8: ruff: Unused variable\nreally [F841]"]
 
 
+async def test_diagnostics_of_a_later_protocol_come_back_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        text = await shop.open()
+        diagnostic = {
+            "range": lines(3, 3),
+            "message": "Magic number",
+            "severity": 9,
+            "tags": [1, 77],
+        }
+
+        actions = await shop.client.code_actions(text, lines(3, 3), diagnostics=[diagnostic])
+
+        fix = next(action for action in actions if action["title"].startswith("Fix"))
+        assert fix["title"] == "Fix with Claude: line 3: Magic number"
+        assert fix["diagnostics"] == [diagnostic]
+        assert shop.client.messages() == []
+
+
 async def test_prompt_files_and_comments_are_actions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -98,7 +98,7 @@ def _range(value: dict[str, Any]) -> tuple[Position, Position]:
             Position(int(value[side]["line"]), int(value[side]["character"]))
             for side in ("start", "end")
         )
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise JsonRpcInvalidParams(
             "The argument 'range' must be an LSP range: {start: {line, character}, end: {…}}"
         ) from None

@@ -37,6 +37,8 @@ def converter() -> cattrs.Converter:
     for kind in vars(types).values():
         if isinstance(kind, type) and issubclass(kind, enum.Enum):
             made.register_structure_hook(kind, _member_or_value)
+            # Such a value goes back to the client as it came, with a diagnostic for one.
+            made.register_unstructure_hook(kind, _plain_value)
     return made
 
 
@@ -47,6 +49,10 @@ def _member_or_value(value: Any, kind: type[enum.Enum]) -> Any:
         if type(value) in (str, int) and issubclass(kind, type(value)):
             return value
         raise
+
+
+def _plain_value(value: Any) -> Any:
+    return value.value if isinstance(value, enum.Enum) else value
 
 
 def what_is_wrong(error: Exception) -> str:
