@@ -105,6 +105,9 @@ class Gate:
         real = self._resolved(path)
         if isinstance(real, Refused):
             return real
+        if real != self.root / path:
+            # A link leads to another path, and that one git has not listed.
+            return self.read(path)
         if reason := self._name_refusal(path, real):
             return Refused(reason)
         return self._content(real)

@@ -67,20 +67,24 @@ class Repository:
     only: str | None = None
 
     @classmethod
-    def find(cls, start: Path) -> Repository:
-        """The repository that holds `start`, or else the folder `start` itself.
+    def find(cls, start: Path, folders: Sequence[Path] = ()) -> Repository:
+        """The repository that holds `start`, or else a plain folder.
 
-        `start` may be a file, also one that does not exist yet.  A file outside any repository
-        gives its folder with that file as the only member: opening one file is no reason to
-        read what lies beside it.
+        `start` may be a file, also one that does not exist yet.  Without git the root is the
+        innermost of `folders` (those that somebody opened) that holds `start`, or the folder
+        `start` itself.  A file in none of them gives its folder with that file as the only
+        member: opening one file is no reason to read what lies beside it.
         """
-        real = Path(os.path.realpath(start))
+        real = _real(start)
         folder = real if real.is_dir() else real.parent
         while not folder.is_dir() and folder != folder.parent:
             folder = folder.parent
         found = git_commands.discover(folder)
         if isinstance(found, GitFolder):
             return cls(found.root, found)
+        around = [each for each in map(_real, folders) if real.is_relative_to(each)]
+        if around:
+            return cls(max(around, key=lambda each: len(each.parts)), None, found)
         only = None if real.is_dir() else real.relative_to(folder).as_posix()
         return cls(folder, None, found, only)
 
@@ -217,7 +221,7 @@ class Repository:
             if _is_regular(self.root / self.only):
                 yield TrackedFile(self.only)
             return
-        if self.root == Path(self.root.anchor) or self.root == Path(os.path.realpath(Path.home())):
+        if self.root == Path(self.root.anchor) or self.root == _real(Path.home()):
             return
         ignore_files = IgnoreFiles(self.root, ".gitignore")
         files = folders = 0
@@ -227,7 +231,7 @@ class Repository:
             folders += 1
             for entry in _entries(self.root / folder):
                 path = f"{folder}{entry.name}"
-                if entry.is_symlink() or entry.name == ".git":
+                if entry.name == ".git":
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     if not ignore_files.excludes(f"{path}/"):
@@ -243,6 +247,10 @@ class Repository:
 
 
 _KINDS: dict[str, ChangeKind] = {"A": "added", "D": "deleted"}
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

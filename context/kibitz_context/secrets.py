@@ -24,14 +24,18 @@ from kibitz_context.values import Allowed
 
 MAX_CACHED_TEXTS = 50_000
 
-# A secret of four characters has a thousand placeholders; a text that holds them all gets one
-# that is not unique, and an edit there cannot be told from its neighbour.
+# A secret of four characters has some two hundred placeholders; a text that needs more gets one
+# twice, and there an edit cannot put the secret back.
 _MAX_ATTEMPTS = 1_000
 
+# A mark, letters, padding and one digit.  The digit is only at the end, so that no placeholder
+# is the beginning of another.
 _MARK = "REDACTED_"
 _SHORT_MARK = "R_"
-_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-_PLACEHOLDER = re.compile(r"(?:REDACTED_|R_)[A-Z2-9]+_*")
+_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
+_DIGITS = "23456789"
+_MAX_LETTERS = 12
+_PLACEHOLDER = re.compile(r"(?:REDACTED_|R_)[A-Z]*_*[2-9]")
 
 # Every shaped token holds a run like this; its keyword is in it or this close to it.
 _RUN = re.compile(r"[A-Za-z0-9_\-+/]{20,}")
@@ -43,6 +47,7 @@ _REST_OF_TOKEN = re.compile(r"\S{0,8192}")
 _LEFT_CONTEXT_CHARACTERS = 48
 
 _PIECE = re.compile(r"[^\r\n]+")
+_LINE_REST = re.compile(r"[^\r\n]*\Z")
 _KEY_RUN = re.compile(r"[A-Za-z0-9+/=]{4,}")
 # Shorter: prose that mentions the first line of a key.  The last line of a key may be shorter.
 _KEY_LINE_CHARACTERS = 20
@@ -104,28 +109,34 @@ def _replaced(text: str, placeholders: tuple[tuple[int, str], ...]) -> Allowed:
 
 def _placeholders(text: str, secrets: list[_Secret]) -> Iterator[tuple[int, str]]:
     """Offset and placeholder of each secret; no two are equal, none stands in the text."""
+    standing = "\n".join(_PLACEHOLDER.findall(text)) if secrets else ""
     taken: set[str] = set()
+    attempts: dict[tuple[str, int], int] = {}
     done = 0
     for secret in secrets:
-        line_start = max(text.rfind("\n", 0, secret.start), text.rfind("\r", 0, secret.start)) + 1
-        # The secret before this one on its line must not go into the placeholder either.
-        left_start = max(line_start, done, secret.start - _LEFT_CONTEXT_CHARACTERS)
-        context = f"{secret.rule_id}\0{text[left_start : secret.start]}"
+        # Not beyond the line, nor into the secret before this one: the placeholder would tell.
+        left_start = max(done, secret.start - _LEFT_CONTEXT_CHARACTERS)
+        left = _LINE_REST.search(text, left_start, secret.start)
+        context = f"{secret.rule_id}\0{left[0] if left else ''}"
         done = secret.end
         length = secret.end - secret.start
-        for attempt in range(_MAX_ATTEMPTS):
+        first = attempts.get((context, length), 0)
+        for attempt in range(first, first + _MAX_ATTEMPTS):
             placeholder = _placeholder(context, attempt, length)
-            if placeholder not in taken and placeholder not in text:
+            if placeholder not in taken and placeholder not in standing:
                 break
+        attempts[context, length] = attempt + 1
         taken.add(placeholder)
         yield secret.start, placeholder
 
 
 def _placeholder(context: str, attempt: int, length: int) -> str:
     mark = _MARK if length >= len(_MARK) + 4 else _SHORT_MARK
-    digest = hashlib.blake2b(f"{context}\0{attempt}".encode("utf-8", "replace")).digest()
-    letters = "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in digest[:12])
-    return f"{mark}{letters}"[:length].ljust(length, "_")
+    seed = f"{context}\0{length}\0{attempt}".encode("utf-8", "surrogatepass")
+    digest = hashlib.blake2b(seed).digest()
+    room = length - len(mark) - 1
+    letters = "".join(_LETTERS[byte % len(_LETTERS)] for byte in digest[: min(room, _MAX_LETTERS)])
+    return f"{mark}{letters.ljust(room, '_')}{_DIGITS[digest[-1] % len(_DIGITS)]}"[:length]
 
 
 def _secrets(text: str) -> Iterator[_Secret]:
@@ -178,24 +189,25 @@ def _shaped(text: str) -> Iterator[_Secret]:
     ]
     if not rules:
         return
+    searched_to: dict[str, int] = {}
     for (start, end), snippet in zip(windows, snippets, strict=True):
         lowered = _lower(snippet)
         for rule, pattern in rules:
             where = lowered if rule.folded else snippet
-            if any(keyword in where for keyword in rule.keywords):
-                yield from _matches(text, rule, pattern, start, _token_end(text, end))
+            if searched_to.get(rule.id, -1) < end and any(word in where for word in rule.keywords):
+                searched_to[rule.id] = _token_end(text, end)
+                yield from _matches(text, rule, pattern, start, searched_to[rule.id])
 
 
 def _named(text: str) -> Iterator[_Secret]:
     names, rules_by_name = _compiled_names()
     searched_to: dict[str, int] = {}
     for name in names.finditer(_lower(text)):
-        line_start = text.rfind("\n", 0, name.start()) + 1
-        line_end = text.find("\n", name.end())
-        if line_end < 0:
-            line_end = len(text)
-        start = max(line_start, name.start() - _BEFORE_NAME)
-        end = min(line_end, _token_end(text, name.end() + _AFTER_NAME))
+        start = max(0, name.start() - _BEFORE_NAME)
+        start = max(start, text.rfind("\n", start, name.start()) + 1)
+        end = min(len(text), name.end() + _AFTER_NAME)
+        line_end = text.find("\n", name.end(), end)
+        end = line_end if line_end >= 0 else _token_end(text, end)
         for rule, pattern in rules_by_name[name[0]]:
             if searched_to.get(rule.id, -1) < name.end():
                 searched_to[rule.id] = end

@@ -218,6 +218,17 @@ def test_what_git_ignores_is_refused_unless_it_is_tracked(tmp_path: Path) -> Non
     assert gate.read_listed("kept.log") == Allowed("kept")
 
 
+def test_a_listed_path_that_a_link_leads_elsewhere_is_asked_about(tmp_path: Path) -> None:
+    made = git_folder(tmp_path / "root", {"src/a.py": "x", ".gitignore": "build/\n"})
+    made.write({"build/a.py": "ignored"})
+    gate = Gate(made.root)
+    assert gate.read_listed("src/a.py") == Allowed("x")
+    (made.root / "src/a.py").unlink()
+    (made.root / "src").rmdir()
+    (made.root / "src").symlink_to("build")
+    assert gate.read_listed("src/a.py") == Refused("it is ignored by git")
+
+
 def test_without_git_gitignore_counts_as_well(gate: Gate) -> None:
     (gate.root / ".gitignore").write_text("*.log\n")
     (gate.root / "b.log").write_text("x")

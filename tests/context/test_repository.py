@@ -51,6 +51,23 @@ def test_a_file_outside_any_repository_stands_alone(tmp_path: Path) -> None:
     assert paths(found.tracked()) == ["notes.md"]
 
 
+def test_a_folder_that_was_opened_is_the_root_of_what_lies_in_it(tmp_path: Path) -> None:
+    for path in ("outer/inner/a.py", "outer/b.py", "c.py"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("x")
+    opened = [tmp_path / "outer", tmp_path / "outer/inner", tmp_path / "other"]
+    for start, root, only in [
+        ("outer/inner/a.py", "outer/inner", None),
+        ("outer/b.py", "outer", None),
+        ("outer", "outer", None),
+        ("c.py", "", "c.py"),
+    ]:
+        found = Repository.find(tmp_path / start, opened)
+        assert (found.root, found.only) == (tmp_path / root, only)
+    git_folder(tmp_path / "outer", {"d.py": "x"})
+    assert Repository.find(tmp_path / "outer/inner/a.py", opened).root == tmp_path / "outer"
+
+
 def test_a_new_file_outside_any_repository_has_nothing_yet(tmp_path: Path) -> None:
     found = Repository.find(tmp_path / "new.md")
     assert (found.only, found.tracked()) == ("new.md", ())

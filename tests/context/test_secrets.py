@@ -313,6 +313,14 @@ def test_equal_secrets_in_different_places_can_be_told_apart() -> None:
     assert restored(answer) == text
 
 
+def test_no_placeholder_is_part_of_another() -> None:
+    secrets = [drawn(LETTERS, length, length) for length in range(4, 60)] * 3
+    answer = redact("".join(f'password = "{secret}"\n' for secret in secrets))
+    placeholders = [placeholder for placeholder, _ in answer.secrets]
+    for one in placeholders:
+        assert sum(one in other for other in placeholders) == 1
+
+
 def test_a_text_that_holds_a_placeholder_does_not_get_it_twice() -> None:
     (placeholder, _), *_ = redact('password = "hunter2"').secrets
     answer = redact(f'# {placeholder}\npassword = "hunter2"')
@@ -396,10 +404,15 @@ HARD = [
     "a.b-c_d/e+" * 5_000,
     "PASSWORD_" * 6_000,
     "aws" + " " * 40_000 + "=",
+    # A megabyte in one line: names, runs of characters with a keyword, and secrets.
+    "token:a," * 125_000,
+    ("sk-" + "x" * 24 + ";") * 40_000,
+    'password="hunter2";' * 50_000,
+    'password="hunter2"\n' * 50_000,
 ]
 
 
-@pytest.mark.parametrize("text", HARD, ids=lambda text: text[:12])
+@pytest.mark.parametrize("text", HARD, ids=lambda text: text[:12].strip())
 def test_no_text_takes_a_pattern_very_long(text: str) -> None:
     # Not a measurement: what is quadratic or worse would take minutes here.
     assert len(redact(text).text) == len(text)
