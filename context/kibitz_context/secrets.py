@@ -28,14 +28,16 @@ MAX_CACHED_TEXTS = 50_000
 # twice, and there an edit cannot put the secret back.
 _MAX_ATTEMPTS = 1_000
 
-# A mark, letters, padding and one digit.  The digit is only at the end, so that no placeholder
-# is the beginning of another.
+# A mark, letters and one digit are the name; filling makes it as long as the secret.  The digit
+# is only at the name's end, so that no name is the beginning of another: whoever puts secrets
+# back need not count the filling.
 _MARK = "REDACTED_"
 _SHORT_MARK = "R_"
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 _DIGITS = "23456789"
 _MAX_LETTERS = 12
-_PLACEHOLDER = re.compile(r"(?:REDACTED_|R_)[A-Z]*_*[2-9]")
+_FILLING = "_"
+_PLACEHOLDER = re.compile(r"(?:REDACTED_|R_)[A-Z]*[2-9]_*")
 
 # Every shaped token holds a run like this; its keyword is in it or this close to it.
 _RUN = re.compile(r"[A-Za-z0-9_\-+/]{20,}")
@@ -108,7 +110,7 @@ def _replaced(text: str, placeholders: tuple[tuple[int, str], ...]) -> Allowed:
 
 
 def _placeholders(text: str, secrets: list[_Secret]) -> Iterator[tuple[int, str]]:
-    """Offset and placeholder of each secret; no two are equal, none stands in the text."""
+    """Offset and placeholder of each secret; no two names are equal, none stands in the text."""
     standing = "\n".join(_PLACEHOLDER.findall(text)) if secrets else ""
     taken: set[str] = set()
     attempts: dict[tuple[str, int], int] = {}
@@ -122,21 +124,21 @@ def _placeholders(text: str, secrets: list[_Secret]) -> Iterator[tuple[int, str]
         length = secret.end - secret.start
         first = attempts.get((context, length), 0)
         for attempt in range(first, first + _MAX_ATTEMPTS):
-            placeholder = _placeholder(context, attempt, length)
-            if placeholder not in taken and placeholder not in standing:
+            name = _name(context, attempt, length)
+            if name not in taken and name not in standing:
                 break
         attempts[context, length] = attempt + 1
-        taken.add(placeholder)
-        yield secret.start, placeholder
+        taken.add(name)
+        yield secret.start, name.ljust(length, _FILLING)
 
 
-def _placeholder(context: str, attempt: int, length: int) -> str:
+def _name(context: str, attempt: int, length: int) -> str:
     mark = _MARK if length >= len(_MARK) + 4 else _SHORT_MARK
     seed = f"{context}\0{length}\0{attempt}".encode("utf-8", "surrogatepass")
     digest = hashlib.blake2b(seed).digest()
-    room = length - len(mark) - 1
-    letters = "".join(_LETTERS[byte % len(_LETTERS)] for byte in digest[: min(room, _MAX_LETTERS)])
-    return f"{mark}{letters.ljust(room, '_')}{_DIGITS[digest[-1] % len(_DIGITS)]}"[:length]
+    room = min(length - len(mark) - 1, _MAX_LETTERS)
+    letters = "".join(_LETTERS[byte % len(_LETTERS)] for byte in digest[:room])
+    return f"{mark}{letters}{_DIGITS[digest[-1] % len(_DIGITS)]}"
 
 
 def _secrets(text: str) -> Iterator[_Secret]:
