@@ -7,6 +7,7 @@ It knows neither LSP types nor Claude.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,6 +81,7 @@ class DocumentChange:
 class _OpenDocument:
     uri: str
     path: Path | None
+    real_path: Path | None
     language: str
     version: int
     model: TextModel
@@ -106,9 +108,12 @@ class Documents:
 
     def open(self, uri: str, path: Path | None, language: str, version: int, text: str) -> None:
         """A document was opened.  One that is open already (some clients do) is replaced."""
-        before = self.get(uri)
-        self._open[uri] = _OpenDocument(uri, path, language, version, TextModel(text))
-        if before is not None and before.text != text:
+        known = self._open.get(uri)
+        model = TextModel(text) if known is None else known.model
+        # Asked of the disk once, not at each command; unlike `resolve` it takes a loop of links.
+        real_path = None if path is None else Path(os.path.realpath(path))
+        self._open[uri] = _OpenDocument(uri, path, real_path, language, version, model)
+        if known is not None:
             self.change(uri, version, [ContentChange(text)])
 
     def change(
@@ -150,9 +155,9 @@ class Documents:
     def overlays(self) -> dict[Path, str]:
         """The text of each open file by its real path."""
         return {
-            document.path.resolve(): document.model.snapshot().text
+            document.real_path: document.model.snapshot().text
             for document in self._open.values()
-            if document.path is not None
+            if document.real_path is not None
         }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -311,7 +312,7 @@ def shown_path(path: Path | None, uri: str, root: Path) -> str:
         except ValueError:
             name = ""
         return name if name.strip(".") else "untitled"
-    for candidate in (path, path.resolve()):
+    for candidate in (path, Path(os.path.realpath(path))):
         try:
             return candidate.relative_to(root).as_posix()
         except ValueError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
@@ -181,7 +182,7 @@ class Connection:
 def project_root(start: Path) -> Path:
     """The folder whose settings and prompts hold at `start`: the nearest one with ``.git`` or a
     ``.kibitz.toml``, else `start` itself.  Looks at a few names and runs nothing."""
-    real = start.resolve()
+    real = Path(os.path.realpath(start))
     for folder in (real, *real.parents):
         if (folder / ".git").exists() or (folder / PROJECT_FILE).exists():
             return folder

@@ -1,0 +1,62 @@
+"""Open documents: whatever a client opens, the others can still be asked about."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kibitz.session import ContentChange, DocumentChange, Documents
+from kibitz_context.lines import Position
+from support.workshop import lines, open_workshop
+
+URI = "file:///work/a.py"
+
+
+def test_a_document_that_is_opened_again_has_changed() -> None:
+    documents = Documents()
+    seen: list[DocumentChange] = []
+    documents.follow(seen.append)
+    documents.open(URI, Path("/work/a.py"), "python", 1, "a\nb\n")
+
+    documents.open(URI, Path("/work/a.py"), "python", 2, "new\na\nb\n")
+
+    (event,) = seen
+    assert event.before.text == "a\nb\n"
+    assert event.after.text == "new\na\nb\n"
+    assert [change.follow(1, 2) for change in event.changes] == [(2, 3)]
+    documents.change(URI, 3, [ContentChange("x", Position(0, 0), Position(0, 0))])
+    opened = documents.get(URI)
+    assert opened is not None
+    assert (opened.text, opened.version) == ("xnew\na\nb\n", 3)
+
+
+def test_buffers_are_known_by_their_real_path(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("x")
+    (tmp_path / "link.py").symlink_to("a.py")
+    (tmp_path / "loop.py").symlink_to("loop.py")
+    documents = Documents()
+    for name in ("link.py", "loop.py"):
+        path = tmp_path / name
+        documents.open(path.as_uri(), path, "python", 1, name)
+    documents.open("untitled:1", None, "python", 1, "untitled")
+
+    real = tmp_path.resolve()
+    assert documents.overlays() == {real / "a.py": "link.py", real / "loop.py": "loop.py"}
+
+
+@pytest.mark.parametrize("uri", ["file:///tmp/%FF%FE.py", "file:///tmp/a%00b.py", "file:///{long}"])
+async def test_strange_names_are_refused_or_explained_and_disturb_nothing(
+    uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        (shop.root / "loop.py").symlink_to("loop.py")
+        text = await shop.open()
+        for name in (uri.format(long="x" * 5000), (shop.root / "loop.py").as_uri()):
+            strange = await shop.client.open(name, "x = 1\n")
+            await shop.do("kibitz.explain", strange)
+
+        assert "Answer shown" in await shop.do("kibitz.explain", text, range=lines(3, 3))
+        for message in shop.client.messages():
+            assert " is not sent: " in message
+            assert len(message) < 400
