@@ -76,8 +76,9 @@ class Repository:
         member: opening one file is no reason to read what lies beside it.
         """
         real = _real(start)
-        folder = real if real.is_dir() else real.parent
-        while not folder.is_dir() and folder != folder.parent:
+        is_folder = _is_folder(real)
+        folder = real if is_folder else real.parent
+        while not _is_folder(folder) and folder != folder.parent:
             folder = folder.parent
         found = git_commands.discover(folder)
         if isinstance(found, GitFolder):
@@ -85,7 +86,7 @@ class Repository:
         around = [each for each in map(_real, folders) if real.is_relative_to(each)]
         if around:
             return cls(max(around, key=lambda each: len(each.parts)), None, found)
-        only = None if real.is_dir() else real.relative_to(folder).as_posix()
+        only = None if is_folder else real.relative_to(folder).as_posix()
         return cls(folder, None, found, only)
 
     @property
@@ -251,6 +252,11 @@ _KINDS: dict[str, ChangeKind] = {"A": "added", "D": "deleted"}
 
 def _real(path: Path) -> Path:
     return Path(os.path.realpath(path))
+
+
+def _is_folder(path: Path) -> bool:
+    # Unlike `Path.is_dir` it takes a name that is too long for the disk.
+    return os.path.isdir(path)  # noqa: PTH112
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

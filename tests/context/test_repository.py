@@ -68,6 +68,11 @@ def test_a_folder_that_was_opened_is_the_root_of_what_lies_in_it(tmp_path: Path)
     assert Repository.find(tmp_path / "outer/inner/a.py", opened).root == tmp_path / "outer"
 
 
+def test_a_name_that_no_disk_takes_stands_alone(tmp_path: Path) -> None:
+    found = Repository.find(tmp_path / ("x" * 5000))
+    assert (found.root, found.tracked()) == (tmp_path, ())
+
+
 def test_a_new_file_outside_any_repository_has_nothing_yet(tmp_path: Path) -> None:
     found = Repository.find(tmp_path / "new.md")
     assert (found.only, found.tracked()) == ("new.md", ())

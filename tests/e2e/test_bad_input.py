@@ -197,6 +197,33 @@ async def test_documents_without_a_repository_or_a_file(
         assert '<region path="Untitled-1" first_line="1">' in region
 
 
+async def test_what_lies_beside_a_file_is_read_only_in_a_folder_that_was_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beside = tmp_path / "beside"
+    (beside / "inner").mkdir(parents=True)
+    (beside / "diary.md").write_text("Dear diary\n")
+    (beside / "inner" / "a.py").write_text("x = 1\n")
+    monkeypatch.chdir(beside)
+    async with open_workshop(tmp_path, monkeypatch, workspaceFolders=None, rootUri=None) as shop:
+        text = await shop.client.open((beside / "inner" / "a.py").as_uri(), "x = 2\n")
+        unsaved = await shop.client.open("untitled:Untitled-1", "y = 1\n")
+        await shop.do("kibitz.explain", text)
+        await shop.do("kibitz.explain", unsaved)
+        await shop.do("kibitz.ask", instruction="What is this?")
+        folder = {"uri": beside.as_uri(), "name": "beside"}
+        shop.client.notify(
+            "workspace/didChangeWorkspaceFolders", {"event": {"added": [folder], "removed": []}}
+        )
+        await shop.do("kibitz.explain", text)
+
+        *alone, opened = [json.dumps(sent.request.body) for sent in shop.standin.journal.messages]
+        assert len(alone) == 3
+        assert not [body for body in alone if "diary" in body]
+        assert "x = 2" in alone[0]
+        assert "Dear diary" in opened
+
+
 async def test_a_file_that_was_deleted_meanwhile_is_still_the_buffer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -159,19 +159,20 @@ class Desk:
     def __init__(self, claude: Claude, settings_for: Callable[[Path], Settings]) -> None:
         self._claude = claude
         self._settings_for = settings_for
-        self._repositories: dict[Path, Repository] = {}
+        self._repositories: dict[tuple[Path, tuple[Path, ...]], Repository] = {}
 
     async def brief(self, order: Order) -> Brief:
         """Gather what `order` needs.  Raises UserError when its document may not be sent."""
         return await asyncio.to_thread(self._brief, order)
 
-    def repository(self, start: Path) -> Repository:
-        """The repository that holds `start`.  May run git: not for the event loop."""
-        found = self._repositories.get(start)
+    def repository(self, start: Path, folders: tuple[Path, ...] = ()) -> Repository:
+        """The repository that holds `start`; see `Repository.find`.  May run git: not for the
+        event loop."""
+        found = self._repositories.get((start, folders))
         if found is None:
             from kibitz_context.repository import Repository
 
-            found = self._repositories[start] = Repository.find(start)
+            found = self._repositories[start, folders] = Repository.find(start, folders)
         return found
 
     def _brief(self, order: Order) -> Brief:
@@ -181,7 +182,7 @@ class Desk:
         from kibitz_context.secrets import redact
 
         settings = self._settings_for(order.root)
-        repository = self.repository(order.root)
+        repository = self.repository(order.root, order.folders)
         gate = Gate(
             repository.root, include=settings.context.include, exclude=settings.context.exclude
         )

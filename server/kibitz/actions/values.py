@@ -20,6 +20,8 @@ OutputKind = Literal["answer", "findings", "edit"]
 class Order:
     """One thing that a user asked for.
 
+    `root` is where to look for the repository, a file or a folder; without git it is the
+    innermost of `folders` (those that the user opened) around it, or else that file alone.
     `document` is the text as it was when the user asked, None for a question about the whole
     repository.  `span` is the selection in it (the whole document for a file action).
     `overlays` are the unsaved buffers of the repository by real path.  `model` and
@@ -36,6 +38,7 @@ class Order:
     tier: Tier | None = None
     model: str | None = None
     max_tokens: int | None = None
+    folders: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -237,7 +237,7 @@ class Commands:
         path = document.path if document is not None else None
         return Order(
             action,
-            self._connection.root_of(path),
+            self._connection.start_of(path),
             document,
             span,
             instruction,
@@ -245,6 +245,7 @@ class Commands:
             given.diagnostics,
             given.tier,
             given.model,
+            folders=tuple(self._connection.session.folders),
         )
 
     def _answer(self, order: Order, steps: AsyncIterator[Step], what: str) -> dict[str, str]:

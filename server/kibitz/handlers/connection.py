@@ -31,6 +31,10 @@ from kibitz.trust import Trust
 logger = logging.getLogger(__name__)
 
 
+# Stands for a file that was never saved, in a folder that nobody opened; there is none.
+NO_FILE = ".kibitz-unsaved"
+
+
 @dataclass
 class Connection:
     """One client: the server object, what is known of it, and the ways to reach it and Claude.
@@ -59,6 +63,17 @@ class Connection:
         if path is not None:
             return path.parent
         return self.session.folders[0] if self.session.folders else Path.cwd()
+
+    def start_of(self, path: Path | None) -> Path:
+        """Where an order about a document looks for its repository: at its file.
+
+        Without a file it is the first folder.  Where no folder was opened either, the server's
+        current one is a repository to be read or else nobody's business: often it is the home
+        folder.
+        """
+        if path is not None:
+            return path
+        return self.session.folders[0] if self.session.folders else Path.cwd() / NO_FILE
 
     def settings_in(self, root: Path) -> Settings:
         """The settings that hold in a repository.  Reads two small files the first time."""
@@ -181,12 +196,13 @@ class Connection:
 @cache
 def project_root(start: Path) -> Path:
     """The folder whose settings and prompts hold at `start`: the nearest one with ``.git`` or a
-    ``.kibitz.toml``, else `start` itself.  Looks at a few names and runs nothing."""
+    ``.kibitz.toml``, else the one of `start`.  Looks at a few names and runs nothing."""
+    # `os.path` takes any path, also one that is too long for the disk; an editor may name it.
     real = Path(os.path.realpath(start))
     for folder in (real, *real.parents):
-        if (folder / ".git").exists() or (folder / PROJECT_FILE).exists():
+        if any(os.path.exists(folder / name) for name in (".git", PROJECT_FILE)):  # noqa: PTH110
             return folder
-    return real
+    return real if os.path.isdir(real) else real.parent  # noqa: PTH112
 
 
 class Report:
