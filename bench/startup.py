@@ -66,30 +66,36 @@ class Memory:
     after_code_action_mb: float
 
 
+def clean_environment(home: Path, **more: str) -> dict[str, str]:
+    """The environment without anybody's keys, settings or folders."""
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("ANTHROPIC_", "KIBITZ_", "XDG_"))
+    }
+    return {**environment, "HOME": str(home), **more}
+
+
 class Session:
     """One process of a server, from its start."""
 
-    def __init__(self, argv: Sequence[str], home: Path) -> None:
-        environment = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("ANTHROPIC_", "KIBITZ_", "XDG_"))
-        }
-        environment["HOME"] = str(home)
+    def __init__(self, argv: Sequence[str], home: Path, **environment: str) -> None:
         self.started_at = time.perf_counter()
         self.process = subprocess.Popen(
             argv,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=environment,
+            env=clean_environment(home, **environment),
             cwd=home,
         )
         self._next_id = 0
 
     def send(self, method: str, params: Any, **more: Any) -> None:
+        self.write({"jsonrpc": "2.0", "method": method, "params": params, **more})
+
+    def write(self, message: dict[str, Any]) -> None:
         assert self.process.stdin is not None
-        message = {"jsonrpc": "2.0", "method": method, "params": params, **more}
         body = json.dumps(message).encode()
         self.process.stdin.write(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
         self.process.stdin.flush()
@@ -99,11 +105,11 @@ class Session:
         self._next_id += 1
         self.send(method, params, id=self._next_id)
         while True:
-            message = self._read()
+            message = self.read()
             if message.get("id") == self._next_id and "method" not in message:
                 return message
 
-    def _read(self) -> Any:
+    def read(self) -> Any:
         assert self.process.stdout is not None
         length = 0
         while (line := self.process.stdout.readline()) != b"\r\n":
