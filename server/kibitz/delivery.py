@@ -114,6 +114,8 @@ class Delivery:
         self._cooling: Callable[[], None] | None = None
         self._ever_sent = False
         self._idle: list[asyncio.Future[None]] = []
+        #: Called once with the reason when the delivery stops, while it is being caused.
+        self.on_stop: Callable[[str], None] | None = None
 
     # -- what the job calls --------------------------------------------------------------------
 
@@ -341,6 +343,8 @@ class Delivery:
     def _stop(self, reason: str) -> None:
         if self._stopped is None:
             self._stopped = reason
+            if self.on_stop is not None:
+                self.on_stop(reason)
         self._pending.clear()
         if self._cooling is not None:
             self._cooling()

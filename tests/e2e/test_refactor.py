@@ -175,6 +175,50 @@ async def test_typing_in_the_region_stops_the_edit_and_keeps_both(
         assert "you changed the same lines" in message
 
 
+@pytest.mark.parametrize("how", ["typing", "undo", "close"])
+async def test_a_conflict_closes_the_connection_at_once(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        reply = REPLY.replace(NEW_TOTAL, f"# total\n{NEW_TOTAL}    # and no more of it")
+        shop.standin.enqueue(Reply(reply).hold_at("# and no more"))
+        text = await shop.open()
+        job = await shop.start("kibitz.refactor", text, range=TOTAL, instruction="Use sum")
+        await shop.standin.reached()
+        await shop.client.wait_until(lambda: "# total" in text.text, "the first edit")
+
+        if how == "typing":
+            shop.client.type(text, text.text.index("    return result"), "    # wait\n")
+        elif how == "undo":
+            shop.client.type(text, 0, EXAMPLE, removing=len(text.text))
+        else:
+            shop.client.close_text(text)
+        await shop.standin.journal.wait_for_disconnect()
+        end = await shop.client.progress_end(job)
+
+        assert end["message"].startswith("Stopped: ")
+        assert len(shop.client.messages()) == (0 if how == "close" else 1)
+
+
+async def test_edits_over_each_other_are_taken_back_from_the_newest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        shop.standin.enqueue(
+            Reply("<replacement>\nRATE = 1\n</replacement>"),
+            Reply("<replacement>\nRATE = 2\n</replacement>"),
+        )
+        text = await shop.open()
+        for _ in range(2):
+            await shop.do("kibitz.refactor", text, range=lines(3, 3), instruction="Raise it")
+        assert "RATE = 2" in text.text
+
+        await shop.do("kibitz.revert", text)
+
+        assert text.text == EXAMPLE
+        assert shop.client.messages() == []
+
+
 async def test_typing_that_neovim_has_not_told_yet_is_not_overwritten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,18 +53,24 @@ class EditJob:
     async def run(self, job: Job, steps: AsyncIterator[Step]) -> None:
         """Deliver the edits of `steps`; what happens at each kind of end is in `edits.md`."""
         delivery = self._delivery
+        # A conflict ends the job where it is: what Claude goes on to write would be paid for.
+        delivery.on_stop = job.stop
         try:
             async with self._connection.reported(job) as report:
                 try:
                     await self._deliver(steps, report)
                 except Conflict as conflict:
                     self._record(job)
-                    self._tell_conflict(report, conflict)
+                    self._tell_conflict(report, conflict.sentence)
                 except asyncio.CancelledError:
-                    await delivery.halt(job.stop_reason or "the server is shutting down")
+                    if delivery.stopped is None:
+                        await delivery.halt(job.stop_reason or "the server is shutting down")
+                    elif self._is_open():
+                        self._tell_conflict(report, delivery.stopped)
                     self._record(job)
                     raise
                 except Exception:
+                    delivery.on_stop = None
                     # A reply that broke off, a refusal, a fault: the region goes back to what
                     # it was, never half a change.
                     if not await delivery.restore():
@@ -87,21 +93,24 @@ class EditJob:
             f"{count} change{'s' if count > 1 else ''}" if count else "Nothing to change"
         )
 
-    def _tell_conflict(self, report: Report, conflict: Conflict) -> None:
+    def _tell_conflict(self, report: Report, reason: str) -> None:
         count = len(self._delivery.hunks())
-        sentence = f"kibitz stopped editing: {conflict.sentence}. Your text is as it was."
+        sentence = f"kibitz stopped editing: {reason}. Your text is as it was."
         if count:
             sentence = (
-                f"kibitz stopped editing: {conflict.sentence}. {count} "
+                f"kibitz stopped editing: {reason}. {count} "
                 f"change{'s' if count > 1 else ''} made before can be reverted."
             )
         self._connection.editor.tell(sentence, "warning")
-        report.outcome = f"Stopped: {conflict.sentence}"
+        report.outcome = f"Stopped: {reason}"
+
+    def _is_open(self) -> bool:
+        return self._connection.session.documents.get(self._uri) is not None
 
     def _record(self, job: Job) -> None:
         """Keep the hunks that stand, so that they can be kept or reverted."""
         hunks = self._delivery.hunks()
-        if not hunks or self._connection.session.documents.get(self._uri) is None:
+        if not hunks or not self._is_open():
             return
         ledger = HunkLedger()
         for hunk in hunks:
@@ -145,7 +154,8 @@ async def revert(
     """The body of a job that takes hunks back where nobody has changed them since."""
     async with connection.reported(job) as report:
         reverted, changed = 0, 0
-        for edit in edits:
+        # The newest first: what it was written over stands again before that is taken back.
+        for edit in reversed(edits):
             document = connection.session.documents.get(edit.uri)
             hunks = chosen_hunks(edit, number)
             if document is None or not hunks:
