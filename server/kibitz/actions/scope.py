@@ -121,17 +121,23 @@ def _paragraph(texts: Sequence[str], cursor: int) -> tuple[int, int]:
     return first, last
 
 
+# What begins a comment, in as many languages as may be; a line is one where it stands first.
 _COMMENT = re.compile(
-    r"^\s*(?:#|//|--|;+|%|/\*+|<!--|\(\*|\{-|\"|'|REM\b)\s*kibitz:\s*(?P<text>.*?)\s*"
-    r"(?:\*/|-->|\*\)|-\})?\s*$",
-    re.IGNORECASE,
+    r"""\s*(?: \#+ | //[/!]? | --+ | ;+ | %+ | !+ | :: | " | ' | REM\b | dnl\b
+          | \{?/\*+!? | \* | <!-- | <%(?:--|\#)? | \(\* | \{- | \{\# ) \s* kibitz:""",
+    re.IGNORECASE | re.VERBOSE,
 )
+_COMMENT_ENDS = ("*/}", "*/", "-->", "--%>", "%>", "*)", "-}", "#}")
 
 
 def comment_instruction(line: str) -> str | None:
     """What a ``kibitz: …`` comment on this line asks for, None where there is no such comment."""
-    match = _COMMENT.match(without_ending(line))
-    return match["text"] or None if match else None
+    found = _COMMENT.match(line)
+    if found is None:
+        return None
+    text = line[found.end() :].strip()
+    end = next((end for end in _COMMENT_ENDS if text.endswith(end)), "")
+    return text.removesuffix(end).rstrip() or None
 
 
 def comment_above(lines: Sequence[str], first_line: int) -> tuple[int, str] | None:
