@@ -66,7 +66,6 @@ def test_no_lines_and_lines_past_the_end() -> None:
         ("REM kibitz: quote it\r\n", "quote it"),
         ("; kibitz: a macro\n", "a macro"),
         ("# kibitz: as in C#\n", "as in C#"),
-        ("# kibitz:" + " a" * 100 + " " * 200_000 + "b\n", "a " * 100 + " " * 199_999 + "b"),
         ("# kibitz:\n", None),
         ("/* kibitz: */\n", None),
         ("kibitz: not a comment\n", None),
@@ -75,6 +74,11 @@ def test_no_lines_and_lines_past_the_end() -> None:
 )
 def test_comment_instruction(line: str, instruction: str | None) -> None:
     assert comment_instruction(line) == instruction
+
+
+def test_a_comment_of_blanks_takes_no_time() -> None:
+    blanks = " " * 1_000_000
+    assert comment_instruction(f"# kibitz: a{blanks}b{blanks}\n") == f"a{blanks}b"
 
 
 def test_comment_above_the_selection_or_on_its_first_line() -> None:
