@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import threading
 import os
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
@@ -163,7 +164,12 @@ class Desk:
 
     async def brief(self, order: Order) -> Brief:
         """Gather what `order` needs.  Raises UserError when its document may not be sent."""
-        return await asyncio.to_thread(self._brief, order)
+        stopped = threading.Event()
+        try:
+            return await asyncio.to_thread(self._brief, order, stopped.is_set)
+        finally:
+            # A thread cannot be cancelled: it looks whether anybody still waits for it.
+            stopped.set()
 
     def repository(self, start: Path, folders: tuple[Path, ...] = ()) -> Repository:
         """The repository that holds `start`; see `Repository.find`.  May run git: not for the
@@ -175,7 +181,7 @@ class Desk:
             found = self._repositories[start, folders] = Repository.find(start, folders)
         return found
 
-    def _brief(self, order: Order) -> Brief:
+    def _brief(self, order: Order, should_stop: Callable[[], bool]) -> Brief:
         # Loaded when somebody asks for something: no start of a server has to wait for them.
         from kibitz_context.gate import Gate
         from kibitz_context.gather import gather
@@ -219,6 +225,7 @@ class Desk:
             focus=focus,
             overlays=order.overlays,
             question=order.instruction,
+            should_stop=should_stop,
         )
         return Brief(
             order,
