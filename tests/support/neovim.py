@@ -9,6 +9,7 @@ to see (`Neovim.wait`), and fails when `DEADLINE_SECONDS` have passed without it
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import re
 import shutil
@@ -217,6 +218,8 @@ def nvim() -> str:
     found = str(beside) if beside.exists() else shutil.which("nvim")
     if found is None:
         pytest.fail(NEEDS_INSTALLING.format(tool="Neovim"), pytrace=False)
+    if importlib.util.find_spec("msgpack") is None:
+        pytest.fail(NEEDS_INSTALLING.format(tool="msgpack"), pytrace=False)
     return found
 
 
