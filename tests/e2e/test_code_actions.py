@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from kibitz.actions.prompt_files import PromptFile, read_prompt_files
+from kibitz_context.gate import Gate
 from support.workshop import EXAMPLE, cursor, lines, open_workshop
 
 PROMPT_FILE = """\
@@ -147,6 +149,29 @@ async def test_prompt_files_and_comments_are_actions(
         request = shop.standin.journal.last.request
         assert "Which tax rules does this code assume?" in request.last_user_text
         assert request.model == "claude-opus-5-5"
+
+
+async def test_prompt_files_are_read_when_they_are_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[Path] = []
+
+    def counted(folder: Path, gate: Gate) -> tuple[PromptFile, ...]:
+        reads.append(folder)
+        return read_prompt_files(folder, gate)
+
+    monkeypatch.setattr("kibitz.handlers.connection.read_prompt_files", counted)
+    files = {"prices.py": EXAMPLE, ".kibitz/prompts/tax.md": PROMPT_FILE}
+    async with open_workshop(tmp_path, monkeypatch, files=files) as shop:
+        text = await shop.open()
+        for _ in range(3):
+            assert "Find the tax rules" in titles(await shop.client.code_actions(text, cursor(8)))
+        assert len(reads) == 1
+
+        (shop.root / ".kibitz/prompts/more.md").write_text("Say more\n")
+        assert "More" in titles(await shop.client.code_actions(text, cursor(8)))
+        (shop.root / ".kibitz/prompts/tax.md").unlink()
+        assert "Find the tax rules" not in titles(await shop.client.code_actions(text, cursor(8)))
 
 
 async def test_a_document_that_is_not_open_or_empty_offers_nothing(

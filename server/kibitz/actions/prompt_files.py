@@ -8,6 +8,8 @@ nothing beyond these four things.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +41,21 @@ class PromptFile:
     tier: Tier | None = None
     kind: str = ""
     problem: str = ""
+
+
+# Names of the files with when they were written and how long they are.
+PromptsStamp = tuple[tuple[str, int, int], ...]
+
+
+def prompts_stamp(folder: Path) -> PromptsStamp:
+    """What changes when a prompt in `folder` does; empty where there are none."""
+    found: list[tuple[str, int, int]] = []
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith(".md") and entry.is_file():
+                facts = entry.stat()
+                found.append((entry.name, facts.st_mtime_ns, facts.st_size))
+    return tuple(sorted(found))
 
 
 def read_prompt_files(folder: Path, gate: Gate) -> tuple[PromptFile, ...]:

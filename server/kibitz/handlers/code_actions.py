@@ -5,7 +5,9 @@ Every action is a command with one argument object; nothing is resolved later.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
 from typing import Any
 
 from lsprotocol import types
@@ -21,13 +23,25 @@ from kibitz_context.document import Document
 MAX_DIAGNOSTICS = 10
 
 
+Menu = list[types.CodeAction | types.Command]
+
+
 def answer(
     connection: Connection, params: types.CodeActionParams
-) -> list[types.CodeAction | types.Command]:
+) -> Menu | Coroutine[Any, Any, Menu]:
     """The menu; that somebody opens it is the sign to load the SDK ahead of the first request."""
     document = connection.session.documents.get(params.text_document.uri)
-    prompts = connection.prompt_files(document.path) if document is not None else ()
     connection.warm_up()
+    prompts = connection.known_prompt_files(document.path) if document is not None else ()
+    if document is None or prompts is not None:
+        return code_actions(connection, params, prompts or ())
+    return _after_reading_prompts(connection, params, document.path)
+
+
+async def _after_reading_prompts(
+    connection: Connection, params: types.CodeActionParams, path: Path | None
+) -> Menu:
+    prompts = await asyncio.to_thread(connection.prompt_files, path)
     return code_actions(connection, params, prompts)
 
 
@@ -35,7 +49,7 @@ def code_actions(
     connection: Connection,
     params: types.CodeActionParams,
     prompt_files: Sequence[PromptFile] = (),
-) -> list[types.CodeAction | types.Command]:
+) -> Menu:
     """What can be done at a place; empty for a document that is not open."""
     uri = params.text_document.uri
     document = connection.session.documents.get(uri)

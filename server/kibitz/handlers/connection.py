@@ -14,7 +14,12 @@ from typing import Any
 
 from kibitz import errors, paths
 from kibitz.actions.desk import Desk
-from kibitz.actions.prompt_files import PromptFile, read_prompt_files
+from kibitz.actions.prompt_files import (
+    PromptFile,
+    PromptsStamp,
+    prompts_stamp,
+    read_prompt_files,
+)
 from kibitz.actions.values import Asked, Begun, Received, Spent, Step
 from kibitz.backend import Backend
 from kibitz.bill import bill
@@ -50,6 +55,9 @@ class Connection:
     environ: Mapping[str, str]
     answers: dict[str, str] = field(default_factory=dict[str, str])
     _settings: dict[Path | None, Settings] = field(default_factory=dict[Path | None, Settings])
+    _prompts: dict[Path, tuple[PromptsStamp, tuple[PromptFile, ...]]] = field(
+        default_factory=dict[Path, tuple[PromptsStamp, tuple[PromptFile, ...]]]
+    )
     _problems: list[Problem] = field(default_factory=list[Problem])
     _warm: bool = False
 
@@ -95,6 +103,7 @@ class Connection:
     def forget_settings(self) -> None:
         """Read the settings anew when they are next needed."""
         self._settings.clear()
+        self._prompts.clear()
 
     def tell_settings_problems(self) -> None:
         """Tell what is wrong with the settings, each thing once while the server runs."""
@@ -108,17 +117,34 @@ class Connection:
                 self.session.told_problems.add(source)
                 self.editor.tell(sentence, "warning")
 
+    def known_prompt_files(self, path: Path | None) -> tuple[PromptFile, ...] | None:
+        """The user's prompt files that hold for a document; None when they are to be read first.
+
+        Looks at a few names on the disk and runs nothing, so the event loop may ask.
+        """
+        root = project_root(self.root_of(path))
+        folder = root / self.settings_in(root).prompts.dir
+        stamp = prompts_stamp(folder)
+        if not stamp:
+            return ()
+        known = self._prompts.get(folder)
+        return known[1] if known is not None and known[0] == stamp else None
+
     def prompt_files(self, path: Path | None) -> tuple[PromptFile, ...]:
-        """The user's prompt files that hold for a document."""
+        """As `known_prompt_files`, but reads them, which may run git for each."""
+        known = self.known_prompt_files(path)
+        if known is not None:
+            return known
+        from kibitz_context.gate import Gate  # loaded when there is something to read
+
         root = project_root(self.root_of(path))
         settings = self.settings_in(root)
         folder = root / settings.prompts.dir
-        if not folder.is_dir():
-            return ()
-        from kibitz_context.gate import Gate  # loaded when there is something to read
-
+        stamp = prompts_stamp(folder)
         gate = Gate(root, include=settings.context.include, exclude=settings.context.exclude)
-        return read_prompt_files(folder, gate)
+        prompts = read_prompt_files(folder, gate)
+        self._prompts[folder] = (stamp, prompts)
+        return prompts
 
     def set_trust(self, path: Path | None, *, granted: bool) -> dict[str, Any]:
         """Trust the repository of `path` (the first folder for None), or stop to."""
