@@ -75,6 +75,19 @@ async def test_actions_are_commands_with_one_argument_object(
         ]
 
 
+async def test_a_client_that_takes_no_edits_is_offered_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    capabilities = {"workspace": {"applyEdit": False}}
+    async with open_workshop(tmp_path, monkeypatch, capabilities=capabilities) as shop:
+        text = await shop.open()
+        diagnostic = {"range": lines(8, 8), "message": "Unused"}
+        actions = await shop.client.code_actions(text, cursor(8), diagnostics=[diagnostic])
+
+        commands = {action["command"]["command"] for action in actions}
+        assert commands == {"kibitz.explain", "kibitz.review"}
+
+
 @pytest.mark.parametrize(
     ("only", "kind"),
     [("refactor", "refactor.rewrite.kibitz"), ("source.kibitz.explain", "source.kibitz.explain")],

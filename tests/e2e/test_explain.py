@@ -152,6 +152,22 @@ async def test_the_explanation_stays_with_its_code_and_goes_when_that_changes(
         assert changed is None
 
 
+async def test_the_answer_to_a_question_about_no_lines_is_not_kept_for_any(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        shop.standin.enqueue(Reply("Of the file"), Reply("Of the line"))
+        text = await shop.open()
+
+        await shop.do("kibitz.ask", text, instruction="Who wrote this?")
+        assert await shop.client.hover(text, {"line": 2, "character": 0}) is None
+        await shop.do("kibitz.ask", text, range=lines(3, 3), instruction="Why 0.2?")
+        hover = await shop.client.hover(text, {"line": 2, "character": 0})
+
+        assert "Of the line" in hover["contents"]["value"]
+        assert "Of the file" not in hover["contents"]["value"]
+
+
 async def test_what_claude_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with open_workshop(tmp_path, monkeypatch) as shop:
         shop.standin.enqueue(Reply(ANSWER))

@@ -62,6 +62,7 @@ class Offer:
     """One entry of the menu: a command with one argument object.
 
     `whole_lines` is the half-open range of lines it is about, None for the whole document.
+    `edits`: it needs a client that lets a server edit its documents.
     """
 
     title: str
@@ -69,6 +70,7 @@ class Offer:
     command: str
     whole_lines: tuple[int, int] | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    edits: bool = False
 
 
 def offers(
@@ -104,6 +106,7 @@ def offers(
                 "kibitz.fix",
                 lines,
                 {"diagnostics": list(diagnostics)},
+                edits=True,
             )
         )
     if lines is not None:
@@ -116,12 +119,13 @@ def offers(
                     REFACTOR_KIND,
                     "kibitz.refactor",
                     (min(number, lines[0]), lines[1]),
+                    edits=True,
                 )
             )
         found.append(Offer(f"Explain {what}", EXPLAIN_KIND, "kibitz.explain", lines))
         found.append(Offer(f"Review {what}", REVIEW_KIND, "kibitz.review", lines))
     if lines is not None:
-        found.append(Offer("Refactor…", REFACTOR_KIND, "kibitz.refactor", lines))
+        found.append(Offer("Refactor…", REFACTOR_KIND, "kibitz.refactor", lines, edits=True))
         if not asks_for_text:
             found += [
                 Offer(
@@ -130,10 +134,11 @@ def offers(
                     "kibitz.refactor",
                     lines,
                     {"instruction": preset.instruction},
+                    edits=True,
                 )
                 for preset in PRESETS
             ]
-        found.append(Offer(f"Document {what}", REFACTOR_KIND, "kibitz.document", lines))
+        found.append(Offer(f"Document {what}", REFACTOR_KIND, "kibitz.document", lines, edits=True))
     found += [
         Offer(
             prompt.title,
@@ -141,6 +146,7 @@ def offers(
             "kibitz.runPrompt",
             lines,
             {"prompt": prompt.name},
+            edits=prompt.output == "edit",
         )
         for prompt in prompt_files
         if lines is not None or prompt.output != "edit"

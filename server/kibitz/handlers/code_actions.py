@@ -71,6 +71,8 @@ def code_actions(
         diagnostics=[_described(item) for item in others[:MAX_DIAGNOSTICS]],
         prompt_files=prompt_files,
     ):
+        if offer.edits and not connection.session.client.apply_edit:
+            continue
         action = _of_offer(connection, document, offer)
         if offer.kind == QUICKFIX_KIND:
             action.diagnostics = others

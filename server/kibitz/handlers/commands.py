@@ -249,14 +249,16 @@ class Commands:
         )
 
     def _answer(self, order: Order, steps: AsyncIterator[Step], what: str) -> dict[str, str]:
-        lines, uri = None, None
+        lines, kept_at, uri = None, None, None
         title = what
         if order.document is not None:
             uri = order.document.uri
             lines = whole_lines(order.document, order.span)
+            # A question that only came from a file says nothing about its lines.
+            kept_at = lines if order.span is not None or order.action == "explain" else None
             title = f"{what} {_place(order.document, lines, order.span)}"
         job = self._connection.session.jobs.start(
-            lambda job: answers.run_answer(self._connection, job, steps, lines),
+            lambda job: answers.run_answer(self._connection, job, steps, kept_at),
             kind="explain",
             title=title,
             uri=uri,
