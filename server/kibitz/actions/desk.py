@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-import threading
 import os
+import threading
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
