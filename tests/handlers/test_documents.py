@@ -10,16 +10,16 @@ from kibitz.session import ContentChange, DocumentChange, Documents
 from kibitz_context.lines import Position
 from support.workshop import lines, open_workshop
 
-URI = "file:///work/a.py"
+URI = "file:///home/me/a.py"
 
 
 def test_a_document_that_is_opened_again_has_changed() -> None:
     documents = Documents()
     seen: list[DocumentChange] = []
     documents.follow(seen.append)
-    documents.open(URI, Path("/work/a.py"), "python", 1, "a\nb\n")
+    documents.open(URI, Path("/home/me/a.py"), "python", 1, "a\nb\n")
 
-    documents.open(URI, Path("/work/a.py"), "python", 2, "new\na\nb\n")
+    documents.open(URI, Path("/home/me/a.py"), "python", 2, "new\na\nb\n")
 
     (event,) = seen
     assert event.before.text == "a\nb\n"

@@ -16,7 +16,7 @@ from kibitz.session import ContentChange, Documents
 from kibitz_context.document import Document
 from kibitz_context.lines import Position
 
-URI = "file:///work/example.py"
+URI = "file:///home/me/example.py"
 
 
 @dataclass(frozen=True)
