@@ -49,7 +49,7 @@ LAYERS: tuple[dict[str, tuple[str, ...]], ...] = (
     },
     {"backend": ("kibitz.backend",)},
     {"actions": ("kibitz.actions",)},
-    {"session": ("kibitz.delivery", "kibitz.jobs", "kibitz.session")},
+    {"session": ("kibitz.delivery", "kibitz.jobs", "kibitz.session", "kibitz.turns")},
     {"protocol": ("kibitz.protocol",)},
     {"handlers": ("kibitz.handlers",)},
     {"server": ("kibitz.server",)},

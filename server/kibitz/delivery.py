@@ -2,7 +2,7 @@
 
 The rules, each of which some client makes necessary:
 
-- One edit is in flight at a time, against the exact version that was last received.
+- One edit of a document is in flight at a time, against the exact version last received.
 - It counts as applied when the client has answered *and* its `didChange` shows the expected text.
   "applied: true" alone proves nothing: one client says so and drops the edit, another says so
   before it applies.
@@ -35,6 +35,7 @@ from kibitz.edits.region import (
 from kibitz.edits.values import LineEdit
 from kibitz.profiles import Profile
 from kibitz.session import DocumentChange
+from kibitz.turns import Turns
 from kibitz_context.document import Document
 
 logger = logging.getLogger(__name__)
@@ -87,6 +88,7 @@ class Delivery:
 
     `region_lines` are the document's lines ``[first_line, first_line + len)`` at the time of the
     request; edits refer to them by index.  With `hold` nothing is sent before `finish`.
+    Deliveries into one editor share their `turns`.
     """
 
     def __init__(
@@ -98,8 +100,10 @@ class Delivery:
         region_lines: Sequence[str],
         *,
         hold: bool = False,
+        turns: Turns | None = None,
     ) -> None:
         self._editor = editor
+        self._turns = Turns() if turns is None else turns
         self._profile = profile
         self._uri = uri
         self._first = first_line
@@ -174,6 +178,10 @@ class Delivery:
         self._ledger = HunkLedger()
         if not edits:
             return True
+        while not self._turns.take(self._uri, self, self._tell_idle):
+            await self._told()
+            if self.stopped is not None:
+                return False
         self._sends = 0
         self._send(edits, remember=False)
         await self._drained()
@@ -262,6 +270,8 @@ class Delivery:
         if self._hold or not self._pending:
             self._tell_idle()
             return
+        if not self._turns.take(self._uri, self, self._pump):
+            return
         # Everything applied so far stands in front of what is pending, so one shift does for all.
         shift = len(self._current) - self._original_count
         edits = [
@@ -305,6 +315,7 @@ class Delivery:
         if flight.call_off is not None:
             flight.call_off()
         self._in_flight = None
+        self._turns.give_back(self._uri, self)
         self._cool_down()
         self._pump()
 
@@ -352,6 +363,7 @@ class Delivery:
         flight, self._in_flight = self._in_flight, None
         if flight is not None and flight.call_off is not None:
             flight.call_off()
+        self._turns.give_back(self._uri, self)
         self._tell_idle()
 
     def _tell_idle(self) -> None:
@@ -362,9 +374,12 @@ class Delivery:
 
     async def _drained(self) -> None:
         while self._stopped is None and (self._in_flight or self._pending):
-            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._idle.append(future)
-            await future
+            await self._told()
+
+    async def _told(self) -> None:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._idle.append(future)
+        await future
 
     def _stands(self, document: Document, first: int, wanted: Sequence[str]) -> bool:
         return stand_at(document.lines.lines, first, wanted)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _CODE_SPAN = re.compile(r"(?<![\\`])(`+)(?!`)(?:.+?)(?<!`)\1(?!`)")
 # What begins something live, with the backslashes in front: an odd number escapes it already.
-_LIVE = re.compile(r"(\\*)(<|!\[|(?<=\])[(\[:])")
+_LIVE = re.compile(r"(?<!\\)(\\*)(<|!\[|(?<=\])[(\[:])")
 _LIVE_TOKENS = {"link_open", "image", "html_inline", "html_block"}
 
 

@@ -18,6 +18,7 @@ from kibitz.findings.track import Tracked, follow
 from kibitz.findings.values import Finding
 from kibitz.jobs import Jobs
 from kibitz.profiles import PLAIN, Profile
+from kibitz.turns import Turns
 from kibitz_context.document import Document
 from kibitz_context.lines import (
     Encoding,
@@ -250,5 +251,6 @@ class Session:
     shelf: Shelf = field(default_factory=Shelf)
     editor_settings: Any = None
     deliveries: list[Delivery] = field(default_factory=list["Delivery"])
+    turns: Turns = field(default_factory=Turns)
     written: dict[str, WrittenEdit] = field(default_factory=dict[str, WrittenEdit])
     told_problems: set[str] = field(default_factory=set[str])

@@ -47,6 +47,7 @@ class EditJob:
             first,
             document.lines.lines[first:end],
             hold=hold,
+            turns=connection.session.turns,
         )
         connection.session.deliveries.append(self._delivery)
 
@@ -194,6 +195,7 @@ async def _take_back(
         document.uri,
         first,
         lines[first:end],
+        turns=connection.session.turns,
     )
     for hunk in standing:
         edit.ledger.keep(hunk)
