@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from kibitz.safe_markdown import safe_markdown
+from kibitz.safe_markdown import safe_document, safe_markdown
 
 LIVE = {"link_open", "image", "html_inline", "html_block"}
 
@@ -62,3 +62,17 @@ def test_nothing_live_is_left(attack: str) -> None:
 @given(st.text(alphabet="[]()<>!:`\\ab \n-~#", max_size=60))
 def test_nothing_live_is_left_of_any_text(text: str) -> None:
     assert not live_tokens(safe_markdown(text))
+
+
+def test_a_wall_of_backslashes_takes_no_time() -> None:
+    wall = "\\" * 200_000
+    assert safe_markdown(f"{wall}<b") == f"{wall}\\<b"
+
+
+@pytest.mark.parametrize("text", ["plain", "a < b and `c[d](e)`", "**so** it is\n"])
+def test_a_document_without_anything_live_stays_as_it_is(text: str) -> None:
+    assert safe_document(text) == text
+
+
+def test_a_document_with_something_live_is_made_harmless() -> None:
+    assert safe_document("see [it](command:evil) \x1b[1mnow") == "see [it]\\(command:evil) now"
