@@ -198,6 +198,12 @@ async def test_a_conflict_closes_the_connection_at_once(
 
         assert end["message"].startswith("Stopped: ")
         assert len(shop.client.messages()) == (0 if how == "close" else 1)
+        if how != "close":
+            (sentence,) = shop.client.messages()
+            offered = {action["title"] for action in await shop.client.code_actions(text, TOTAL)}
+            can_be_reverted = how == "typing"
+            assert ("can be reverted" in sentence) is can_be_reverted
+            assert any(title.startswith("Revert: ") for title in offered) is can_be_reverted
 
 
 async def test_edits_over_each_other_are_taken_back_from_the_newest(

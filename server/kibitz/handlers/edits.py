@@ -95,23 +95,28 @@ class EditJob:
         )
 
     def _tell_conflict(self, report: Report, reason: str) -> None:
-        count = len(self._delivery.hunks())
-        sentence = f"kibitz stopped editing: {reason}. Your text is as it was."
+        count = len(self._standing())
+        sentence = f"kibitz stopped editing: {reason}."
         if count:
-            sentence = (
-                f"kibitz stopped editing: {reason}. {count} "
-                f"change{'s' if count > 1 else ''} made before can be reverted."
-            )
+            sentence += f" {count} change{'s' if count > 1 else ''} made before can be reverted."
+        elif not self._delivery.hunks():
+            sentence += " Your text is as it was."
         self._connection.editor.tell(sentence, "warning")
         report.outcome = f"Stopped: {reason}"
 
     def _is_open(self) -> bool:
         return self._connection.session.documents.get(self._uri) is not None
 
+    def _standing(self) -> list[Hunk]:
+        """The hunks that the user has not changed or undone."""
+        document = self._connection.session.documents.get(self._uri)
+        lines = document.lines.lines if document is not None else ()
+        return [hunk for hunk in self._delivery.hunks() if hunk.stands(lines)]
+
     def _record(self, job: Job) -> None:
         """Keep the hunks that stand, so that they can be kept or reverted."""
-        hunks = self._delivery.hunks()
-        if not hunks or not self._is_open():
+        hunks = self._standing()
+        if not hunks:
             return
         ledger = HunkLedger()
         for hunk in hunks:
