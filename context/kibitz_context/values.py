@@ -12,6 +12,8 @@ from kibitz_context.lines import Span
 
 FileForm = Literal["full", "outline", "name", "excerpt"]
 LayerName = Literal["rules", "snapshot", "changes", "task"]
+CacheLifetime = Literal["5m", "1h"]
+Step = Literal["first", "keep", "fold", "rebuild"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +62,48 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
+class Prices:
+    """What a prompt token costs by what becomes of it, in USD; `output` is a reply's token."""
+
+    input: float
+    write_5m: float
+    write_1h: float
+    read: float
+    output: float = 0.0
+
+    def write(self, lifetime: CacheLifetime) -> float:
+        return self.write_1h if lifetime == "1h" else self.write_5m
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How the prefix of one request is to be cached, and why.
+
+    A lifetime of None asks for no entry.  `changes_log` are the blocks of the changes layer that
+    only ever grow: the last one ends a cache entry.  `changes_tail` is the rest of that layer: it
+    is sent after the last marker.  `step` is what became of the prefix before: nothing was there
+    (`first`), it goes on (`keep`), the log was written anew without what no longer holds
+    (`fold`), or the snapshot was, for another commit (`rebuild`).  `snapshot_alive` and
+    `log_blocks_alive` say what should be readable from the cache; `reason` is one sentence.
+    """
+
+    snapshot_lifetime: CacheLifetime | None = "1h"
+    changes_lifetime: CacheLifetime | None = "5m"
+    changes_log: tuple[str, ...] = ()
+    changes_tail: str = ""
+    step: Step = "first"
+    reason: str = ""
+    snapshot_alive: bool = False
+    log_blocks_alive: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """What Claude is shown of a repository for one request.
 
     `commit` is the commit that `snapshot` stands for, None without commits or without git.
-    Every text in here has passed the gate.
+    `plan` says how the layers are to be cached; None: as the defaults of a plan say, with all of
+    `changes` as one block.  Every text in here has passed the gate.
     """
 
     root: Path
@@ -73,6 +112,7 @@ class Context:
     changes: Layer
     task: Layer
     omitted: tuple[Omission, ...] = ()
+    plan: Plan | None = None
 
 
 @dataclass(frozen=True, slots=True)
