@@ -17,7 +17,6 @@ from typing import Any
 
 import pytest
 
-from kibitz.handlers.connection import project_root
 from kibitz.protocol import network
 from kibitz.server import create_server
 from kibitz.standin import StandIn
@@ -115,7 +114,6 @@ async def open_workshop(
     root = make_repository(
         tmp_path / "repository", {"prices.py": EXAMPLE} if files is None else files
     )
-    project_root.cache_clear()
     async with StandIn() as standin:
         monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-test")
         monkeypatch.setenv("ANTHROPIC_BASE_URL", standin.base_url)

@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote, urlsplit
 
+from kibitz.actions.repositories import Repositories
 from kibitz.actions.scope import whole_lines
 from kibitz.actions.task_text import prompt_text, tagged
+from kibitz.actions.tools import TOOLS
 from kibitz.actions.values import Asked, Begun, Order, Received, Spent, Step
 from kibitz.claude import prompt as prompts
 from kibitz.claude.values import (
@@ -33,7 +35,6 @@ from kibitz.claude.values import (
     Started,
     TextDelta,
     Tier,
-    Tool,
     ToolInputDelta,
 )
 from kibitz.errors import UserError, sentence_for_stop
@@ -47,71 +48,6 @@ if TYPE_CHECKING:
     from kibitz_context.repository import Repository
 
 COMPLETE_STOPS = ("end_turn", "stop_sequence", "tool_use")
-
-REPORT_FINDINGS = Tool(
-    name="report_findings",
-    description=(
-        "Report the findings of a review, all of them in one call. "
-        "Use it for tasks of the kind `review` and for nothing else."
-    ),
-    input_schema={
-        "type": "object",
-        "properties": {
-            "findings": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "properties": {
-                        "path": {
-                            "type": "string",
-                            "description": "Relative to the repository root.",
-                        },
-                        "severity": {
-                            "type": "string",
-                            "enum": ["error", "warning", "info", "hint"],
-                        },
-                        "category": {
-                            "type": "string",
-                            "description": "One of: correctness, security, concurrency, "
-                            "performance, error handling, API, tests, readability.",
-                        },
-                        "start_line": {"type": "integer", "description": "1-based."},
-                        "end_line": {"type": "integer", "description": "1-based, inclusive."},
-                        "quote": {
-                            "type": "string",
-                            "description": "The first offending line, verbatim.",
-                        },
-                        "title": {"type": "string"},
-                        "message": {"type": "string"},
-                        "suggestion": {
-                            "type": "string",
-                            "description": "Replacement of those lines, or an empty string.",
-                        },
-                    },
-                    "required": [
-                        "path",
-                        "severity",
-                        "category",
-                        "start_line",
-                        "end_line",
-                        "quote",
-                        "title",
-                        "message",
-                        "suggestion",
-                    ],
-                    "additionalProperties": False,
-                },
-            }
-        },
-        "required": ["findings"],
-        "additionalProperties": False,
-    },
-    strict=True,
-    eager_input_streaming=True,
-)
-
-# The same tools in the same order on every request: they are the first bytes of the cache key.
-TOOLS: tuple[Tool, ...] = (REPORT_FINDINGS,)
 
 
 @dataclass(frozen=True)
@@ -154,13 +90,13 @@ class Brief:
 class Desk:
     """Prepares orders and sends their prompts.
 
-    `settings_for` gives the settings that hold in a repository.  Repositories are found once.
+    `settings_for` gives the settings that hold in a repository.
     """
 
     def __init__(self, claude: Claude, settings_for: Callable[[Path], Settings]) -> None:
         self._claude = claude
         self._settings_for = settings_for
-        self._repositories: dict[tuple[Path, tuple[Path, ...]], Repository] = {}
+        self._repositories = Repositories()
 
     async def brief(self, order: Order) -> Brief:
         """Gather what `order` needs.  Raises UserError when its document may not be sent."""
@@ -174,12 +110,7 @@ class Desk:
     def repository(self, start: Path, folders: tuple[Path, ...] = ()) -> Repository:
         """The repository that holds `start`; see `Repository.find`.  May run git: not for the
         event loop."""
-        found = self._repositories.get((start, folders))
-        if found is None:
-            from kibitz_context.repository import Repository
-
-            found = self._repositories[start, folders] = Repository.find(start, folders)
-        return found
+        return self._repositories.find(start, folders)
 
     def _brief(self, order: Order, should_stop: Callable[[], bool]) -> Brief:
         # Loaded when somebody asks for something: no start of a server has to wait for them.

@@ -8,7 +8,6 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +38,9 @@ logger = logging.getLogger(__name__)
 # Stands for a file that was never saved, in a folder that nobody opened; there is none.
 NO_FILE = ".kibitz-unsaved"
 
+# What differs whenever one of the settings files does; empty for a file that is not there.
+_Stamp = tuple[tuple[int, ...], ...]
+
 
 @dataclass
 class Connection:
@@ -54,7 +56,9 @@ class Connection:
     command_line: Mapping[str, str]
     environ: Mapping[str, str]
     answers: dict[str, str] = field(default_factory=dict[str, str])
-    _settings: dict[Path | None, Settings] = field(default_factory=dict[Path | None, Settings])
+    _settings: dict[Path, tuple[_Stamp, Settings]] = field(
+        default_factory=dict[Path, tuple[_Stamp, Settings]]
+    )
     _prompts: dict[Path, tuple[PromptsStamp, tuple[PromptFile, ...]]] = field(
         default_factory=dict[Path, tuple[PromptsStamp, tuple[PromptFile, ...]]]
     )
@@ -84,14 +88,18 @@ class Connection:
         return self.session.folders[0] if self.session.folders else Path.cwd() / NO_FILE
 
     def settings_in(self, root: Path) -> Settings:
-        """The settings that hold in a repository.  Reads two small files the first time."""
+        """The settings that hold in a repository.  Reads two small files when they are new."""
         project = project_root(root)
+        stamp = tuple(
+            _file_stamp(file) for file in (paths.user_file(self.environ), project / PROJECT_FILE)
+        )
         known = self._settings.get(project)
-        if known is None:
-            loaded = load(project, self.session.editor_settings, self.command_line, self.environ)
-            known = self._settings[project] = loaded.settings
-            self._problems += loaded.problems
-        return known
+        if known is not None and known[0] == stamp:
+            return known[1]
+        loaded = load(project, self.session.editor_settings, self.command_line, self.environ)
+        self._settings[project] = (stamp, loaded.settings)
+        self._problems += loaded.problems
+        return loaded.settings
 
     def settings_of(self, path: Path | None) -> Settings:
         """The settings that hold for a document."""
@@ -219,7 +227,14 @@ class Connection:
         )
 
 
-@cache
+def _file_stamp(file: Path) -> tuple[int, ...]:
+    try:
+        status = os.stat(file)  # noqa: PTH116 - of any path an editor may name
+    except (OSError, ValueError):
+        return ()
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
 def project_root(start: Path) -> Path:
     """The folder whose settings and prompts hold at `start`: the nearest one with ``.git`` or a
     ``.kibitz.toml``, else the one of `start`.  Looks at a few names and runs nothing."""

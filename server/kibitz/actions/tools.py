@@ -1,0 +1,74 @@
+"""The tools that Claude may call: the same on every request of every tier.
+
+They are the first bytes of the cache key.  One byte changed in here makes every cached prefix of
+every user unreadable, so nothing in here depends on an action, a setting or a repository.
+"""
+
+from __future__ import annotations
+
+from kibitz.claude.values import Tool
+
+REPORT_FINDINGS = Tool(
+    name="report_findings",
+    description=(
+        "Report the findings of a review, all of them in one call. "
+        "Use it for tasks of the kind `review` and for nothing else."
+    ),
+    input_schema={
+        "type": "object",
+        "properties": {
+            "findings": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "path": {
+                            "type": "string",
+                            "description": "Relative to the repository root.",
+                        },
+                        "severity": {
+                            "type": "string",
+                            "enum": ["error", "warning", "info", "hint"],
+                        },
+                        "category": {
+                            "type": "string",
+                            "description": "One of: correctness, security, concurrency, "
+                            "performance, error handling, API, tests, readability.",
+                        },
+                        "start_line": {"type": "integer", "description": "1-based."},
+                        "end_line": {"type": "integer", "description": "1-based, inclusive."},
+                        "quote": {
+                            "type": "string",
+                            "description": "The first offending line, verbatim.",
+                        },
+                        "title": {"type": "string"},
+                        "message": {"type": "string"},
+                        "suggestion": {
+                            "type": "string",
+                            "description": "Replacement of those lines, or an empty string.",
+                        },
+                    },
+                    "required": [
+                        "path",
+                        "severity",
+                        "category",
+                        "start_line",
+                        "end_line",
+                        "quote",
+                        "title",
+                        "message",
+                        "suggestion",
+                    ],
+                    "additionalProperties": False,
+                },
+            }
+        },
+        "required": ["findings"],
+        "additionalProperties": False,
+    },
+    strict=True,
+    eager_input_streaming=True,
+)
+
+# The same tools in the same order on every request: they are the first bytes of the cache key.
+TOOLS: tuple[Tool, ...] = (REPORT_FINDINGS,)
