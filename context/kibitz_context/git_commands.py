@@ -54,6 +54,9 @@ _ENVIRONMENT = {
     "GIT_ASKPASS": "",
     "GIT_PAGER": "cat",
     "GIT_LITERAL_PATHSPECS": "0",
+    # A commit stands for the same files and the same ancestors in every clone.
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_GRAFT_FILE": os.devnull,
     "GIT_EXTERNAL_DIFF": "",
     "GIT_ATTR_NOSYSTEM": "1",
 }
