@@ -30,6 +30,11 @@ class Baseline:
     commit: str | None
     files: tuple[TrackedFile, ...]
 
+    @property
+    def identity(self) -> str:
+        """Names the files and what is in them, as far as they can be named."""
+        return self.commit or ""
+
     @cached_property
     def by_path(self) -> Mapping[str, TrackedFile]:
         return {file.path: file for file in self.files}

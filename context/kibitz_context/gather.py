@@ -17,12 +17,13 @@ from kibitz_context.changes import Changes
 from kibitz_context.gate import Gate
 from kibitz_context.lines import Span
 from kibitz_context.outline import definitions
+from kibitz_context.prefix import PrefixRequest
 from kibitz_context.repository import Repository
 from kibitz_context.snapshot import Snapshot
 from kibitz_context.tokens import characters, estimate
 from kibitz_context.values import Allowed, Context, FileUse, Focus, Layer, Omission
 
-__all__ = ["Focus", "GatherStopped", "gather"]
+__all__ = ["Focus", "GatherStopped", "PrefixRequest", "gather"]
 
 # Shares of the snapshot's tokens, which are the measure of what a request may be; each layer
 # has its own, so that a full snapshot does not silence what is being worked on.
@@ -50,6 +51,8 @@ def gather(
     overlays: Mapping[Path, str] | None = None,
     question: str = "",
     should_stop: Callable[[], bool] | None = None,
+    cache: Path | None = None,  # noqa: ARG001
+    prefix: PrefixRequest | None = None,  # noqa: ARG001
 ) -> Context:
     """The layers for a request about `focus`, or about the whole repository.
 

@@ -7,7 +7,7 @@ whole files while they fit, then the definitions of those that did not.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kibitz_context import kinds, layers
@@ -16,6 +16,10 @@ from kibitz_context.outline import outline
 from kibitz_context.repository import TrackedFile
 from kibitz_context.tokens import characters, estimate
 from kibitz_context.values import FileUse, Layer, Omission, Refused
+
+# Counted up with every change of what the text of a snapshot is for the same commit: here, in
+# `layers`, `kinds`, `rank`, `outline` or in the names that are never read.
+SNAPSHOT_VERSION = 2
 
 # Shares of the tokens that a part may take at most; whole files take what is left.
 CONVENTIONS_SHARE = 0.25
@@ -43,10 +47,10 @@ _FOLDER_INTRODUCTION = (
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The layer; the texts that it holds whole, by path; what it left out, sorted by path."""
+    """The layer; the paths of the files that it holds whole; what it left out, sorted by path."""
 
     layer: Layer
-    whole: Mapping[str, str]
+    whole: frozenset[str]
     omitted: tuple[Omission, ...]
 
 
@@ -63,7 +67,7 @@ class _Builder:
         self._gate = sources.gate
         self._max_characters = max_characters
         self._room = max_characters
-        self._whole: dict[str, str] = {}
+        self._whole: set[str] = set()
         self._uses: dict[str, FileUse] = {}
         self._omitted: dict[str, str] = {}
 
@@ -97,7 +101,7 @@ class _Builder:
         text = layers.section("repository", sections) if any(sections[1:]) else ""
         return Snapshot(
             layers.layer("snapshot", text, [self._uses[path] for path in sorted(self._uses)]),
-            self._whole,
+            frozenset(self._whole),
             tuple(Omission(path, self._omitted[path]) for path in sorted(self._omitted)),
         )
 
@@ -130,7 +134,7 @@ class _Builder:
                 block = layers.block("file", text, path=path)
                 if len(block) <= room:
                     room -= len(block)
-                    blocks.append(self._take(path, block, text))
+                    blocks.append(self._take(path, block))
         return blocks
 
     def _whole_files(
@@ -159,7 +163,7 @@ class _Builder:
                 room = min(room, self._room - reserve)
                 continue
             room -= len(block)
-            blocks[file.path] = self._take(file.path, block, text)
+            blocks[file.path] = self._take(file.path, block)
         return blocks, rest
 
     def _outlines(self, files: Sequence[tuple[TrackedFile, str | None]]) -> dict[str, str]:
@@ -198,9 +202,9 @@ class _Builder:
             return True
         return False
 
-    def _take(self, path: str, block: str, text: str) -> str:
+    def _take(self, path: str, block: str) -> str:
         self._room -= len(block)
-        self._whole[path] = text
+        self._whole.add(path)
         self._uses[path] = FileUse(path, estimate(block), "full")
         return block
 

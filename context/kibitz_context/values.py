@@ -21,12 +21,14 @@ class Focus:
     """The text that a request is about.
 
     `path` is relative to the root, with ``/``; `text` is the text as it is now, saved or not;
-    `span` is the part of it that was asked about.
+    `span` is the part of it that was asked about.  `in_task` says that the caller's own task
+    shows the lines of `span`, so that the context need not repeat them.
     """
 
     path: str
     text: str
     span: Span
+    in_task: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +100,28 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class PrefixId:
+    """Which remembered prefix a context belongs to: see `kibitz_context.prefix`.
+
+    `generation` is counted up whenever bytes that were sent before are given up, so that news of
+    an older prefix cannot be taken for news of this one.  `cache` is None for a prefix that is
+    remembered by this process alone.
+    """
+
+    key: str
+    generation: int
+    cache: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """What Claude is shown of a repository for one request.
 
     `commit` is the commit that `snapshot` stands for, None without commits or without git.
     `plan` says how the layers are to be cached; None: as the defaults of a plan say, with all of
-    `changes` as one block.  Every text in here has passed the gate.
+    `changes` as one block.  `prefix` is None where no prefix was asked for or nothing is
+    recorded.  A `provisional` snapshot has the conventions and the tree only, because the whole
+    one is not prepared yet.  Every text in here has passed the gate.
     """
 
     root: Path
@@ -113,6 +131,8 @@ class Context:
     task: Layer
     omitted: tuple[Omission, ...] = ()
     plan: Plan | None = None
+    prefix: PrefixId | None = None
+    provisional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,166 @@
+"""Snapshots that were built before, kept so that no process has to build one twice.
+
+A snapshot is a pure function of what its key names, so any process reads the bytes that any
+other one wrote.  Building is the business of `snapshot`, and of the indexer that calls it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import sqlite3
+import threading
+import time
+from functools import cache
+from pathlib import Path
+
+from kibitz_context.baseline import Baseline
+from kibitz_context.database import Database
+from kibitz_context.gate import Gate
+from kibitz_context.repository import Repository
+from kibitz_context.secret_names import NAMED
+from kibitz_context.secret_shapes import SHAPED
+from kibitz_context.snapshot import SNAPSHOT_VERSION, Snapshot
+from kibitz_context.values import FileUse, Layer, Omission
+
+FILE_NAME = "snapshots.sqlite"
+
+# Some ten repositories with two tiers and a few commits each.  Fewer: work on many repositories
+# builds the same snapshot again and again, and a running prefix may lose its text.
+MAX_SNAPSHOTS = 60
+MAX_TOTAL_BYTES = 128 * 1024 * 1024
+# Reading is using; to note it each time would be a write for every request.
+USE_NOTED_AFTER_SECONDS = 3_600.0
+
+_SCHEMA = """
+CREATE TABLE snapshots (
+    key TEXT PRIMARY KEY,
+    text TEXT NOT NULL,
+    tokens INTEGER NOT NULL,
+    files TEXT NOT NULL,
+    omitted TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    used_at REAL NOT NULL
+);
+"""
+_SCHEMA_VERSION = 1
+
+_logger = logging.getLogger(__name__)
+
+
+def snapshot_key(
+    repository: Repository, gate: Gate, base: Baseline, hidden: frozenset[str], max_tokens: int
+) -> str:
+    """Names the snapshot of `base`: a hash of everything that its text depends on.
+
+    The repository's own place is part of it only because a partial clone may lack what another
+    clone has.
+    """
+    place = repository.git.common_dir if repository.git is not None else repository.root
+    parts = (
+        str(place),
+        base.identity,
+        gate.signature(base.folders),
+        sorted(hidden),
+        max_tokens,
+        SNAPSHOT_VERSION,
+        _secret_rules_digest(),
+    )
+    return _digest(repr(parts))
+
+
+@cache
+def _secret_rules_digest() -> str:
+    """What older rules for secrets let through is not to be read again."""
+    return _digest(repr((SHAPED, NAMED)))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+class SnapshotStore:
+    """The snapshots of one cache folder, or of this process's memory; for any thread.
+
+    What cannot be read or written is as if it had never been stored: it can be built again.
+    """
+
+    def __init__(self, cache_folder: Path | None) -> None:
+        file = cache_folder / FILE_NAME if cache_folder is not None else None
+        self._database = Database(file, _SCHEMA, _SCHEMA_VERSION)
+
+    def get(self, key: str) -> Snapshot | None:
+        """The snapshot called `key`; None where it is not stored."""
+        try:
+            with self._database.reading() as connection:
+                row = connection.execute(
+                    "SELECT text, tokens, files, omitted, used_at FROM snapshots WHERE key = ?",
+                    (key,),
+                ).fetchone()
+            if row is None:
+                return None
+            self._note_use(key, row[4])
+            return _read(*row[:4])
+        except (sqlite3.Error, ValueError, TypeError) as error:
+            _logger.warning("A stored snapshot cannot be read: %s", error)
+            return None
+
+    def has(self, key: str) -> bool:
+        try:
+            with self._database.reading() as connection:
+                found = connection.execute("SELECT 1 FROM snapshots WHERE key = ?", (key,))
+                return found.fetchone() is not None
+        except sqlite3.Error:
+            return False
+
+    def put(self, key: str, snapshot: Snapshot) -> None:
+        """Store `snapshot`; the ones that were not used for longest make room for it."""
+        layer = snapshot.layer
+        files = json.dumps([[use.path, use.tokens, use.form, use.score] for use in layer.files])
+        omitted = json.dumps([[each.path, each.reason] for each in snapshot.omitted])
+        n_bytes = len(layer.text.encode()) + len(files) + len(omitted)
+        values = (key, layer.text, layer.tokens, files, omitted, n_bytes, time.time())
+        try:
+            with self._database.transaction() as connection:
+                connection.execute(
+                    "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?, ?, ?)", values
+                )
+                _make_room(connection)
+        except sqlite3.Error as error:
+            _logger.warning("A snapshot cannot be stored: %s", error)
+
+    def _note_use(self, key: str, used_at: float) -> None:
+        now = time.time()
+        if abs(now - used_at) > USE_NOTED_AFTER_SECONDS:
+            with self._database.transaction() as connection:
+                connection.execute("UPDATE snapshots SET used_at = ? WHERE key = ?", (now, key))
+
+
+def store_in(cache_folder: Path) -> SnapshotStore:
+    """The store of a cache folder; one for all who ask in this process."""
+    with _lock:
+        return _stores.setdefault(cache_folder, SnapshotStore(cache_folder))
+
+
+_stores: dict[Path, SnapshotStore] = {}
+_lock = threading.Lock()
+
+
+def _read(text: str, tokens: int, files: str, omitted: str) -> Snapshot:
+    uses = tuple(FileUse(*fields) for fields in json.loads(files))
+    return Snapshot(
+        Layer("snapshot", text, tokens, uses),
+        frozenset(use.path for use in uses if use.form == "full"),
+        tuple(Omission(*fields) for fields in json.loads(omitted)),
+    )
+
+
+def _make_room(connection: sqlite3.Connection) -> None:
+    """Drop all but the last used ones that fit; the newest always stays."""
+    total = 0
+    rows = connection.execute("SELECT key, bytes FROM snapshots ORDER BY used_at DESC, key")
+    for number, (key, n_bytes) in enumerate(rows.fetchall()):
+        total += n_bytes
+        if number > 0 and (number >= MAX_SNAPSHOTS or total > MAX_TOTAL_BYTES):
+            connection.execute("DELETE FROM snapshots WHERE key = ?", (key,))
