@@ -1,0 +1,66 @@
+"""Every weight of the two rankings, in one place.
+
+What a weight of 0 would change is said at each, and a test of that name shows it.  The weights
+of `RelatedWeights` were fitted to commits of other repositories than those whose recall is
+reported; `python -m bench recall` says which, and how to do it again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotWeights:
+    """What makes a file worth a place in the snapshot, where nobody has asked anything yet."""
+
+    #: Share of its rank that a file passes on to those it refers to.  0: a file that everything
+    #: is built on is worth no more than one that nobody knows.
+    reference: float = 0.85
+    #: An import, beside one use of a name (1.0).  0: files that are imported for their effect, or
+    #: whose names are too common to tell where they come from, sink.
+    imports: float = 2.0
+    #: Where a reader starts, beside a source file (1.0): tests and documents speak of the code,
+    #: so what they refer to is raised a little.  0: only code says what code is important.
+    aside_start: float = 0.15
+    #: For each step of `History.often_changed`.  0: a file that is worked on every week is worth
+    #: no more than one that nobody has touched for years.
+    often_changed: float = 0.25
+    #: How strongly size counts against a file.  0: one long file is worth as much as it takes
+    #: the room of ten short ones.
+    size: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class RelatedWeights:
+    """What makes a file belong to the file that is worked on, and to what was said about it.
+
+    Each signal is a number from 0 to 1 for each file; the files are ordered by the weighted sum.
+    """
+
+    #: It defines names that are used here.
+    defines: float = 0.3
+    #: It uses names that are defined here: the callers.
+    uses: float = 0.25
+    #: It is imported here.
+    imports: float = 0.1
+    #: It imports this file.
+    imported_by: float = 0.1
+    #: It was changed in the same commits, the recent ones above all.
+    co_change: float = 1.7
+    #: It is the test of this file, or what this file tests, or its header, by their names.
+    test_pair: float = 1.5
+    #: It is made of the same words (BM25).
+    similar: float = 2.0
+    #: It stands in the same folder, or near it.
+    near: float = 0.5
+    #: It was changed a short while ago.
+    recent: float = 0.8
+    #: It holds the words of the instruction (BM25).
+    said: float = 2.6
+    #: Its path holds the words of the instruction.
+    said_path: float = 1.4
+    #: It defines a name that stands in the instruction.
+    said_name: float = 1.1
+    #: Commits whose message has the words of the instruction changed it.
+    said_before: float = 1.1
