@@ -49,7 +49,10 @@ LAYERS: tuple[dict[str, tuple[str, ...]], ...] = (
     },
     {"backend": ("kibitz.backend",)},
     {"actions": ("kibitz.actions",)},
-    {"session": ("kibitz.delivery", "kibitz.jobs", "kibitz.session", "kibitz.turns")},
+    {
+        "session": ("kibitz.delivery", "kibitz.jobs", "kibitz.session", "kibitz.turns"),
+        "upkeep": ("kibitz.upkeep",),
+    },
     {"protocol": ("kibitz.protocol",)},
     {"handlers": ("kibitz.handlers",)},
     {"server": ("kibitz.server",)},
@@ -72,6 +75,7 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "psutil": ("kibitz.claude",),
     "pygls": LSP,
     "rich": ("kibitz.cli", "kibitz.demo"),
+    "watchfiles": ("kibitz.upkeep.folder_watch",),
     "websockets": ("kibitz.protocol",),
 }
 
