@@ -225,6 +225,10 @@ class TextModel:
             self._table = LineTable("".join(self._lines), list(self._lines))
         return self._table
 
+    def lines_at(self, first: int, count: int) -> tuple[str, ...]:
+        """The lines ``[first, first + count)`` as they are now, with their endings."""
+        return tuple(self._lines[first : first + count])
+
     def replace_all(self, text: str) -> LineChange:
         """Replace the whole text; the change returned is the smallest that explains it."""
         old, self._lines = self._lines, split_lines(text)

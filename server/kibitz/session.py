@@ -52,6 +52,7 @@ class Client:
     code_lens: bool = False
     code_lens_refresh: bool = False
     configuration: bool = False
+    watched_files: bool = False
     text_document_content: bool = False
     markdown_hover: bool = True
     diagnostic_version: bool = False
@@ -71,11 +72,15 @@ class ContentChange:
 
 @dataclass(frozen=True, slots=True)
 class DocumentChange:
-    """A document after a `didChange`, with what happened to its lines, in order."""
+    """A document after a `didChange`, with what happened to its lines, in order.
+
+    `added` holds the lines that each of `changes` put there.
+    """
 
     before: Document
     after: Document
     changes: tuple[LineChange, ...]
+    added: tuple[tuple[str, ...], ...]
 
 
 @dataclass
@@ -130,15 +135,16 @@ class Documents:
             return False
         before = document.frozen()
         happened: list[LineChange] = []
+        added: list[tuple[str, ...]] = []
         for change in changes:
             if change.start is None or change.end is None:
-                happened.append(document.model.replace_all(change.text))
+                lines = document.model.replace_all(change.text)
             else:
-                happened.append(
-                    document.model.replace(change.start, change.end, change.text, encoding)
-                )
+                lines = document.model.replace(change.start, change.end, change.text, encoding)
+            happened.append(lines)
+            added.append(document.model.lines_at(lines.first, lines.added))
         document.version = version
-        event = DocumentChange(before, document.frozen(), tuple(happened))
+        event = DocumentChange(before, document.frozen(), tuple(happened), tuple(added))
         for follower in list(self._followers):
             follower(event)
         return True
