@@ -19,6 +19,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
+from kibitz_context import discovery
 from kibitz_context.denied_names import denied_part, is_git_folder
 from kibitz_context.ignore_files import IgnoreFiles, Patterns
 from kibitz_context.repository import Repository
@@ -206,6 +207,8 @@ class Gate:
     def _path_refusal(self, path: Path | str, real: Path) -> str | None:
         if reason := self._name_refusal(path, real):
             return reason
+        if any(discovery.is_git_directory(each) for each in real.parents):
+            return "it belongs to git itself"
         repository = self._repository_of(real.parent)
         if repository is None:
             repository = Repository(self.root)
@@ -232,7 +235,7 @@ class Gate:
         with self._lock:
             if folder in self._repositories:
                 return self._repositories[folder]
-        top = next((each for each in (folder, *folder.parents) if (each / ".git").exists()), None)
+        top = next((each for each in (folder, *folder.parents) if discovery.has_git(each)), None)
         found = None
         if top is not None:
             found = Repository.find(top)

@@ -59,7 +59,13 @@ _ENVIRONMENT = {
     "GIT_GRAFT_FILE": os.devnull,
     "GIT_EXTERNAL_DIFF": "",
     "GIT_ATTR_NOSYSTEM": "1",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES": "",
+    "GIT_CONFIG_PARAMETERS": "",
 }
+
+# A reader whose git dies at one blob goes on with a new one.  More often than this: older
+# versions of git die at every blob that a partial clone lacks, and each costs a process.
+MAX_RESTARTS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +84,19 @@ class GitOutput:
 class GitFolder:
     """Where a repository is: the work tree's top level and its git directory, real paths.
 
-    Both are told to every command, so that variables which the process inherited (from a git
-    hook, say) cannot point it at another repository.
+    All are told to every command, so that variables which the process inherited (from a git
+    hook, say) cannot point it at another repository.  `index` is another file than the
+    repository's own; None: that one.
     """
 
     root: Path
     git_dir: Path
     common_dir: Path
+    index: Path | None = None
+
+    @property
+    def index_file(self) -> Path:
+        return self.index or self.git_dir / "index"
 
 
 @cache
@@ -103,38 +115,9 @@ def git_problem() -> str | None:
     return None
 
 
-def discover(start: Path) -> GitFolder | str:
-    """The repository whose work tree holds the folder `start`, or why there is none."""
-    if problem := git_problem():
-        return problem
-    top = next((each for each in (start, *start.parents) if (each / ".git").exists()), None)
-    if top is None:
-        return "no git repository"
-    # Git itself decides whether this is a repository, and whether its owner may be trusted
-    # (`safe.directory`): that check is made only when the git directory is not given.
-    arguments = ["rev-parse", "--show-toplevel", "--absolute-git-dir", "--git-common-dir"]
-    if "GIT_DIR" in os.environ:
-        arguments.insert(0, f"--git-dir={_linked_git_dir(top)}")
-        arguments.insert(1, f"--work-tree={top}")
-    output = _run(top, arguments, _environment(None, ()), b"")
-    lines = os.fsdecode(output.stdout).split("\n")
-    if output.failure is not None or len(lines) < 3 or not lines[0]:
-        return output.failure or "no work tree"
-    return GitFolder(
-        Path(os.path.realpath(lines[0])),
-        Path(os.path.realpath(lines[1])),
-        Path(os.path.realpath(top / lines[2])),
-    )
-
-
-def _linked_git_dir(top: Path) -> Path:
-    """The git directory of `top`, which in a linked work tree or a submodule is elsewhere."""
-    dot_git = top / ".git"
-    if dot_git.is_file():
-        with contextlib.suppress(OSError, ValueError):
-            content = dot_git.read_bytes()[:4096].decode("utf-8", "surrogateescape")
-            return top / content.removeprefix("gitdir:").strip()
-    return dot_git
+def run_at(start: Path, arguments: Sequence[str]) -> GitOutput:
+    """Run ``git ARGUMENTS`` in a folder of which it is not known yet where its repository is."""
+    return _run(start, arguments, _environment(None, ()), b"")
 
 
 def run(
@@ -204,7 +187,8 @@ def beginning(folder: GitFolder, arguments: Sequence[str], max_bytes: int) -> Gi
 class BlobReader:
     """Reads blobs through one ``git cat-file --batch``; a context manager for one thread.
 
-    Blobs are asked for one at a time, so that a reader that has enough can stop.
+    Blobs are asked for one at a time, so that a reader that has enough can stop.  Where git dies
+    at a damaged blob, that one has no content and the next is read by another process.
     """
 
     def __init__(self, folder: GitFolder, max_bytes: int) -> None:
@@ -212,6 +196,7 @@ class BlobReader:
         self._max_bytes = max_bytes
         self._exits = contextlib.ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
+        self._n_restarts = 0
 
     def __enter__(self) -> BlobReader:
         return self
@@ -222,6 +207,18 @@ class BlobReader:
 
     def read(self, blob_id: str) -> bytes | str:
         """The content of a blob, or the reason why it cannot be had."""
+        answer = self._asked(blob_id)
+        if answer is None and self._n_restarts < MAX_RESTARTS:
+            # Git may have been ended from outside: only a blob that ends it twice is at fault.
+            self._end()
+            answer = self._asked(blob_id)
+            if answer is None:
+                self._end()
+                return _DAMAGED
+        return _ENDED if answer is None else answer
+
+    def _asked(self, blob_id: str) -> bytes | str | None:
+        """As `read`; None where git ended."""
         if self._process is None:
             started = _started(
                 self._folder.root, ["cat-file", "--batch"], _environment(self._folder, ())
@@ -234,21 +231,26 @@ class BlobReader:
             stdin.write(blob_id.encode("ascii") + b"\n")
             stdin.flush()
         except OSError:
-            return _ENDED
+            return None
         header = stdout.readline().split()
         if not header:
-            return _ENDED
+            return None
         if len(header) != 3:
-            return "its content is missing from the repository"
+            return _DAMAGED
         size = int(header[2])
         if header[1] != b"blob" or size > self._max_bytes:
             _skip(stdout, size + 1)
             return "it is too large" if header[1] == b"blob" else "it is no file"
         content = stdout.read(size)
-        stdout.read(1)
-        return content if len(content) == size else _ENDED
+        return content if len(content) == size and stdout.read(1) == b"\n" else None
+
+    def _end(self) -> None:
+        self._process = None
+        self._exits.close()
+        self._n_restarts += 1
 
 
+_DAMAGED = "its content is missing from the repository"
 _ENDED = "git ended unexpectedly"
 
 
@@ -259,7 +261,7 @@ def _skip(stream: IO[bytes], count: int) -> None:
 
 def _environment(folder: GitFolder | None, overrides: Sequence[tuple[str, str]]) -> dict[str, str]:
     environment = dict(_ENVIRONMENT)
-    settings = (*_OVERRIDES, *overrides)
+    settings = (*_inherited_settings(), *_OVERRIDES, *overrides)
     environment["GIT_CONFIG_COUNT"] = str(len(settings))
     for index, (key, value) in enumerate(settings):
         environment[f"GIT_CONFIG_KEY_{index}"] = key
@@ -269,9 +271,20 @@ def _environment(folder: GitFolder | None, overrides: Sequence[tuple[str, str]])
             "GIT_DIR": str(folder.git_dir),
             "GIT_WORK_TREE": str(folder.root),
             "GIT_COMMON_DIR": str(folder.common_dir),
-            "GIT_INDEX_FILE": str(folder.git_dir / "index"),
+            "GIT_INDEX_FILE": str(folder.index_file),
+            "GIT_OBJECT_DIRECTORY": str(folder.common_dir / "objects"),
         }
     return environment
+
+
+def _inherited_settings() -> Iterator[tuple[str, str]]:
+    """Settings that the user gives to every git in the same way as we do; ours win over them."""
+    count = os.environ.get("GIT_CONFIG_COUNT", "")
+    for index in range(int(count) if count.isdecimal() and len(count) < 4 else 0):
+        key = os.environ.get(f"GIT_CONFIG_KEY_{index}")
+        value = os.environ.get(f"GIT_CONFIG_VALUE_{index}")
+        if key and value is not None:
+            yield key, value
 
 
 def _run(

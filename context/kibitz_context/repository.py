@@ -8,26 +8,39 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from kibitz_context import git_commands
+from kibitz_context import discovery, git_commands
 from kibitz_context.git_commands import BlobReader, GitFolder
 from kibitz_context.ignore_files import IgnoreFiles
+from kibitz_context.values import Omission
 
 # A folder without git is walked; more than this is not a project but somebody's home.
 MAX_WALKED_FILES = 5_000
 MAX_WALKED_FOLDERS = 2_000
 # What git lists beyond what it tracks; an unignored `node_modules` must not cost a minute.
 MAX_UNTRACKED_FILES = 2_000
+_MAX_UNTRACKED_BYTES = 1024 * 1024
+# Larger files are not sent, so it need not be found out whether only their line endings differ.
+_MAX_COMPARED_BYTES = 4 * 1024 * 1024
 # Lines that were searched for: more are of no use, and a minified line may be a megabyte long.
 MAX_GREP_BYTES = 4 * 1024 * 1024
 
+# More files differ between two commits: nobody wants to hear of each.
+MAX_COMPARED_FILES = 10_000
+
+_COMMIT = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64}) commit")
 _REGULAR_MODES = frozenset({"100644", "100755", "100664"})
-_SYMLINK_MODE = "120000"
+_OTHER_MODES = {
+    "120000": "it is a symbolic link",
+    "160000": "it is a submodule, a repository of its own",
+}
 
 ChangeKind = Literal["added", "modified", "deleted", "untracked"]
 
@@ -47,10 +60,15 @@ class TrackedFile:
 
 @dataclass(frozen=True, order=True, slots=True)
 class ChangedPath:
-    """A path that differs between a commit and the work tree."""
+    """A path that differs between a commit and the work tree.
+
+    `blob_id` is the content that git's index has for it, where the work tree has the same or, in
+    a sparse checkout, no file at all; "" otherwise.
+    """
 
     path: str
     kind: ChangeKind
+    blob_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,7 +98,7 @@ class Repository:
         folder = real if is_folder else real.parent
         while not _is_folder(folder) and folder != folder.parent:
             folder = folder.parent
-        found = git_commands.discover(folder)
+        found = discovery.discover(folder)
         if isinstance(found, GitFolder):
             return cls(found.root, found)
         around = [each for each in map(_real, folders) if real.is_relative_to(each)]
@@ -102,6 +120,46 @@ class Repository:
         )
         return output.stdout.decode("ascii").strip() or None if not output.failure else None
 
+    def commits(self, names: Sequence[str], upstream: bool = False) -> tuple[str | None, ...]:
+        """The commits that `names` (revisions) stand for, None for what there is not.
+
+        With `upstream` the branch's upstream comes after them.  One process for all.
+        """
+        wanted = [*names, *(["@{upstream}"] if upstream else [])]
+        if self.git is None:
+            return (None,) * len(wanted)
+        # Without an upstream git gives up in the middle: that is why it is asked for last.
+        stdin = b"".join(git_commands.encoded(f"{name}^{{commit}}") + b"\n" for name in wanted)
+        arguments = ["cat-file", "--batch-check=%(objectname) %(objecttype)"]
+        output = git_commands.run(self.git, arguments, stdin=stdin)
+        answers = git_commands.decoded(output.stdout).split("\n")[: len(wanted)]
+        found = [
+            answer.partition(" ")[0] if _COMMIT.fullmatch(answer) else None for answer in answers
+        ]
+        return tuple(found + [None] * (len(wanted) - len(found)))
+
+    def merge_base(self, one: str, other: str) -> str | None:
+        """The best common ancestor of two commits; None without one, as in a shallow clone."""
+        if self.git is None:
+            return None
+        output = git_commands.run(self.git, ["merge-base", one, other])
+        answer = git_commands.decoded(output.stdout).partition("\n")[0]
+        return answer if output.failure is None and answer else None
+
+    def lines_between(self, older: str, newer: str) -> Iterator[int]:
+        """For each file that differs between two commits, how many lines were added or removed.
+
+        They are compared one after the other, so that a caller who has seen enough can stop.
+        """
+        if self.git is None:
+            return
+        options = ["-r", "--numstat", "-z", "--no-renames", "--no-ext-diff", "--no-textconv"]
+        arguments = ["diff-tree", *options, "--ignore-submodules=all", older, newer]
+        for record in git_commands.lines(self.git, arguments, MAX_COMPARED_FILES):
+            added, removed, *_ = record.split("\t")
+            # A binary file has no lines.
+            yield int(added) + int(removed) if added.isdigit() and removed.isdigit() else 0
+
     def tracked(self) -> tuple[TrackedFile, ...]:
         """The regular files in git's index, sorted by path; without git, those of a walk.
 
@@ -117,50 +175,139 @@ class Repository:
                 files[path] = TrackedFile(path, meta.split(" ")[1])
         return tuple(files[path] for path in sorted(files))
 
-    def committed(self, commit: str) -> tuple[TrackedFile, ...]:
-        """The regular files of `commit` with their sizes, sorted by path."""
+    def committed(self, commit: str) -> tuple[TrackedFile, ...] | None:
+        """The regular files of `commit` with their sizes, sorted by path.
+
+        None when its folders cannot all be read: they are damaged, or were never fetched.
+        """
+        if self.git is None:
+            return ()
+        tree = ["ls-tree", "-r", "-z", "--full-tree"]
+        output = git_commands.run(self.git, [*tree, "-l", "--end-of-options", commit])
+        if output.failure is None:
+            files = {
+                path: TrackedFile(path, blob_id, int(size[0]) if size[0].isdigit() else None)
+                for mode, blob_id, path, *size in _entries_of_tree(output.stdout)
+                if mode in _REGULAR_MODES
+            }
+            return tuple(files[path] for path in sorted(files))
+        # Git gives up at the first size that it cannot tell: of a blob that is not there.
+        output = git_commands.run(self.git, [*tree, "--end-of-options", commit])
+        if output.failure is not None:
+            return None
+        listed = [each for each in _entries_of_tree(output.stdout) if each[0] in _REGULAR_MODES]
+        sizes = self._sizes([blob_id for _, blob_id, *_ in listed])
+        found = (TrackedFile(path, blob_id, sizes.get(blob_id)) for _, blob_id, path, *_ in listed)
+        return tuple(sorted(found, key=lambda file: file.path))
+
+    def not_looked_into(self, commit: str) -> tuple[Omission, ...]:
+        """What `commit` has beside regular files, sorted by path."""
         if self.git is None:
             return ()
         output = git_commands.run(
-            self.git, ["ls-tree", "-r", "-l", "-z", "--full-tree", "--end-of-options", commit]
+            self.git, ["ls-tree", "-r", "-z", "--full-tree", "--end-of-options", commit]
         )
-        files: list[TrackedFile] = []
-        for record in output.stdout.split(b"\0"):
-            meta, _, path = git_commands.decoded(record).partition("\t")
-            fields = meta.split()
-            if path and len(fields) == 4 and fields[0] in _REGULAR_MODES:
-                size = int(fields[3]) if fields[3].isdigit() else None
-                files.append(TrackedFile(path, fields[2], size))
-        return tuple(sorted(files))
+        found = [
+            Omission(path, reason)
+            for mode, _, path, *_ in _entries_of_tree(output.stdout)
+            if (reason := _OTHER_MODES.get(mode)) is not None
+        ]
+        return tuple(sorted(found, key=lambda each: each.path))
+
+    def _sizes(self, blob_ids: Sequence[str]) -> Mapping[str, int]:
+        """The sizes of those blobs that are there."""
+        assert self.git is not None
+        output = git_commands.run(
+            self.git,
+            ["cat-file", "--batch-check=%(objectname) %(objectsize)"],
+            stdin="".join(f"{each}\n" for each in blob_ids).encode("ascii"),
+        )
+        pairs = (line.split() for line in output.stdout.decode("ascii", "replace").splitlines())
+        return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}
 
     def changed_paths(self, commit: str) -> tuple[ChangedPath, ...]:
         """Tracked paths whose state in the work tree may differ from `commit`, sorted.
 
-        Told from file metadata: a touched file is listed although its text is the same, and a
-        file that git would convert on checkout may be.  Compare before believing.
+        Told from file metadata, and by git's own rules of conversion where only these differ.
+        Still a listed file may have the commit's text: compare before believing.
         """
         if self.git is None:
             return ()
-        output = git_commands.run(
-            self.git,
-            ["diff-index", "--raw", "-z", "--no-renames", "--ignore-submodules=all", commit],
-            overrides=git_commands.filter_overrides(self.git),
-        )
+        overrides = git_commands.filter_overrides(self.git)
+        diff = ["diff-index", "--raw", "-z", "--no-renames", "--ignore-submodules=all", commit]
+        output = git_commands.run(self.git, diff, overrides=overrides)
+        is_own = output.failure is None and _is_regular(self.git.index_file)
+        if not is_own:
+            with self._index_of(commit) as folder:
+                output = git_commands.run(folder, diff, overrides=overrides)
         records = git_commands.decoded(output.stdout).split("\0")
-        changed: dict[str, ChangeKind] = {}
+        changed: dict[str, ChangedPath] = {}
+        doubtful: dict[str, str] = {}
         for meta, path in zip(records[::2], records[1::2], strict=False):
+            old_mode, mode, old_id, blob_id, status = meta.lstrip(":").split(" ")
+            # Without an index nothing says that what is not there ever was.
+            if status == "D" and not is_own:
+                continue
             # A link that became a file, or a file that became one, is a change of the file.
-            if not _REGULAR_MODES.isdisjoint(meta[1:14].split(" ")):
-                changed[path] = _KINDS.get(meta[-1:], "modified")
-        return tuple(ChangedPath(path, changed[path]) for path in sorted(changed))
+            if not _REGULAR_MODES.isdisjoint((old_mode, mode)):
+                is_known = mode in _REGULAR_MODES and blob_id.strip("0") != ""
+                kind = _KINDS.get(status, "modified")
+                changed[path] = ChangedPath(path, kind, blob_id if is_known else "")
+                if status == "M" and not is_known and old_mode in _REGULAR_MODES:
+                    doubtful[path] = old_id
+        for path in self._converted_alike(doubtful, overrides):
+            del changed[path]
+        return tuple(changed[path] for path in sorted(changed))
+
+    def _converted_alike(
+        self, blob_ids: Mapping[str, str], overrides: Sequence[tuple[str, str]]
+    ) -> Sequence[str]:
+        """Those of the paths that git would commit as the blob that stands beside them.
+
+        Line endings, `ident` and ``working-tree-encoding`` make a file on the disk differ from
+        its blob although nobody changed it.
+        """
+        assert self.git is not None
+        # Opening anything but a regular file may wait for ever; a quote has a meaning to git.
+        paths = [
+            path
+            for path in blob_ids
+            if not path.startswith('"')
+            and "\n" not in path
+            and _is_regular(self.root / path, _MAX_COMPARED_BYTES)
+        ]
+        if not paths:
+            return ()
+        names = b"".join(git_commands.encoded(path) + b"\n" for path in paths)
+        output = git_commands.run(
+            self.git, ["hash-object", "--stdin-paths"], stdin=names, overrides=overrides
+        )
+        now = output.stdout.decode("ascii", "replace").split()
+        return [path for path, new_id in zip(paths, now, strict=False) if new_id == blob_ids[path]]
+
+    @contextlib.contextmanager
+    def _index_of(self, commit: str) -> Iterator[GitFolder]:
+        """The repository with an index made of `commit`, where its own is damaged or gone."""
+        assert self.git is not None
+        with tempfile.TemporaryDirectory(prefix="kibitz-") as temporary:
+            folder = replace(self.git, index=Path(temporary) / "index")
+            git_commands.run(folder, ["read-tree", commit])
+            yield folder
 
     def untracked(self) -> tuple[str, ...]:
         """Files that git neither tracks nor ignores, sorted; at most `MAX_UNTRACKED_FILES`."""
         if self.git is None:
             return ()
-        listing = git_commands.lines(
-            self.git, ["ls-files", "--others", "--exclude-standard", "-z"], MAX_UNTRACKED_FILES
-        )
+        others = ["ls-files", "--others", "--exclude-standard", "-z"]
+        output = git_commands.beginning(self.git, others, _MAX_UNTRACKED_BYTES)
+        is_damaged = output.failure is not None
+        if is_damaged or not _is_regular(self.git.index_file):
+            head = self.head()
+            if is_damaged or head:
+                with self._index_of(head or "--empty") as folder:
+                    output = git_commands.beginning(folder, others, _MAX_UNTRACKED_BYTES)
+        *listing, _ = git_commands.decoded(output.stdout).split("\0")
+        del listing[MAX_UNTRACKED_FILES:]
         # A repository inside this one is listed as a folder: it is not ours to look into.
         return tuple(sorted(path for path in listing if not path.endswith("/")))
 
@@ -224,6 +371,8 @@ class Repository:
             return
         if self.root == Path(self.root.anchor) or self.root == _real(Path.home()):
             return
+        if any(discovery.is_git_directory(each) for each in (self.root, *self.root.parents)):
+            return
         ignore_files = IgnoreFiles(self.root, ".gitignore")
         files = folders = 0
         pending = [""]
@@ -235,7 +384,9 @@ class Repository:
                 if entry.name == ".git":
                     continue
                 if entry.is_dir(follow_symlinks=False):
-                    if not ignore_files.excludes(f"{path}/"):
+                    if not ignore_files.excludes(f"{path}/") and not discovery.is_git_directory(
+                        self.root / path
+                    ):
                         pending.append(f"{path}/")
                 elif entry.is_file(follow_symlinks=False) and not ignore_files.excludes(path):
                     files += 1
@@ -248,6 +399,15 @@ class Repository:
 
 
 _KINDS: dict[str, ChangeKind] = {"A": "added", "D": "deleted"}
+
+
+def _entries_of_tree(output: bytes) -> Iterator[tuple[str, ...]]:
+    """Mode, id, path and, where it was asked for, size of each entry that ``ls-tree`` wrote."""
+    for record in output.split(b"\0"):
+        meta, _, path = git_commands.decoded(record).partition("\t")
+        if path:
+            mode, _, object_id, *size = meta.split()
+            yield mode, object_id, path, *size
 
 
 def _real(path: Path) -> Path:
@@ -266,8 +426,9 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
     return []
 
 
-def _is_regular(path: Path) -> bool:
+def _is_regular(path: Path, max_bytes: int | None = None) -> bool:
     try:
-        return stat.S_ISREG(path.lstat().st_mode)
+        facts = path.lstat()
     except OSError:
         return False
+    return stat.S_ISREG(facts.st_mode) and (max_bytes is None or facts.st_size <= max_bytes)

@@ -273,7 +273,7 @@ def test_blobs_are_read_as_they_were_committed(tmp_path: Path) -> None:
         assert blobs.read(ids["empty"]) == b""
 
 
-def test_a_reader_that_lost_its_git_says_so(tmp_path: Path) -> None:
+def test_a_reader_that_lost_its_git_goes_on_with_another(tmp_path: Path) -> None:
     git_folder(tmp_path, {"a.py": "1"})
     found = Repository.find(tmp_path)
     (file,) = found.tracked()
@@ -282,8 +282,27 @@ def test_a_reader_that_lost_its_git_says_so(tmp_path: Path) -> None:
         assert blobs._process is not None
         blobs._process.kill()
         blobs._process.wait()
-        assert blobs.read(file.blob_id) == "git ended unexpectedly"
-        assert blobs.read(file.blob_id) == "git ended unexpectedly"
+        assert blobs.read(file.blob_id) == b"1"
+
+
+def test_a_reader_that_loses_git_at_every_blob_gives_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = git_folder(tmp_path, {f"{n}.py": f"{n}" * 200 for n in range(6)})
+    found = Repository.find(tmp_path)
+    ids = [file.blob_id for file in found.tracked()]
+    for blob_id in ids[:5]:
+        damaged = made.root / ".git/objects" / blob_id[:2] / blob_id[2:]
+        damaged.chmod(0o644)
+        damaged.write_bytes(damaged.read_bytes()[:-6])
+    with found.blobs(999) as blobs:
+        answers = [blobs.read(blob_id) for blob_id in ids]
+    assert answers == [*["its content is missing from the repository"] * 5, b"5" * 200]
+    monkeypatch.setattr(git_commands, "MAX_RESTARTS", 4)
+    with found.blobs(999) as blobs:
+        answers = [blobs.read(blob_id) for blob_id in ids[:5]]
+    assert answers[:2] == ["its content is missing from the repository"] * 2
+    assert answers[2:] == ["git ended unexpectedly"] * 3
 
 
 # --- folders -----------------------------------------------------------------------------------

@@ -1,0 +1,91 @@
+"""Where the repository of a folder is, and whether it is that folder's own.
+
+Knows what a git directory looks like and how a work tree refers to one.  Reads no content.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from kibitz_context import git_commands
+from kibitz_context.git_commands import GitFolder
+
+
+def discover(start: Path) -> GitFolder | str:
+    """The repository whose work tree holds the folder `start`, or why there is none."""
+    if problem := git_commands.git_problem():
+        return problem
+    for top in (start, *start.parents):
+        if has_git(top):
+            break
+        if is_git_directory(top):
+            return "a git directory, which has no work tree of its own"
+    else:
+        return "no git repository"
+    # Git itself decides whether this is a repository, and whether its owner may be trusted
+    # (`safe.directory`): that check is made only when the git directory is not given.
+    arguments = ["rev-parse", "--show-toplevel", "--absolute-git-dir", "--git-common-dir"]
+    if "GIT_DIR" in os.environ:
+        arguments.insert(0, f"--git-dir={_linked_git_dir(top)}")
+        arguments.insert(1, f"--work-tree={top}")
+    output = git_commands.run_at(top, arguments)
+    lines = os.fsdecode(output.stdout).split("\n")
+    if output.failure is not None or len(lines) < 3 or not lines[0]:
+        return output.failure or "no work tree"
+    found = GitFolder(
+        Path(os.path.realpath(lines[0])),
+        Path(os.path.realpath(lines[1])),
+        Path(os.path.realpath(top / lines[2])),
+    )
+    return _stranger(found, Path(os.path.realpath(top))) or found
+
+
+def has_git(folder: Path) -> bool:
+    """Whether `folder` looks like the top level of a work tree."""
+    # Unlike `Path.exists` it takes a folder that may not be entered, and too long a name.
+    return os.path.exists(folder / ".git")  # noqa: PTH110
+
+
+def is_git_directory(folder: Path) -> bool:
+    """Whether `folder` is what ``.git`` is in a work tree: a bare repository, say."""
+    # ``.git`` itself is told by its name: the folder that it is in is the work tree.
+    return (
+        folder.name != ".git"
+        and os.path.lexists(folder / "HEAD")
+        and os.path.isdir(folder / "objects")  # noqa: PTH112
+        and os.path.isdir(folder / "refs")  # noqa: PTH112
+    )
+
+
+def _stranger(found: GitFolder, top: Path) -> str | None:
+    """Why `found` is not the repository of `top`, though ``.git`` in there leads to it.
+
+    An archive from a stranger may bring a ``.git`` that names the reader's home as its work
+    tree, or another of the reader's repositories as its history.
+    """
+    if found.root != top:
+        return "its git directory names another work tree (core.worktree)"
+    if found.git_dir == top / ".git":
+        return None
+    if found.git_dir != found.common_dir:
+        # Git notes in a linked work tree's git directory where that work tree is.
+        with contextlib.suppress(OSError, ValueError):
+            noted = os.fsdecode((found.git_dir / "gitdir").read_bytes()[:4096]).strip()
+            if os.path.realpath(found.git_dir / noted) == str(top / ".git"):
+                return None
+        return "its git directory belongs to another work tree (`git worktree repair` mends it)"
+    if found.git_dir.name == ".git":
+        return "its git directory belongs to another work tree"
+    return None
+
+
+def _linked_git_dir(top: Path) -> Path:
+    """The git directory of `top`, which in a linked work tree or a submodule is elsewhere."""
+    dot_git = top / ".git"
+    if dot_git.is_file():
+        with contextlib.suppress(OSError, ValueError):
+            content = dot_git.read_bytes()[:4096].decode("utf-8", "surrogateescape")
+            return top / content.removeprefix("gitdir:").strip()
+    return dot_git
