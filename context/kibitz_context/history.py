@@ -120,11 +120,11 @@ def message_words(message: str) -> tuple[str, ...]:
 
 _COMMON_NAMES = (
     "add adds added all also and any are avoid because been but can change changed changes check "
-    "code does don fix fixed fixes fixing for from has have implement implemented improve into "
-    "issue its make merge minor more move moved new not now off one only only other out over "
-    "refactor remove removed rename renamed should signed some support than that the their them "
-    "then there these they this update updated updates use used uses using via was were when "
-    "where which will with work would you"
+    "code did didn does doesn don fix fixed fixes fixing for from has have implement implemented "
+    "improve into isn issue its make merge minor more move moved new not now off one only other "
+    "out over refactor remove removed rename renamed should signed some support than that the "
+    "their them then there these they this update updated updates use used uses using via was "
+    "were when where which will with won work would wouldn you"
 )
 _COMMON = frozenset(_COMMON_NAMES.split())
 

@@ -43,11 +43,13 @@ class GitFolder:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content if isinstance(content, bytes) else content.encode())
 
-    def commit(self, files: Mapping[str, str | bytes] | None = None) -> str:
+    def commit(
+        self, files: Mapping[str, str | bytes] | None = None, message: str = "change"
+    ) -> str:
         """Write `files`, commit everything that is not ignored; the id of the commit."""
         self.write(files or {})
         self.git("add", "-A")
-        self.git("commit", "-q", "--allow-empty", "-m", "change")
+        self.git("commit", "-q", "--allow-empty", "-m", message)
         return self.git("rev-parse", "HEAD")
 
 
