@@ -7,6 +7,7 @@ function or under TYPE_CHECKING counts like any other.
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -75,6 +76,7 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "psutil": ("kibitz.claude",),
     "pygls": LSP,
     "rich": ("kibitz.cli", "kibitz.demo"),
+    "tree_sitter": ("kibitz_context",),
     "watchfiles": ("kibitz.upkeep.folder_watch",),
     "websockets": ("kibitz.protocol",),
 }
@@ -225,7 +227,7 @@ def test_a_quick_start_imports_nothing_slow(name: str, tmp_path: Path) -> None:
 def test_each_dependency_is_explained() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     explained = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
-    names = [dependency.split(">")[0].split("[")[0] for dependency in project["dependencies"]]
+    names = [re.split(r"[^A-Za-z0-9._-]", each)[0] for each in project["dependencies"]]
     missing = [name for name in names if f"| `{name}` |" not in explained]
     assert not missing, f"say in CONTRIBUTING.md why kibitz depends on {', '.join(missing)}"
 

@@ -9,6 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kibitz_context.symbols import Symbols
 
 _MODIFIERS = (
     "abstract|async|const|data|declare|default|export|extern|final|fileprivate|inline|internal|"
@@ -67,6 +71,9 @@ _CONSTANT = re.compile(
 )
 
 _LONGEST_LINE = 300
+
+# Kinds whose inner definitions are nobody else's business.
+_CALLABLES = frozenset({"function", "method"})
 
 
 def posix_patterns(names: Sequence[str]) -> tuple[str, ...]:
@@ -127,6 +134,24 @@ def outline(text: str) -> str:
     """The lines of `text` that define something, each with its indentation."""
     lines = text.split("\n")
     return "\n".join(lines[each.line][:_LONGEST_LINE].rstrip() for each in definitions(lines))
+
+
+def outline_of(symbols: Symbols, lines: Sequence[str]) -> str:
+    """The signatures of `symbols` as they stand in `lines`, bodies left out.
+
+    What is defined within a function is its own affair, and left out as well.
+    """
+    shown: list[str] = []
+    done = 0
+    hidden_to = 0
+    for each in symbols.definitions:
+        if each.line >= hidden_to:
+            first = max(each.line, done)
+            shown += (line[:_LONGEST_LINE].rstrip() for line in lines[first : each.signature_end])
+            done = max(done, each.signature_end)
+            if each.kind in _CALLABLES:
+                hidden_to = each.end_line
+    return "\n".join(shown)
 
 
 def block_end(lines: list[str], start: int, limit: int) -> int:
