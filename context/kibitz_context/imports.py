@@ -69,7 +69,10 @@ class Imports:
         if ending in _PACKAGE_ENDINGS:
             return self._package(parts)
         if parts[:1] == ["super"]:
-            return self._beside(_above(folder, 1), parts[1:]) or self._beside(folder, parts[1:])
+            # Seen from a file it is the module of its folder, from a folder's own file the next.
+            stands_for_folder = _stem(importer) in _FOLDER_FILES
+            above = _above(folder, 1) if stands_for_folder else folder
+            return self._beside(above, parts[1:]) if len(parts) > 1 else ()
         while len(parts) > 1 and parts[0] in _ROOTS:
             parts.pop(0)
         return self._ending_with(folder, parts)
@@ -178,9 +181,13 @@ def _is_at(path: str, stem: str) -> bool:
     return rest.startswith(".") or (rest.startswith("/") and rest.count("/") == 1)
 
 
+def _stem(path: str) -> str:
+    return path.rpartition("/")[2].partition(".")[0]
+
+
 def _is_top(path: str, folder: str) -> bool:
     around = path.rpartition("/")[0]
-    if path.rpartition("/")[2].partition(".")[0] in _FOLDER_FILES:
+    if _stem(path) in _FOLDER_FILES:
         around = around.rpartition("/")[0]
     return around == folder or around in _SOURCE_ROOTS
 
