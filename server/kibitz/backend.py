@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kibitz import paths
-from kibitz.claude.values import Claude, Event, Limits, ModelFacts, Prompt, Purpose
+from kibitz.claude.values import Claude, Event, Limits, ModelFacts, Prompt, Purpose, Usage
 from kibitz.errors import UserError
 from kibitz.settings import Settings
 
@@ -69,6 +69,14 @@ class Backend:
                 yield event
         finally:
             await stream.aclose()
+
+    async def warm(self, prompt: Prompt, purpose: Purpose) -> Usage:
+        """See `Claude.warm`."""
+        return await (await self.open()).warm(prompt, purpose)
+
+    async def count_tokens(self, prompt: Prompt) -> int | None:
+        """See `Claude.count_tokens`."""
+        return await (await self.open()).count_tokens(prompt)
 
     async def models(self) -> tuple[ModelFacts, ...]:
         """See `Claude.models`."""

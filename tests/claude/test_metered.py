@@ -56,6 +56,10 @@ class ScriptedClaude:
         self.running = 0
         self.at_the_end = 0
         self.streams: list[AsyncGenerator[Event, None]] = []
+        self.warmed: list[Prompt] = []
+        self.warmings: list[Usage | BaseException] = []
+        self.counted: list[Prompt] = []
+        self.count: int | BaseException | None = None
 
     def stream(self, prompt: Prompt, purpose: Purpose) -> AsyncGenerator[Event, None]:
         # Kept, so that the garbage collector does not do what the reader must do.
@@ -78,6 +82,19 @@ class ScriptedClaude:
             self.at_the_end += 1
         finally:
             self.running -= 1
+
+    async def warm(self, prompt: Prompt, purpose: Purpose) -> Usage:
+        self.warmed.append(prompt)
+        answer = self.warmings.pop(0)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    async def count_tokens(self, prompt: Prompt) -> int | None:
+        self.counted.append(prompt)
+        if isinstance(self.count, BaseException):
+            raise self.count
+        return self.count
 
     async def models(self) -> tuple[ModelFacts, ...]:
         return (ModelFacts("m"),)
@@ -110,6 +127,8 @@ async def read(claude: MeteredClaude, prompt: Prompt = PROMPT) -> list[Event]:
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
+    if not path.exists():
+        return []
     connection = sqlite3.connect(path)
     connection.row_factory = sqlite3.Row
     try:
@@ -286,8 +305,11 @@ class TestBudget:
 
     @pytest.mark.parametrize("delay", [1, 2, 3, 30])
     async def test_cancelled_while_reserving(self, path: Path, delay: int) -> None:
+        # Without a marker, so that none waits for the first one.
+        prompt = replace(PROMPT, system=())
         async with metered(ScriptedClaude(STARTED, "stall"), path) as meter:
-            tasks = [asyncio.create_task(read(meter)) for _ in range(20)]
+            await meter.tokens_factor(MODEL)
+            tasks = [asyncio.create_task(read(meter, prompt)) for _ in range(20)]
             for _ in range(delay):
                 await asyncio.sleep(0)
             for task in tasks:

@@ -15,7 +15,7 @@ import pytest
 from kibitz.claude import wire
 from kibitz.claude.catalogue import builtin
 from kibitz.claude.estimate import cold_usage, text_tokens, warm_usage, worst_usage
-from kibitz.claude.prompt import Lifetimes, build
+from kibitz.claude.prompt import build
 from kibitz.claude.values import (
     Block,
     Message,
@@ -81,13 +81,6 @@ class TestLayout:
         prompt = prompt_of(context(snapshot="", changes=" \n", task=""), rules="")
         assert prompt.system == ()
         assert prompt.messages[0].content == (Block("The question?"),)
-
-    def test_lifetimes(self) -> None:
-        given = context(snapshot="S" + LONG, changes="C" + LONG)
-        prompt = prompt_of(given, lifetimes=Lifetimes(snapshot="5m", changes=None))
-        assert layout(prompt) == [("R", None), ("S", "5m"), ("C", None)]
-        with pytest.raises(ValueError, match="1 h"):
-            Lifetimes(snapshot="5m", changes="1h")
 
     def test_tools_have_one_order(self) -> None:
         tools = [Tool(name, "", {"type": "object"}) for name in ("b", "a", "c")]

@@ -18,7 +18,10 @@ from kibitz.claude.ledger_file import LedgerFile
 from kibitz.claude.processes import ProcessIdentity, this_process, whereabouts
 from kibitz.claude.values import Limits, Purpose, Tier
 
-Period = Literal["request", "day", "month"]
+Period = Literal["request", "day", "month", "keep_warm"]
+
+# Actions that nobody has asked for: they only keep or make cache entries, under a cap of their own.
+WARMING_ACTIONS = ("keep_warm", "pre_warm")
 
 # A running request writes to its row every few seconds.  One of another machine or container,
 # whose process cannot be looked for, counts as dead when it has not done so for this long.
@@ -30,13 +33,32 @@ _ROUNDING_USD = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A request that is about to be sent.  `worst_case_usd` is None where no price is known; such
-    a request cannot be bounded and is let through."""
+    """A request that is about to be sent.
+
+    `worst_case_usd` is None where no price is known; such a request cannot be bounded and is let
+    through.  `warming_usd` is what one of the `WARMING_ACTIONS` takes of their cap until its cost
+    is known; None: the worst case.  `estimated_tokens` is the length of the prompt before it is
+    corrected by what was learnt, and what is expected of the cache is in tokens, too.
+    """
 
     purpose: Purpose
     tier: Tier
     model: str
     worst_case_usd: float | None
+    warming_usd: float | None = None
+    estimated_tokens: int | None = None
+    expected_read_tokens: int | None = None
+    expected_write_tokens: int | None = None
+
+    @property
+    def is_warming(self) -> bool:
+        return self.purpose.action in WARMING_ACTIONS
+
+    @property
+    def taken_of_cap_usd(self) -> float | None:
+        if not self.is_warming or self.worst_case_usd is None:
+            return None
+        return self.worst_case_usd if self.warming_usd is None else self.warming_usd
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +108,7 @@ class Budget:
         with self._file.transaction() as connection:
             _give_up_for_the_dead(connection, now)
             exceeded = _exceeded(connection, limits, day, needed_usd) if needed_usd else None
+            exceeded = exceeded or _exceeded_cap(connection, limits, day, planned)
             if exceeded is not None:
                 return exceeded
             return Reservation(_begin(connection, planned, now, day))
@@ -131,6 +154,29 @@ def _exceeded(
     return None
 
 
+def _exceeded_cap(
+    connection: sqlite3.Connection, limits: Limits, day: str, planned: Planned
+) -> Exceeded | None:
+    """Whether the day's cap of requests that only keep the cache warm leaves no room for one.
+
+    A request that reads what is believed to be in the cache takes the price of reading it.  Its
+    worst case, the entry being gone, would take the whole cap for a single one; if it comes to
+    that, the cost is known from then on and there are no more of them that day.
+    """
+    needed_usd, limit_usd = planned.taken_of_cap_usd, limits.keep_warm_day_usd
+    if needed_usd is None or limit_usd is None:
+        return None
+    row = connection.execute(
+        "SELECT TOTAL(cost_usd) AS spent, TOTAL(MAX(COALESCE(warming_usd, 0)"
+        " - COALESCE(cost_usd, 0), 0)) FILTER (WHERE outcome = 'running') AS reserved"
+        " FROM requests WHERE day >= :day AND action IN (:first, :second)",
+        {"day": day, "first": WARMING_ACTIONS[0], "second": WARMING_ACTIONS[1]},
+    ).fetchone()
+    if _exceeds(row["spent"] + row["reserved"] + needed_usd, limit_usd):
+        return Exceeded("keep_warm", limit_usd, row["spent"], row["reserved"], needed_usd)
+    return None
+
+
 def _begin(connection: sqlite3.Connection, planned: Planned, now: float, day: str) -> int:
     process = this_process()
     unknown_price = planned.worst_case_usd is None
@@ -146,6 +192,10 @@ def _begin(connection: sqlite3.Connection, planned: Planned, now: float, day: st
         "saved_usd": None if unknown_price else 0.0,
         "outcome": "running",
         "reserved_usd": planned.worst_case_usd,
+        "warming_usd": planned.taken_of_cap_usd,
+        "estimated_tokens": planned.estimated_tokens,
+        "expected_read_tokens": planned.expected_read_tokens,
+        "expected_write_tokens": planned.expected_write_tokens,
         "touched": now,
         "host": process.host,
         "pid": process.pid,

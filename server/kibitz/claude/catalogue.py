@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from kibitz.claude.values import Tier, Usage
+from kibitz_context.tokens import CHARACTERS_PER_TOKEN
+from kibitz_context.values import Prices
 
 ThinkingOff = Literal["disabled", "between_tools", "omit", "impossible"]
 Effort = Literal["low", "medium", "high"]
@@ -181,6 +183,42 @@ class Catalogue:
     def max_output_tokens(self, model: str) -> int | None:
         known = self.find(model)
         return known.max_output_tokens if known else None
+
+    def context_tokens(self, model: str) -> int | None:
+        """The model's window: prompt and reply together."""
+        known = self.find(model)
+        return known.context_tokens if known else None
+
+    def most_prompt_tokens(self, model: str, tier: Tier) -> int | None:
+        """The longest prompt that a tier should send; None where nothing is known of the model.
+
+        That is the window, and on the fast tier what the lowest price holds for: a request that
+        is above it by one token costs several times as much as a whole.
+        """
+        known = self.find(model)
+        if known is None:
+            return None
+        cheapest = known.prices[0].up_to_prompt_tokens if known.prices else None
+        limits = [known.context_tokens, cheapest if tier == "fast" else None]
+        return min((limit for limit in limits if limit is not None), default=None)
+
+    def prices(self, model: str, prompt_tokens: int = 0) -> Prices | None:
+        """What one token costs, in USD, in a prompt of that length; None for an unknown price."""
+        price = self._price(model, prompt_tokens)
+        if price is None:
+            return None
+        return Prices(
+            input=price.input / 1_000_000,
+            write_5m=price.write_5m / 1_000_000,
+            write_1h=price.write_1h / 1_000_000,
+            read=price.read / 1_000_000,
+            output=price.output / 1_000_000,
+        )
+
+    def tokens_factor(self, model: str) -> float:
+        """By how much an estimate of `kibitz_context.tokens` is to be multiplied, before anything
+        was learnt of the model."""
+        return CHARACTERS_PER_TOKEN / self.chars_per_token(model)
 
     def overridden(self, data: Mapping[str, Any]) -> Catalogue:
         """This catalogue with a user's entries, in the form of `catalogue.toml`, laid over it.

@@ -18,6 +18,7 @@ from kibitz.claude.values import (
     ToolUse,
     Usage,
 )
+from kibitz_context.tokens import CHARACTERS_PER_TOKEN
 
 # Denser text than this is rare in source code.  Lower: requests are refused that would have fitted
 # the budget; higher: one may cost more than was reserved for it.
@@ -69,6 +70,22 @@ def tool_tokens(tool: Tool, chars_per_token: float) -> int:
     return text_tokens(f"{tool.name} {tool.description} {schema}", chars_per_token)
 
 
+def part_tokens(part: Block | ToolUse | ToolResult, chars_per_token: float) -> int:
+    match part:
+        case Block(text, _):
+            return text_tokens(text, chars_per_token)
+        case ToolUse(id_, name, input_):
+            written = json.dumps(input_, ensure_ascii=False, separators=(",", ":"))
+            return text_tokens(f"{id_} {name} {written}", chars_per_token)
+        case ToolResult(tool_use_id, text, _):
+            return text_tokens(f"{tool_use_id} {text}", chars_per_token)
+
+
+def prompt_tokens(prompt: Prompt, chars_per_token: float = CHARACTERS_PER_TOKEN) -> int:
+    """The length of the whole prompt."""
+    return sum(tokens for tokens, _ in _pieces(prompt, chars_per_token))
+
+
 def _by_marker(prompt: Prompt, chars_per_token: float) -> tuple[int, int, int]:
     """Tokens up to the last 1 h marker, from there to the last 5 min marker, and after it."""
     before_1h = before_5m = rest = 0
@@ -100,11 +117,5 @@ def _message_pieces(
     message: Message, chars_per_token: float
 ) -> Iterator[tuple[int, CacheLifetime | None]]:
     for part in message.content:
-        match part:
-            case Block(text, marker):
-                yield text_tokens(text, chars_per_token), marker
-            case ToolUse(id_, name, input_):
-                written = json.dumps(input_, ensure_ascii=False, separators=(",", ":"))
-                yield text_tokens(f"{id_} {name} {written}", chars_per_token), None
-            case ToolResult(tool_use_id, text, _):
-                yield text_tokens(f"{tool_use_id} {text}", chars_per_token), None
+        marker = part.marker if isinstance(part, Block) else None
+        yield part_tokens(part, chars_per_token), marker

@@ -237,6 +237,7 @@ _KNOWN_TEXTS: tuple[tuple[re.Pattern[str], FailureKind, str | None], ...] = (
         "no_tools",
     ),
     (re.compile(r"assistant message prefill", re.I), "bad_request", "prefill"),
+    (re.compile(r"\bdiagnostics\b", re.I), "bad_request", "diagnostics"),
     (re.compile(r"thinking", re.I), "bad_request", "thinking"),
     (re.compile(r"\beffort\b", re.I), "bad_request", "effort"),
     (re.compile(r"cache_control", re.I), "bad_request", "cache_control"),

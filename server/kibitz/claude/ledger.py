@@ -7,13 +7,17 @@ catalogue's.  Never holds code, prompts or answers.
 from __future__ import annotations
 
 import datetime
+import statistics
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from kibitz.claude.budget import WARMING_ACTIONS
+from kibitz.claude.catalogue import Catalogue
 from kibitz.claude.ledger_file import LedgerFile
+from kibitz.claude.misses import Miss
 from kibitz.claude.values import FailureKind, StopReason, Usage
 
 Grouping = Literal["day", "task", "model", "repo"]
@@ -26,6 +30,16 @@ _COLUMN: Mapping[Grouping, str] = {
     "model": "model",
     "repo": "repository",
 }
+
+
+# How many requests of a model say how much its tokenizer makes of a text.  More: a new tokenizer
+# behind an old name is noticed later; fewer: one unusual prompt counts for too much.
+MOST_LEARNT_REQUESTS = 32
+LEAST_LEARNT_REQUESTS = 3
+# What the API adds to a short prompt is a large part of it.
+LEAST_LEARNT_TOKENS = 1_000
+# An endpoint may report anything.
+LEAST_TOKENS_FACTOR, MOST_TOKENS_FACTOR = 0.4, 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +100,7 @@ class Settlement:
     request_id: str | None = None
     first_token_seconds: float | None = None
     total_seconds: float | None = None
+    miss: Miss | None = None
 
 
 class Ledger:
@@ -118,6 +133,7 @@ class Ledger:
                 f"UPDATE requests SET {_SO_FAR}, touched = :touched, outcome = :outcome,"
                 " stop_reason = :stop_reason, request_id = :request_id,"
                 " first_token_seconds = :first_token_seconds, total_seconds = :total_seconds,"
+                " cache_miss = :cache_miss, cache_missed_tokens = :cache_missed_tokens,"
                 " reserved_usd = NULL WHERE id = :id",
                 {
                     **_so_far(settlement.so_far),
@@ -127,6 +143,8 @@ class Ledger:
                     "request_id": settlement.request_id,
                     "first_token_seconds": settlement.first_token_seconds,
                     "total_seconds": settlement.total_seconds,
+                    "cache_miss": settlement.miss and settlement.miss.reason,
+                    "cache_missed_tokens": settlement.miss and settlement.miss.tokens,
                     "id": request,
                 },
             )
@@ -163,6 +181,38 @@ class Ledger:
             ).fetchall()
         return Summary(_figures(total), tuple((row["key"], _figures(row)) for row in rows))
 
+    def tokens_factor(self, model: str, known_models: Catalogue) -> float:
+        """What an estimate of `kibitz_context.tokens` is to be multiplied by for this model.
+
+        The median of what the last requests had of tokens for each estimated one, within bounds;
+        what the catalogue knows of the model's tokenizer, as long as there are too few of them.
+        """
+        if not self.path.exists():
+            return known_models.tokens_factor(model)
+        with self._file.reading() as connection:
+            rows = connection.execute(
+                f"SELECT CAST({_PROMPT_TOKENS} AS REAL) / estimated_tokens AS factor FROM requests"
+                " WHERE model = :model AND estimated_tokens IS NOT NULL"
+                f" AND estimated_tokens >= :least AND {_PROMPT_TOKENS} > 0"
+                " ORDER BY id DESC LIMIT :most",
+                {"model": model, "least": LEAST_LEARNT_TOKENS, "most": MOST_LEARNT_REQUESTS},
+            ).fetchall()
+        if len(rows) < LEAST_LEARNT_REQUESTS:
+            return known_models.tokens_factor(model)
+        factor: float = statistics.median(row["factor"] for row in rows)
+        return min(max(factor, LEAST_TOKENS_FACTOR), MOST_TOKENS_FACTOR)
+
+    def warming_usd(self, since: datetime.datetime) -> float:
+        """What requests that only keep or make cache entries have cost since then."""
+        if not self.path.exists():
+            return 0.0
+        with self._file.reading() as connection:
+            (row,) = connection.execute(
+                "SELECT TOTAL(cost_usd) AS usd FROM requests WHERE at >= ? AND action IN (?, ?)",
+                (since.timestamp(), *WARMING_ACTIONS),
+            ).fetchall()
+        return float(row["usd"])
+
     def close(self) -> None:
         self._file.close()
 
@@ -173,6 +223,9 @@ _TOKENS = (
     "cache_write_5m_tokens",
     "cache_write_1h_tokens",
     "output_tokens",
+)
+_PROMPT_TOKENS = (
+    "(input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens)"
 )
 _SO_FAR = ", ".join(f"{column} = :{column}" for column in (*_TOKENS, "cost_usd", "saved_usd"))
 _FIGURES = (

@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-SCHEMA_VERSION = 1
-
 # Other processes hold the write lock for a millisecond or so; this is for a suspended one.
 BUSY_SECONDS = 20.0
 
+# What makes a file of each version out of one of the version before.  A released one never changes.
+#
 # A running request has its reservation in `reserved_usd` and its process in the last columns.  All
 # that is known of it so far is in its row, so that a killed one counts as what was last known.
-_SCHEMA = """
+_VERSION_1 = """
 CREATE TABLE requests (
     id INTEGER PRIMARY KEY,
     at REAL NOT NULL,                      -- seconds since 1970, UTC
@@ -52,6 +53,22 @@ CREATE TABLE requests (
 CREATE INDEX requests_by_day ON requests (day, cost_usd);
 CREATE INDEX requests_running ON requests (day) WHERE outcome = 'running';
 """
+
+# What was expected of the cache and of the estimate of tokens, beside what came of it.
+_VERSION_2 = """
+ALTER TABLE requests ADD COLUMN estimated_tokens INTEGER;  -- of the prompt, before any correction
+ALTER TABLE requests ADD COLUMN expected_read_tokens INTEGER;  -- NULL: nothing was expected
+ALTER TABLE requests ADD COLUMN expected_write_tokens INTEGER;
+ALTER TABLE requests ADD COLUMN cache_miss TEXT;  -- why less was read than could have been
+ALTER TABLE requests ADD COLUMN cache_missed_tokens INTEGER;
+ALTER TABLE requests ADD COLUMN warming_usd REAL;  -- what it takes of the cap while it runs
+CREATE INDEX requests_by_model ON requests (model, id) WHERE estimated_tokens IS NOT NULL;
+CREATE INDEX requests_missed ON requests (at) WHERE cache_miss IS NOT NULL;
+"""
+
+_COMMENT = re.compile(r"--.*")
+_VERSIONS = (_VERSION_1, _VERSION_2)
+SCHEMA_VERSION = len(_VERSIONS)
 
 
 class LedgerFile:
@@ -140,10 +157,10 @@ def _make_schema(connection: sqlite3.Connection) -> None:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version > SCHEMA_VERSION:
             raise sqlite3.DatabaseError("the ledger was written by a newer version of kibitz")
-        if version == 0:
-            for statement in _SCHEMA.split(";\n"):
+        for script in _VERSIONS[version:]:
+            for statement in filter(None, map(str.strip, _COMMENT.sub("", script).split(";"))):
                 connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     except BaseException:
         connection.execute("ROLLBACK")
         raise

@@ -1,8 +1,9 @@
 """Claude with a meter: the one thing that everything in kibitz talks to.
 
-Around each request: reserve its worst case, pass the stream on, write down what it cost.  However
-the request ends — finished, failed, cancelled, or with its process killed — it is in the ledger,
-and no reservation stays behind.
+Around each request: see that it fits, let nobody write the same cache entry at the same moment,
+reserve the worst case, pass the stream on, write down what it cost and whether the cache did what
+was expected of it.  However the request ends — finished, failed, cancelled, or with its process
+killed — it is in the ledger, and no reservation stays behind.
 """
 
 from __future__ import annotations
@@ -15,13 +16,22 @@ import random
 import sqlite3
 import time
 from collections.abc import AsyncGenerator
+from types import TracebackType
+from typing import Self
 
 from kibitz.claude import catalogue
+from kibitz.claude import prompt as prompts
 from kibitz.claude.budget import Budget, Exceeded, Planned, Reservation
+from kibitz.claude.cache_memory import CacheMemory, Outlook
 from kibitz.claude.catalogue import Catalogue
-from kibitz.claude.estimate import text_weight, worst_usage
+from kibitz.claude.estimate import prompt_tokens, worst_usage
+from kibitz.claude.first_alone import FirstAlone, Names, Turn
 from kibitz.claude.ledger import Ledger, Outcome, Settlement, SoFar
+from kibitz.claude.limits import PromptLimits
+from kibitz.claude.meter import Meter
+from kibitz.claude.misses import Miss, miss
 from kibitz.claude.ordered_thread import OrderedThread
+from kibitz.claude.prefixes import Prefix, prefixes
 from kibitz.claude.values import (
     Claude,
     ClaudeFailure,
@@ -31,8 +41,6 @@ from kibitz.claude.values import (
     Prompt,
     Purpose,
     Started,
-    TextDelta,
-    ToolInputDelta,
     Usage,
 )
 
@@ -42,10 +50,6 @@ log = logging.getLogger(__name__)
 LONGEST_WAIT_FOR_OTHERS_SECONDS = 5.0
 FIRST_LOOK_SECONDS = 0.05
 LONGEST_LOOK_SECONDS = 0.4
-
-# How often a running request's row is brought up to date.  Higher: a killed process's last
-# seconds are not counted; lower: more writes to the disk.
-NOTE_SECONDS = 2.0
 
 CLOSING_SECONDS = 3.0
 
@@ -62,13 +66,18 @@ class MeteredClaude:
         known_models: Catalogue | None = None,
         longest_wait_seconds: float = LONGEST_WAIT_FOR_OTHERS_SECONDS,
     ) -> None:
+        self.known_models = known_models or catalogue.builtin()
         self._claude = claude
         self._ledger = ledger
         self._budget = budget
-        self._catalogue = known_models or catalogue.builtin()
         self._longest_wait_seconds = longest_wait_seconds
         self._books = OrderedThread("kibitz-ledger")
+        self._memory = CacheMemory()
+        self._first_alone = FirstAlone()
+        self._limits = PromptLimits(claude, self.known_models, self._memory)
+        self._tokens_factors: dict[str, float] = {}
         self._without_price: set[str] = set()
+        self._warms = True
         self._running = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -77,41 +86,50 @@ class MeteredClaude:
     async def stream(self, prompt: Prompt, purpose: Purpose) -> AsyncGenerator[Event, None]:
         """See `values.Claude`; `Finished.cost_usd` is filled in.
 
-        Raises ClaudeFailure "budget" instead of sending when a limit is in the way, with
-        `facts = {limit, limit_usd, spent_usd, reserved_usd, needed_usd, waiting_may_help}`;
-        `limit` is "request", "day" or "month".  When the ledger's file cannot be used,
-        `facts = {limit: "ledger", path, error}`.
+        Raises ClaudeFailure "too_large" instead of sending what cannot fit, and "budget" when a
+        limit is in the way, with `facts = {limit, limit_usd, spent_usd, reserved_usd, needed_usd,
+        waiting_may_help}`; `limit` is "request", "day" or "month".  When the ledger's file cannot
+        be used, `facts = {limit: "ledger", path, error}`.
         """
-        self._running += 1
-        self._idle.clear()
+        async with (
+            _Sending(self, prompt, purpose) as sending,
+            contextlib.aclosing(self._claude.stream(prompt, purpose)) as events,
+        ):
+            async for event in events:
+                sending.count(event)
+                if isinstance(event, Finished):
+                    cost_usd = await sending.finish()
+                    yield dataclasses.replace(event, cost_usd=cost_usd)
+                else:
+                    yield event
+
+    async def warm(self, prompt: Prompt, purpose: Purpose) -> Usage:
+        """See `values.Claude`.  The budget's limits hold, and so does `keep_warm_day_usd`: the
+        failure is "budget" with `limit` "keep_warm" when that is used up for the day."""
+        warming = prompts.warming(prompt)
+        if warming is None:
+            return Usage()
+        if not self._warms:
+            raise _no_warming(prompt.model)
         try:
-            reservation = await self._reserve(prompt, purpose)
-            meter = _Meter(prompt.model, self._catalogue)
-            outcome: Outcome = "cancelled"
-            try:
-                async with contextlib.aclosing(self._claude.stream(prompt, purpose)) as events:
-                    async for event in events:
-                        meter.count(event)
-                        if isinstance(event, Finished):
-                            outcome = "finished"
-                            await self._settle(reservation, meter.settlement(outcome))
-                            yield dataclasses.replace(event, cost_usd=meter.so_far().cost_usd)
-                        else:
-                            self._note_if_due(reservation, meter)
-                            yield event
-            except ClaudeFailure as failure:
-                outcome = failure.kind
+            async with _Sending(self, warming, purpose) as sending:
+                usage = await self._claude.warm(warming, purpose)
+                sending.complete(usage)
+                await sending.finish()
+        except ClaudeFailure as failure:
+            if failure.kind != "bad_request":
                 raise
-            except Exception:
-                outcome = "failed"
-                raise
-            finally:
-                if outcome != "finished":
-                    await self._settle(reservation, meter.settlement(outcome))
-        finally:
-            self._running -= 1
-            if not self._running:
-                self._idle.set()
+            self._stop_warming("it does not take requests without a reply")
+            raise _no_warming(prompt.model) from failure
+        if usage.output_tokens:
+            self._stop_warming("it generates a reply all the same")
+        elif not self._memory.endpoint_caches:
+            self._stop_warming("it has no cache of prompts")
+        return usage
+
+    async def count_tokens(self, prompt: Prompt) -> int | None:
+        """See `values.Claude`.  Costs nothing and is not recorded."""
+        return await self._claude.count_tokens(prompt)
 
     async def models(self) -> tuple[ModelFacts, ...]:
         """See `values.Claude`.  Costs nothing and is not recorded."""
@@ -123,12 +141,29 @@ class MeteredClaude:
         if preload is not None:
             await preload()
 
+    async def tokens_factor(self, model: str) -> float:
+        """What an estimate of `kibitz_context.tokens` is to be multiplied by: learnt from the
+        ledger, or else what is known of the model."""
+        known = self._tokens_factors.get(model)
+        if known is not None:
+            return known
+
+        def read() -> float:
+            try:
+                return self._ledger.tokens_factor(model, self.known_models)
+            except (sqlite3.Error, OSError):
+                # Told where it matters: no request is sent without the ledger.
+                return self.known_models.tokens_factor(model)
+
+        return self._tokens_factors.setdefault(model, await self._books.complete(read))
+
     async def aclose(self) -> None:
         """Close Claude, wait a moment for open requests to be settled, close the budget.  The
         ledger stays open: it is not ours alone."""
         if self._closed:
             return
         self._closed = True
+        self._first_alone.let_all_go()
         await self._claude.aclose()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSING_SECONDS):
@@ -136,16 +171,19 @@ class MeteredClaude:
         await self._books.aclose()
         await asyncio.to_thread(self._budget.close)
 
-    async def _reserve(self, prompt: Prompt, purpose: Purpose) -> Reservation:
-        if self._closed:
-            raise ClaudeFailure("dropped", model=prompt.model, facts={"cause": "shut_down"})
-        worst_case_usd = self._catalogue.cost_usd(prompt.model, worst_usage(prompt))
-        if worst_case_usd is None:
-            self._say_that_price_is_unknown(prompt.model)
-        planned = Planned(purpose, prompt.tier, prompt.model, worst_case_usd)
+    def _stop_warming(self, because: str) -> None:
+        if self._warms:
+            self._warms = False
+            log.info("the cache of this endpoint is not kept warm: %s", because)
+
+    async def _reserve(self, planned: Planned) -> Reservation:
+        if planned.worst_case_usd is None:
+            self._say_that_price_is_unknown(planned.model)
         deadline = time.monotonic() + self._longest_wait_seconds
         look_seconds = FIRST_LOOK_SECONDS
         while True:
+            if self._closed:
+                raise ClaudeFailure("dropped", model=planned.model, facts={"cause": "shut_down"})
             try:
                 answer = await self._books.acquire(
                     lambda: self._budget.reserve(planned), self._take_back
@@ -155,7 +193,7 @@ class MeteredClaude:
                 log.warning("the ledger cannot be used: %s: %s", self._ledger.path, error)
                 raise ClaudeFailure(
                     "budget",
-                    model=prompt.model,
+                    model=planned.model,
                     facts={
                         "limit": "ledger",
                         "path": str(self._ledger.path),
@@ -165,7 +203,7 @@ class MeteredClaude:
             if isinstance(answer, Reservation):
                 return answer
             if not answer.waiting_may_help or time.monotonic() >= deadline:
-                raise _refusal(answer, prompt.model)
+                raise _refusal(answer, planned.model)
             # At different moments in different processes, so that they do not wait in step.
             await asyncio.sleep(look_seconds * random.uniform(0.5, 1.0))  # noqa: S311
             look_seconds = min(look_seconds * 1.5, LONGEST_LOOK_SECONDS)
@@ -186,7 +224,7 @@ class MeteredClaude:
 
         await self._books.complete(settle)
 
-    def _note_if_due(self, reservation: Reservation, meter: _Meter) -> None:
+    def _note_if_due(self, reservation: Reservation, meter: Meter) -> None:
         if meter.note_is_due():
             so_far = meter.so_far()
             self._books.post(lambda: self._ledger.note(reservation.request, so_far))
@@ -197,70 +235,160 @@ class MeteredClaude:
             log.warning("the price of %s is not known: no budget can limit it", model)
 
 
-class _Meter:
-    """What is known of one response so far: its usage, its cost, its times."""
+class _Sending:
+    """One request on its way, from before it is sent until it is settled."""
 
-    def __init__(self, model: str, known_models: Catalogue) -> None:
-        self._asked_model = self._model = model
-        self._catalogue = known_models
-        self._chars_per_token = known_models.chars_per_token(model)
-        self._began = time.monotonic()
-        self._first_token: float | None = None
-        self._usage = Usage()
-        # An estimate: while a reply streams, the API does not say how much of it there is.
-        self._received_tokens = 0.0
-        self._finished: Finished | None = None
-        self._request_id: str | None = None
-        self._noted = 0.0
+    _prefixes: tuple[Prefix, ...]
+    _tokens_factor: float
+    _turn: Turn
+    _outlook: Outlook | None
+    _asked_at: float
+    _reservation: Reservation
+
+    def __init__(self, claude: MeteredClaude, prompt: Prompt, purpose: Purpose) -> None:
+        self._claude = claude
+        self._prompt = prompt
+        self._purpose = purpose
+        self._estimated_tokens = prompt_tokens(prompt)
+        self._meter = Meter(prompt.model, claude.known_models)
+        self._settled = False
+
+    async def __aenter__(self) -> Self:
+        claude = self._claude
+        claude._running += 1
+        claude._idle.clear()
+        try:
+            await self._prepare()
+            self._turn = await claude._first_alone.turn(self._to_write)
+            try:
+                self._outlook = self._look_out()
+                self._reservation = await claude._reserve(self._planned())
+                self._asked_at = time.time()
+            except BaseException:
+                self._turn.end()
+                raise
+        except BaseException:
+            self._leave()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._turn.end()
+        try:
+            if not self._settled:
+                outcome: Outcome = "cancelled"
+                if isinstance(error, ClaudeFailure):
+                    outcome = error.kind
+                elif isinstance(error, Exception):
+                    outcome = "failed"
+                await self._settle(outcome)
+        finally:
+            self._leave()
 
     def count(self, event: Event) -> None:
-        match event:
-            case Started(request_id, model, usage):
-                self._request_id, self._model, self._usage = request_id, model, usage
-            case TextDelta(text) | ToolInputDelta(_, _, text):
-                if self._first_token is None:
-                    self._first_token = time.monotonic()
-                self._received_tokens += text_weight(text, self._chars_per_token)
-            case Finished():
-                self._finished = event
-                self._request_id = event.request_id or self._request_id
-                self._model, self._usage = event.model, event.usage
-            case _:
-                pass
+        self._meter.count(event)
+        if isinstance(event, Started):
+            self._begun(event.usage)
+        if not isinstance(event, Finished):
+            self._claude._note_if_due(self._reservation, self._meter)
 
-    def note_is_due(self) -> bool:
-        """Whether the ledger should hear of it: at once when the prompt's bill is known, then now
-        and then."""
-        now = time.monotonic()
-        if self._usage == Usage() or now - self._noted < NOTE_SECONDS:
-            return False
-        self._noted = now
-        return True
+    def complete(self, usage: Usage) -> None:
+        """The response has come in one piece."""
+        self._meter.complete(usage, "max_tokens")
+        self._begun(usage)
 
-    def so_far(self) -> SoFar:
-        usage = self._usage
-        if self._finished is None:
-            received = round(self._received_tokens)
-            usage = dataclasses.replace(usage, output_tokens=max(usage.output_tokens, received))
-        # A gateway may answer under a name of its own.
-        model = self._model if self._catalogue.find(self._model) else self._asked_model
-        cost_usd = self._catalogue.cost_usd(model, usage)
-        if cost_usd is None:
-            return SoFar(usage, None, None)
-        without_cache_usd = self._catalogue.cost_without_cache_usd(model, usage)
-        assert without_cache_usd is not None
-        return SoFar(usage, cost_usd, without_cache_usd - cost_usd)
+    async def finish(self) -> float | None:
+        """Settle a request that has come to its end; gives its cost in USD."""
+        await self._settle("finished")
+        return self._meter.so_far().cost_usd
 
-    def settlement(self, outcome: Outcome) -> Settlement:
-        first = self._first_token
-        return Settlement(
-            outcome,
-            self.so_far(),
-            stop_reason=self._finished.stop_reason if self._finished else None,
-            request_id=self._request_id,
-            first_token_seconds=None if first is None else first - self._began,
-            total_seconds=time.monotonic() - self._began,
+    async def _prepare(self) -> None:
+        claude, prompt = self._claude, self._prompt
+        options = claude.known_models.request_options(prompt.model, prompt.tier)
+        self._prefixes = prefixes(prompt, options)
+        self._tokens_factor = await claude.tokens_factor(prompt.model)
+        await claude._limits.check(prompt, self._prefixes, self._tokens_factor)
+
+    def _look_out(self) -> Outlook | None:
+        return self._claude._memory.outlook(
+            self._prefixes, self._prompt.expectation, self._tokens_factor
         )
+
+    def _to_write(self) -> Names:
+        outlook = self._look_out()
+        return frozenset() if outlook is None else frozenset(outlook.to_write)
+
+    def _planned(self) -> Planned:
+        known, outlook = self._claude.known_models, self._outlook
+        worst_case_usd = known.cost_usd(self._prompt.model, worst_usage(self._prompt))
+        return Planned(
+            self._purpose,
+            self._prompt.tier,
+            self._prompt.model,
+            worst_case_usd,
+            warming_usd=self._expected_usd(outlook),
+            estimated_tokens=self._estimated_tokens,
+            expected_read_tokens=None if outlook is None else outlook.read_tokens,
+            expected_write_tokens=None if outlook is None else outlook.write_tokens,
+        )
+
+    def _expected_usd(self, outlook: Outlook | None) -> float | None:
+        """What the request costs if the cache does what is expected of it; None where only the
+        worst case is sure, since something is to be written of which nobody knows the length."""
+        if outlook is None or (outlook.to_write and not outlook.counted):
+            return None
+        placeholder_tokens = self._estimated_tokens - self._prefixes[-1].tokens
+        usage = Usage(
+            input_tokens=placeholder_tokens,
+            cache_read_tokens=outlook.read_tokens,
+            cache_write_1h_tokens=outlook.write_tokens if outlook.to_write else 0,
+        )
+        return self._claude.known_models.cost_usd(self._prompt.model, usage)
+
+    def _begun(self, usage: Usage) -> None:
+        self._claude._memory.began(self._prefixes, self._asked_at, usage)
+        self._turn.end()
+
+    async def _settle(self, outcome: Outcome) -> None:
+        claude, meter = self._claude, self._meter
+        missed = self._miss()
+        if missed is not None and missed.reason not in ("expired", "rebuilt", "folded"):
+            log.info(
+                "%d tokens of a prompt were not read from the cache: %s",
+                missed.tokens,
+                missed.reason,
+            )
+        await claude._settle(self._reservation, meter.settlement(outcome, missed))
+        self._settled = True
+        # What was learnt from this one is read again from the ledger when it is next needed.
+        claude._tokens_factors.pop(self._prompt.model, None)
+
+    def _miss(self) -> Miss | None:
+        if self._outlook is None:
+            return None
+        return miss(
+            self._outlook,
+            self._prompt.expectation,
+            self._meter.usage,
+            expected_prompt_tokens=round(self._estimated_tokens * self._tokens_factor),
+            endpoint_caches=self._claude._memory.endpoint_caches,
+            started=self._meter.started,
+        )
+
+    def _leave(self) -> None:
+        claude = self._claude
+        claude._running -= 1
+        if not claude._running:
+            claude._idle.set()
+
+
+def _no_warming(model: str) -> ClaudeFailure:
+    return ClaudeFailure("bad_request", model=model, facts={"reason": "no_warming"})
 
 
 def _refusal(exceeded: Exceeded, model: str) -> ClaudeFailure:

@@ -1,9 +1,9 @@
 """Layers of context → blocks and cache markers: the one place where a prompt gets its shape.
 
-Order is from the most to the least stable: tools, rules, snapshot, changes, task, question.
-At most two of the API's four cache markers are used.  The same arguments give the same bytes on
-any machine.  Where the texts come from is not known
-here, and nothing here knows the SDK.
+Order is from the most to the least stable: tools, rules, snapshot, the log of changes, what of the
+changes still moves, task, question.  At most three of the API's four cache markers are used; the
+fourth is for whoever goes on talking.  The same arguments give the same bytes on any machine.
+Where the texts come from is not known here, and nothing here knows the SDK.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from typing import Literal
 from kibitz.claude import catalogue
 from kibitz.claude.catalogue import Catalogue
 from kibitz.claude.estimate import text_tokens, tool_tokens, worst_usage
-from kibitz.claude.values import Block, CacheLifetime, Message, Prompt, Tier, Tool
-from kibitz_context.values import Context
+from kibitz.claude.values import (
+    Block,
+    CacheLifetime,
+    Expectation,
+    Message,
+    Prompt,
+    Tier,
+    Tool,
+)
+from kibitz_context.tokens import CHARACTERS_PER_TOKEN
+from kibitz_context.values import Context, Plan
 
+# From a marker the API looks back for an entry over this many blocks, the marked one included.
+LOOKBACK_BLOCKS = 20
 
-@dataclass(frozen=True, slots=True)
-class Lifetimes:
-    """How long the cache entries that end at these layers shall live; None: no entry.
-
-    The API wants longer ones first, so `changes` must not outlive `snapshot`.
-    """
-
-    snapshot: CacheLifetime | None = "1h"
-    changes: CacheLifetime | None = "5m"
-
-    def __post_init__(self) -> None:
-        if self.snapshot == "5m" and self.changes == "1h":
-            raise ValueError("a 1 h marker must not come after a 5 min marker")
+# What stands in for the question in a request that only keeps or makes cache entries.
+PLACEHOLDER = "."
 
 
 def build(
@@ -45,35 +45,38 @@ def build(
     tools: Sequence[Tool] = (),
     tool_choice: Literal["auto", "none"] = "auto",
     stop_sequences: Sequence[str] = (),
-    lifetimes: Lifetimes = Lifetimes(),
     known_models: Catalogue | None = None,
+    tokens_factor: float | None = None,
 ) -> Prompt:
-    """One request about `context`.
+    """One request about `context`, cached as its plan says.
 
     `task_blocks` follow the context's own task layer, the question last.  `max_tokens` is what
     the answer may have; what thinking may take is added here, so that it never eats the answer.
+    `tokens_factor` is the learnt one (`Ledger.tokens_factor`) and decides nothing but which
+    prefixes are too short for a marker.
     """
     known = known_models or catalogue.builtin()
     chars_per_token = known.chars_per_token(model)
+    if tokens_factor is not None:
+        chars_per_token = CHARACTERS_PER_TOKEN / tokens_factor
     ordered_tools = tuple(sorted(tools, key=lambda tool: tool.name))
-
     prefix_tokens = sum(tool_tokens(tool, chars_per_token) for tool in ordered_tools)
     system: list[Block] = []
-    for text, lifetime in (
-        (rules, None),
-        (context.snapshot.text, lifetimes.snapshot),
-        (context.changes.text, lifetimes.changes),
-    ):
-        if not text.strip():
-            continue
-        prefix_tokens += text_tokens(text, chars_per_token)
+    blocks_alive = 0
+    for piece in _pieces(rules, context):
+        prefix_tokens += text_tokens(piece.text, chars_per_token)
         # A shorter prefix makes no entry; its marker would only use up one of the four.
         long_enough = prefix_tokens >= known.cache_minimum_tokens(model)
-        system.append(Block(text, lifetime if long_enough else None))
+        system.append(Block(piece.text, piece.lifetime if long_enough else None))
+        if piece.entry_alive and long_enough:
+            blocks_alive = len(system)
 
     task = tuple(Block(text) for text in (context.task.text, *task_blocks) if text.strip())
     if not task:
         raise ValueError("a prompt needs a question")
+    expectation = None
+    if context.plan is not None:
+        expectation = Expectation(blocks_alive, context.plan.step, context.provisional)
     return Prompt(
         tier=tier,
         model=model,
@@ -83,6 +86,71 @@ def build(
         tools=ordered_tools,
         tool_choice=tool_choice,
         stop_sequences=tuple(stop_sequences),
+        expectation=expectation,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A block to be: how long its entry shall live, and whether an older entry ends here."""
+
+    text: str
+    lifetime: CacheLifetime | None = None
+    entry_alive: bool = False
+
+
+def _pieces(rules: str, context: Context) -> list[_Piece]:
+    """The system blocks in their order; none is blank."""
+    plan = context.plan
+    if plan is None:
+        changes = (context.changes.text,) if context.changes.text.strip() else ()
+        plan = Plan(changes_log=changes)
+    if (plan.snapshot_lifetime, plan.changes_lifetime) == ("5m", "1h"):
+        raise ValueError("a 1 h marker must not come after a 5 min marker")
+    pieces = [
+        _Piece(rules),
+        _Piece(context.snapshot.text, plan.snapshot_lifetime, plan.snapshot_alive),
+        *_log(plan),
+        _Piece(plan.changes_tail),
+    ]
+    return [piece for piece in pieces if piece.text.strip()]
+
+
+def _log(plan: Plan) -> list[_Piece]:
+    """The log with a marker at its end.
+
+    Where the entry of the last request ended too far back to be found from there, it gets a
+    marker, too: reading it costs nothing more, and writing it again would.
+    """
+    texts = [text for text in plan.changes_log if text.strip()]
+    last = len(texts) - 1
+    alive = sum(1 for text in plan.changes_log[: plan.log_blocks_alive] if text.strip()) - 1
+    marked = {last}
+    if 0 <= alive <= last - LOOKBACK_BLOCKS:
+        marked.add(alive)
+    return [
+        _Piece(text, plan.changes_lifetime if number in marked else None, number == alive)
+        for number, text in enumerate(texts)
+    ]
+
+
+def warming(prompt: Prompt) -> Prompt | None:
+    """The request that reads or writes the entries of `prompt`'s system blocks and nothing else.
+
+    What belongs to the cache key of these blocks stays as it is: the model, its options (they
+    follow from the tier), the tools.  What follows the last marker is left out, since no other
+    request shares it.  None: there is no marker.
+    """
+    marked = [number for number, block in enumerate(prompt.system) if block.marker is not None]
+    if not marked:
+        return None
+    return replace(
+        prompt,
+        system=prompt.system[: marked[-1] + 1],
+        messages=(Message("user", (Block(PLACEHOLDER),)),),
+        max_tokens=0,
+        tool_choice="auto",
+        stop_sequences=(),
     )
 
 

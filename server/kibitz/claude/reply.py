@@ -50,6 +50,7 @@ class ReplyReader:
         self.finished = False
         self.ended = False
         self.stop_reason: str | None = None
+        self.message_id: str | None = None
         self._model = model
         self._request_id = request_id
         self._usage = Usage()
@@ -89,7 +90,9 @@ class ReplyReader:
         model = message.get("model")
         if isinstance(model, str) and model:
             self._model = model
-        return [Started(self._request_id, self._model, self._usage)]
+        self.message_id = _message_id(message)
+        reason, tokens = _cache_miss(message)
+        return [Started(self._request_id, self._model, self._usage, reason, tokens)]
 
     def _block_start(self, index: int, block: Mapping[str, Any]) -> list[Event]:
         match block.get("type"):
@@ -169,6 +172,21 @@ class ReplyReader:
         ]
 
 
+def read_usage(message: object) -> tuple[str | None, Usage]:
+    """The id and the usage of a reply that came in one piece."""
+    if not isinstance(message, Mapping) or not isinstance(message.get("usage"), Mapping):
+        raise MalformedReplyError("not a message with its usage")
+    return _message_id(message), _updated(Usage(), message["usage"])
+
+
+def read_count(counted: object) -> int:
+    """The number that counting tokens gives."""
+    count = _count(counted.get("input_tokens")) if isinstance(counted, Mapping) else None
+    if count is None:
+        raise MalformedReplyError("not a number of tokens")
+    return count
+
+
 def read_model_list(page: object) -> tuple[ModelFacts, ...]:
     """The endpoint's list of models, from its JSON.
 
@@ -189,6 +207,25 @@ def read_model_list(page: object) -> tuple[ModelFacts, ...]:
         for model in listed
         if isinstance(model, dict) and isinstance(model.get("id"), str)
     )
+
+
+def _message_id(message: Mapping[str, Any]) -> str | None:
+    id_ = message.get("id")
+    return id_ if isinstance(id_, str) and id_ else None
+
+
+# Where a prompt may differ from the one before it; what else the API may answer says that it
+# could not compare them.
+_DIFFERENCES = frozenset({"model_changed", "system_changed", "tools_changed", "messages_changed"})
+
+
+def _cache_miss(message: Mapping[str, Any]) -> tuple[str | None, int | None]:
+    """The earliest difference to the message before, and the tokens from there on."""
+    diagnostics = message.get("diagnostics")
+    reason = diagnostics.get("cache_miss_reason") if isinstance(diagnostics, Mapping) else None
+    if not isinstance(reason, Mapping) or reason.get("type") not in _DIFFERENCES:
+        return None, None
+    return str(reason["type"]), _count(reason.get("cache_missed_input_tokens"))
 
 
 def _updated(usage: Usage, said: object) -> Usage:

@@ -9,8 +9,36 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from kibitz_context.values import CacheLifetime, Step
+
+__all__ = [
+    "Block",
+    "CacheLifetime",
+    "Claude",
+    "ClaudeFailure",
+    "Event",
+    "Expectation",
+    "FailureKind",
+    "Finished",
+    "Limits",
+    "Message",
+    "ModelFacts",
+    "Prompt",
+    "Purpose",
+    "Started",
+    "StopReason",
+    "TextDelta",
+    "Tier",
+    "Tool",
+    "ToolCall",
+    "ToolInputDelta",
+    "ToolResult",
+    "ToolUse",
+    "Usage",
+    "cannot_warm",
+]
+
 Tier = Literal["fast", "standard", "deep"]
-CacheLifetime = Literal["5m", "1h"]
 StopReason = Literal[
     "end_turn",
     "max_tokens",
@@ -66,10 +94,25 @@ class Tool:
 
 
 @dataclass(frozen=True, slots=True)
+class Expectation:
+    """What those who laid out a prompt expect of the cache.  Not sent to anybody.
+
+    The first `blocks_alive` blocks of `Prompt.system` should be readable, because an earlier
+    request, perhaps of another process, has left an entry behind them.  `step` is what became of
+    the prefix before, and `provisional` says that it is not the one that will be used again.
+    """
+
+    blocks_alive: int = 0
+    step: Step = "first"
+    provisional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
     """One request, complete: everything that is part of the cache key is in here.
 
-    `max_tokens` is a hard limit on the reply, thinking included.
+    `max_tokens` is a hard limit on the reply, thinking included.  `expectation` is None where
+    nobody has planned the prefix.
     """
 
     tier: Tier
@@ -80,6 +123,7 @@ class Prompt:
     tools: tuple[Tool, ...] = ()
     tool_choice: Literal["auto", "none"] = "auto"
     stop_sequences: tuple[str, ...] = ()
+    expectation: Expectation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +157,18 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The response has begun; its prompt is now readable from the cache."""
+    """The response has begun; its prompt is now readable from the cache.
+
+    `cache_miss_reason` is where the endpoint found this prompt to differ from the one before it
+    of the same repository, tier and model, such as "system_changed", and `cache_missed_tokens` how
+    much of the one before came after that place; None: nowhere, or it does not say.
+    """
 
     request_id: str | None
     model: str
     usage: Usage
+    cache_miss_reason: str | None = None
+    cache_missed_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,11 +216,15 @@ Event = Started | TextDelta | ToolInputDelta | ToolCall | Finished
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What may be spent, in USD; None: no limit."""
+    """What may be spent, in USD; None: no limit.
+
+    `keep_warm_day_usd` is for requests that only keep or make cache entries.
+    """
 
     request_usd: float | None = None
     day_usd: float | None = None
     month_usd: float | None = None
+    keep_warm_day_usd: float | None = None
 
     def lowered_to(self, other: Limits | None) -> Limits:
         """The lower one of each limit."""
@@ -179,6 +234,7 @@ class Limits:
             _lower(self.request_usd, other.request_usd),
             _lower(self.day_usd, other.day_usd),
             _lower(self.month_usd, other.month_usd),
+            _lower(self.keep_warm_day_usd, other.keep_warm_day_usd),
         )
 
 
@@ -250,6 +306,11 @@ class ClaudeFailure(Exception):
         self.facts: Mapping[str, Any] = facts or {}
 
 
+def cannot_warm(failure: ClaudeFailure) -> bool:
+    """Whether `Claude.warm` has failed for good: the endpoint cannot do it."""
+    return failure.facts.get("reason") == "no_warming"
+
+
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
     """What the Models API says of one model; None where the endpoint does not say."""
@@ -272,6 +333,21 @@ class Claude(Protocol):
         iterator (``contextlib.aclosing``) or cancelling the task closes the connection, so
         that no further token is paid for.
         """
+        ...
+
+    async def warm(self, prompt: Prompt, purpose: Purpose) -> Usage:
+        """Read or write the cache entries of `prompt`'s system blocks, and nothing else.
+
+        Its messages, and what follows the last marker, are left out.  `purpose.action` is
+        "keep_warm" or "pre_warm".  A prompt without a marker in its system blocks sends nothing
+        and gives a usage of nothing.  Raises ClaudeFailure; after one of which `cannot_warm` is
+        true it is of no use to try again.
+        """
+        ...
+
+    async def count_tokens(self, prompt: Prompt) -> int | None:
+        """How long the prompt is by the endpoint's own count, which is free of charge; None where
+        the endpoint does not count.  Raises ClaudeFailure."""
         ...
 
     async def models(self) -> tuple[ModelFacts, ...]:

@@ -11,9 +11,9 @@ from kibitz.claude.catalogue import RequestOptions
 from kibitz.claude.values import Block, CacheLifetime, Message, Prompt, Tool, ToolResult, ToolUse
 
 
-def arguments(prompt: Prompt, options: RequestOptions) -> dict[str, Any]:
-    """Keyword arguments for one streamed request.  Empty text blocks, which the API refuses, are
-    left out; a prompt that has no text at all is a bug of the caller."""
+def arguments(prompt: Prompt, options: RequestOptions, *, streams: bool = True) -> dict[str, Any]:
+    """Keyword arguments for one request.  Empty text blocks, which the API refuses, are left out;
+    a prompt that has no text at all is a bug of the caller."""
     messages = [_message(message) for message in prompt.messages]
     if not messages or not all(message["content"] for message in messages):
         raise ValueError("every message of a prompt needs content")
@@ -21,7 +21,7 @@ def arguments(prompt: Prompt, options: RequestOptions) -> dict[str, Any]:
         "model": prompt.model,
         "max_tokens": prompt.max_tokens,
         "messages": messages,
-        "stream": True,
+        **({"stream": True} if streams else {}),
     }
     system = [_text_block(block) for block in prompt.system if block.text.strip()]
     if system:
@@ -38,6 +38,16 @@ def arguments(prompt: Prompt, options: RequestOptions) -> dict[str, Any]:
     if options.effort is not None:
         result["output_config"] = {"effort": options.effort}
     return result
+
+
+# What count_tokens takes of it; the rest changes nothing about the length of a prompt.
+_COUNTED = frozenset({"model", "messages", "system", "tools", "thinking", "output_config"})
+
+
+def counting(prompt: Prompt, options: RequestOptions) -> dict[str, Any]:
+    """Keyword arguments for having the prompt counted."""
+    sent = arguments(prompt, options, streams=False)
+    return {name: value for name, value in sent.items() if name in _COUNTED}
 
 
 def _message(message: Message) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from kibitz.claude.values import (
     ModelFacts,
     Prompt,
     Purpose,
+    Usage,
 )
 from kibitz.demo import acts
 from kibitz.demo.sample import Region, Sample
@@ -89,6 +90,12 @@ class _NeverAsked:
         for event in list[Event]():  # makes it a generator
             yield event
         raise _Written(prompt)
+
+    async def warm(self, prompt: Prompt, purpose: Purpose) -> Usage:  # noqa: ARG002
+        return Usage()
+
+    async def count_tokens(self, prompt: Prompt) -> int | None:  # noqa: ARG002
+        return None
 
     async def models(self) -> tuple[ModelFacts, ...]:
         return ()

@@ -1,0 +1,384 @@
+"""Requests and their replies over the SDK's client: streams, retries, silence."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kibitz.claude import catalogue, faults, retry, wire
+from kibitz.claude import prompt as prompts
+from kibitz.claude.anthropic_client import opened
+from kibitz.claude.anthropic_client.diagnosing import Diagnosing, line_of
+from kibitz.claude.anthropic_client.failures import failure_of, require_event_stream
+from kibitz.claude.anthropic_client.opened import Opened
+from kibitz.claude.catalogue import Catalogue
+from kibitz.claude.connection import Connection, api_key_from_command
+from kibitz.claude.reply import (
+    MalformedReplyError,
+    ReplyReader,
+    read_count,
+    read_model_list,
+    read_usage,
+)
+from kibitz.claude.tool_text import without_tools
+from kibitz.claude.values import (
+    ClaudeFailure,
+    Event,
+    FailureKind,
+    ModelFacts,
+    Prompt,
+    Purpose,
+    Started,
+    Usage,
+)
+from kibitz.claude.watchdog import SilenceError, Watchdog
+
+if TYPE_CHECKING:
+    import anthropic
+    import httpx2
+    from anthropic._streaming import ServerSentEvent
+
+log = logging.getLogger(__name__)
+
+THE_SDKS_OWN = Connection()
+MODELS_SECONDS = 15.0
+# Somebody may be waiting for the request that is counted.
+COUNTING_SECONDS = 5.0
+_STATUS_WITHOUT_COUNTING = frozenset({404, 405, 501})
+
+# After `message_stop` the response is read to its end, so that the connection can be used again.
+# An endpoint that does not end it loses the connection after this time.
+DRAIN_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class _Tries:
+    """What has been tried for one request so far."""
+
+    retries: int = 0
+    renewed_credentials: bool = False
+
+
+class AnthropicClaude:
+    """`values.Claude` over one SDK client, which is made on first use and closed by `aclose`.
+
+    `http_client` replaces the HTTP client (tests); it is closed all the same.
+    """
+
+    def __init__(
+        self,
+        connection: Connection = THE_SDKS_OWN,
+        *,
+        known_models: Catalogue | None = None,
+        http_client: httpx2.AsyncClient | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._connection = connection
+        self._catalogue = known_models or catalogue.builtin()
+        self._given_http_client = http_client
+        self._sleep = sleep
+        self._open: Opened | None = None
+        self._opening = asyncio.Lock()
+        self._closed = False
+        self._takes_tools = True
+        self._counts_tokens = True
+        self._diagnosing = Diagnosing()
+
+    async def stream(self, prompt: Prompt, purpose: Purpose) -> AsyncGenerator[Event, None]:
+        """See `values.Claude`.  Nothing is retried once an event has been given out."""
+        tries = _Tries()
+        while True:
+            begun = False
+            try:
+                async with contextlib.aclosing(self._attempt(prompt, purpose)) as events:
+                    async for event in events:
+                        begun = True
+                        yield event
+                return
+            except ClaudeFailure as failure:
+                if begun or not await self._may_try_again(failure, prompt, purpose, tries):
+                    raise
+
+    async def warm(self, prompt: Prompt, purpose: Purpose) -> Usage:
+        """See `values.Claude`.  An endpoint that does not know how generates a token, and its
+        usage says so, or refuses."""
+        warming = prompts.warming(prompt)
+        if warming is None:
+            return Usage()
+        tries = _Tries()
+        while True:
+            try:
+                return await self._warm(warming, purpose)
+            except ClaudeFailure as failure:
+                if not await self._may_try_again(failure, warming, purpose, tries):
+                    raise
+
+    async def count_tokens(self, prompt: Prompt) -> int | None:
+        """See `values.Claude`.  An endpoint that has once said that it does not count is not
+        asked again."""
+        if not self._counts_tokens:
+            return None
+        client = await self._client(prompt.model)
+        asked = self._asked(prompt.model, client)
+        arguments = wire.counting(self._adapted(prompt), self._options(prompt))
+        try:
+            answer = await client.sdk.messages.with_raw_response.count_tokens(
+                **arguments, extra_headers=client.extra_headers, timeout=COUNTING_SECONDS
+            )
+            return read_count(json.loads(await answer.text()))
+        except Exception as error:
+            failure = failure_of(error, asked, begun=False)
+            if failure is None:
+                raise
+            if failure.status in _STATUS_WITHOUT_COUNTING:
+                self._counts_tokens = False
+                return None
+            raise failure from error
+
+    async def models(self) -> tuple[ModelFacts, ...]:
+        """See `values.Claude`.  An endpoint that has no list of models is "not_an_api"."""
+        client = await self._client("")
+        asked = self._asked("", client)
+        try:
+            answer = await client.sdk.models.with_raw_response.list(
+                limit=1000, extra_headers=client.extra_headers, timeout=MODELS_SECONDS
+            )
+            return read_model_list(json.loads(await answer.text()))
+        except Exception as error:
+            failure = failure_of(error, asked, begun=False)
+            if failure is None:
+                raise
+            if failure.kind == "unknown_model":
+                failure = faults.failure(asked, "not_an_api", status=failure.status)
+            raise failure from error
+
+    async def preload(self) -> None:
+        """Import the SDK and make the client, so that the first request need not.  What is in the
+        way, such as missing credentials, is told when something is asked."""
+        with contextlib.suppress(ClaudeFailure):
+            await self._client("")
+
+    async def aclose(self) -> None:
+        """Close every connection.  Streams that are open end as dropped."""
+        self._closed = True
+        client, self._open = self._open, None
+        if client is not None:
+            await client.sdk.close()
+
+    async def _may_try_again(
+        self, failure: ClaudeFailure, prompt: Prompt, purpose: Purpose, tries: _Tries
+    ) -> bool:
+        """Whether a request of which nothing has come may be sent again, as it is now to be sent.
+        Waits first, if that is asked for."""
+        if failure.kind == "wrong_credentials" and not tries.renewed_credentials:
+            tries.renewed_credentials = True
+            if await self._renew_credentials():
+                return True
+        if self._diagnosing.is_refusal(failure):
+            return True
+        if failure.facts.get("reason") == "no_tools" and self._adapted(prompt).tools:
+            self._takes_tools = False
+            if not without_tools(prompt).tools:
+                log.warning("the endpoint takes no tools: it is told of them in words")
+                return True
+        delay_seconds = retry.delay_seconds(failure, tries.retries, purpose, self._connection)
+        if delay_seconds is None:
+            return False
+        log.info("asking again in %.1f s after: %s", delay_seconds, failure.kind)
+        tries.retries += 1
+        await self._sleep(delay_seconds)
+        return True
+
+    def _adapted(self, prompt: Prompt) -> Prompt:
+        """The prompt as this endpoint takes it."""
+        return prompt if self._takes_tools else without_tools(prompt)
+
+    def _options(self, prompt: Prompt) -> catalogue.RequestOptions:
+        return self._catalogue.request_options(prompt.model, prompt.tier)
+
+    async def _warm(self, prompt: Prompt, purpose: Purpose) -> Usage:
+        """One request without a reply."""
+        client = await self._client(prompt.model)
+        asked = self._asked(prompt.model, client)
+        line = line_of(prompt, purpose)
+        arguments = {
+            **wire.arguments(self._adapted(prompt), self._options(prompt), streams=False),
+            **self._diagnosing.parameter(line, client.host),
+        }
+        try:
+            answer = await client.sdk.messages.with_raw_response.create(
+                **arguments,
+                extra_headers=client.extra_headers,
+                timeout=self._connection.first_event_seconds,
+            )
+            message_id, usage = read_usage(json.loads(await answer.text()))
+        except Exception as error:
+            failure = failure_of(error, asked, begun=False)
+            if failure is None:
+                raise
+            raise failure from error
+        self._diagnosing.begun(line, message_id)
+        return usage
+
+    async def _attempt(self, prompt: Prompt, purpose: Purpose) -> AsyncGenerator[Event, None]:
+        """One request, from sending it to the end of its stream."""
+        client = await self._client(prompt.model)
+        asked = self._asked(prompt.model, client)
+        line = line_of(prompt, purpose)
+        arguments = {
+            **wire.arguments(self._adapted(prompt), self._options(prompt)),
+            **self._diagnosing.parameter(line, client.host),
+        }
+        watchdog = Watchdog()
+        reader = ReplyReader(prompt.model, None)
+        async with contextlib.AsyncExitStack() as cleanup:
+            cleanup.callback(watchdog.close)
+            try:
+                watchdog.allow(self._connection.first_event_seconds)
+                stream = await watchdog.guard(
+                    client.sdk.messages.create(**arguments, extra_headers=client.extra_headers)
+                )
+                cleanup.push_async_callback(stream.close)
+                request_id = stream.response.headers.get("request-id")
+                reader = ReplyReader(prompt.model, request_id)
+                require_event_stream(asked, stream.response)
+                events = _raw_events(stream)
+                cleanup.push_async_callback(_drain, events, reader)
+                spoke = False
+                while True:
+                    sse = await watchdog.guard(anext(events, None))
+                    if sse is None:
+                        break
+                    spoke = True
+                    if sse.event == "error":
+                        raise faults.from_error_event(asked, request_id, _json_or_text(sse.data))
+                    if sse.event == "ping" or not sse.data:
+                        continue
+                    data = json.loads(sse.data)
+                    if not isinstance(data, dict):
+                        raise MalformedReplyError("an event's data is not an object")
+                    for event in reader.feed(data):
+                        if isinstance(event, Started):
+                            self._diagnosing.begun(line, reader.message_id)
+                        yield event
+                    if reader.finished:
+                        return
+                    if reader.ended:
+                        break
+                    if reader.started:
+                        watchdog.allow(self._allowed_silence_seconds(reader))
+            except SilenceError as error:
+                kind: FailureKind = "dropped" if reader.started else "timeout"
+                raise faults.failure(asked, kind, facts={"cause": "silence"}) from error
+            except ClaudeFailure:
+                raise
+            except Exception as error:
+                failure = failure_of(error, asked, begun=reader.started)
+                if failure is None:
+                    raise
+                raise failure from error
+            # The stream has ended without a good end.
+            if not reader.started and not spoke:
+                raise faults.failure(asked, "not_an_api", request_id=request_id, status=200)
+            raise faults.failure(
+                asked,
+                "dropped",
+                request_id=request_id,
+                facts={"cause": "end_of_stream", "stop_reason": reader.stop_reason},
+            )
+
+    def _allowed_silence_seconds(self, reader: ReplyReader) -> float:
+        # The newest models withhold the text of their thinking: between the start and the end of
+        # such a block nothing but pings comes, however well the connection is.
+        if reader.is_thinking:
+            return self._connection.first_event_seconds
+        return self._connection.silence_seconds
+
+    async def _client(self, model: str) -> Opened:
+        """The client, made on first use: importing the SDK and building it happen in a thread."""
+        if self._open is not None:
+            return self._open
+        async with self._opening:
+            if self._closed:
+                raise ClaudeFailure("dropped", model=model, facts={"cause": "shut_down"})
+            if self._open is None:
+                api_key = self._connection.api_key
+                if api_key is None and self._connection.api_key_command:
+                    api_key = await api_key_from_command(self._connection.api_key_command)
+                self._open = await asyncio.to_thread(
+                    self._build, model, api_key, self._given_http_client
+                )
+            return self._open
+
+    async def _renew_credentials(self) -> bool:
+        """After a 401: whether the source of the credentials may give others now.
+
+        A key from the environment stays what it is; a command or a profile on disk may have got
+        a new one since we asked.
+        """
+        client = self._open
+        if client is None:
+            return True
+        command = self._connection.api_key_command
+        if self._connection.api_key is not None:
+            return False
+        if command is None and client.sdk.credentials is None:
+            return False
+        async with self._opening:
+            if self._open is client:
+                api_key = await api_key_from_command(command) if command else None
+                if api_key is not None and api_key == client.sdk.api_key:
+                    return False
+                # The HTTP client stays, and with it the streams that others are reading.
+                self._open = await asyncio.to_thread(self._build, "", api_key, client.http)
+        return True
+
+    def _build(self, model: str, api_key: str | None, http: httpx2.AsyncClient | None) -> Opened:
+        return opened.build(self._connection, self._catalogue, model, api_key, http)
+
+    def _asked(self, model: str, client: Opened) -> faults.Asked:
+        return faults.Asked(
+            model, client.endpoint, self._catalogue, client.sends_credentials, client.secrets
+        )
+
+
+def _raw_events(
+    stream: anthropic.AsyncStream[Any],
+) -> AsyncIterator[ServerSentEvent]:
+    """The server-sent events of a response, pings included.
+
+    The SDK's own iteration makes a model of every event, which costs twice what all the rest of
+    reading it does, and keeps pings to itself.
+    """
+    import anthropic
+
+    return anthropic.AsyncStream.raw_events(stream.response)
+
+
+async def _drain(events: AsyncIterator[ServerSentEvent], reader: ReplyReader) -> None:
+    """Read a finished response to its end, so that its connection can be used again."""
+    import httpx2
+
+    try:
+        if reader.finished:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                async for _ in events:
+                    pass
+    except (TimeoutError, httpx2.HTTPError, ValueError) as error:
+        # The reply is complete; only its connection is lost.
+        log.debug("the rest of a finished response was not read: %s", type(error).__name__)
+    finally:
+        if isinstance(events, AsyncGenerator):
+            await events.aclose()
+
+
+def _json_or_text(data: str) -> object:
+    try:
+        return json.loads(data)
+    except ValueError:
+        return data

@@ -1,0 +1,60 @@
+"""What the exceptions of the SDK and of its HTTP library mean, as `ClaudeFailure`s."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kibitz.claude import faults
+from kibitz.claude.values import ClaudeFailure
+
+if TYPE_CHECKING:
+    import httpx2
+
+
+def failure_of(error: Exception, asked: faults.Asked, *, begun: bool) -> ClaudeFailure | None:
+    """What an exception of the SDK or of the HTTP library means; None: it is a bug of ours."""
+    import anthropic
+    import httpx2
+
+    match error:
+        case anthropic.APIStatusError():
+            return faults.from_response(
+                asked, error.status_code, error.response.headers, error.body
+            )
+        case anthropic.APITimeoutError():
+            if any(isinstance(each, httpx2.ConnectTimeout) for each in faults.causes(error)):
+                return faults.from_network(asked, error)
+            return faults.failure(asked, "timeout", facts={"cause": "no_answer"})
+        case anthropic.APIConnectionError():
+            return faults.from_network(asked, error)
+        case anthropic.APIResponseValidationError():
+            return faults.failure(asked, "not_an_api", status=error.status_code)
+        case anthropic.AnthropicError():
+            # A profile or a token file that cannot be used, a token that cannot be had.
+            return faults.failure(asked, "no_credentials", str(error), facts={"cause": "profile"})
+        case TypeError() if "authentication method" in str(error):
+            return faults.failure(asked, "no_credentials", facts={"cause": "none_found"})
+        case httpx2.DecodingError() | ValueError() | AssertionError():
+            return faults.failure(
+                asked, "not_an_api", status=200, facts={"cause": type(error).__name__}
+            )
+        case httpx2.HTTPError() | httpx2.StreamError():
+            if begun:
+                return faults.failure(asked, "dropped", facts={"cause": type(error).__name__})
+            if isinstance(error, httpx2.TimeoutException):
+                return faults.failure(asked, "timeout", facts={"cause": "no_answer"})
+            return faults.from_network(asked, error)
+        case _:
+            return None
+
+
+def require_event_stream(asked: faults.Asked, response: httpx2.Response) -> None:
+    content_type = response.headers.get("content-type", "").lower()
+    if content_type.startswith(("text/html", "application/json")):
+        raise faults.failure(
+            asked,
+            "not_an_api",
+            request_id=response.headers.get("request-id"),
+            status=response.status_code,
+            facts={"content_type": content_type.partition(";")[0]},
+        )
