@@ -16,8 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kibitz_context import baseline as baseline_module
-from kibitz_context import gather as gather_module
 from kibitz_context import related, secrets
+from kibitz_context import view as view_module
 from kibitz_context.gate import Gate
 from kibitz_context.gather import Focus, gather
 from kibitz_context.lines import Span
@@ -103,7 +103,7 @@ def print_repository(root: Path) -> None:
 
     def forget() -> None:
         secrets._cache.clear()
-        gather_module._remembered.clear()
+        view_module._snapshots.clear()
         baseline_module._remembered.clear()
         related._remembered.clear()
 

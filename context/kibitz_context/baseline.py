@@ -21,6 +21,14 @@ from kibitz_context.repository import Repository, TrackedFile
 from kibitz_context.values import Allowed, Refused
 
 MAX_REMEMBERED_COMMITS = 8
+MAX_REMEMBERED_BRANCHINGS = 64
+
+# The share of the budget for changes that one's own commits may take.  More: there is no room
+# for work at hand.  Less: the snapshot is seldom one that a colleague has written already.
+NEAR_SHARE = 0.5
+# What a changed line costs in a diff with its surroundings, and what a changed file costs.
+TOKENS_PER_LINE = 16
+TOKENS_PER_FILE = 60
 
 
 @dataclass(frozen=True)
@@ -51,24 +59,94 @@ class Baseline:
         return tuple(sorted(found))
 
 
-def baseline(repository: Repository) -> Baseline:
-    """The commit that is checked out; without one, the files that are there.
+@dataclass(frozen=True, slots=True)
+class Bases:
+    """What could be the base of a repository now: commits, None for what there is not.
 
-    Before the first commit these are what git tracks and what it would.
+    `shared` is the commit that the work at hand branched off the shared history, near enough to
+    tell the rest as changes; `known` is the base that was asked about, if it is still there.
     """
-    commit = repository.head()
+
+    head: str | None
+    shared: str | None
+    known: str | None
+
+    @property
+    def preferred(self) -> str | None:
+        return self.shared or self.head
+
+
+def bases(repository: Repository, changes_tokens: int, known: str | None = None) -> Bases:
+    """Look where the repository stands.  `changes_tokens` is the budget for changes."""
+    names = ("HEAD", *_SHARED_NAMES, *((known,) if known is not None else ()))
+    answers = repository.commits(names, upstream=True)
+    head, origin, *others = answers[: 1 + len(_SHARED_NAMES)]
+    found = answers[-2] if known is not None else None
+    tip = next((each for each in (origin, answers[-1], *others) if each is not None), None)
+    if head is None or tip is None:
+        return Bases(head, None, found)
+    return Bases(head, _shared(repository, head, tip, changes_tokens), found)
+
+
+# The default branch of the upstream; the branch's own upstream comes second, then what such
+# branches are usually called.
+_SHARED_NAMES = (
+    "refs/remotes/origin/HEAD",
+    *(
+        f"refs/remotes/{remote}/{branch}"
+        for remote in ("origin", "upstream")
+        for branch in ("main", "master", "trunk", "develop")
+    ),
+    "refs/heads/main",
+    "refs/heads/master",
+    "refs/heads/trunk",
+)
+
+
+def _shared(repository: Repository, head: str, tip: str, changes_tokens: int) -> str | None:
+    """Where `head` branched off the history of `tip`, unless too much has changed since."""
+    key = (repository.root, head, tip, changes_tokens)
+    with _lock:
+        if key in _branchings:
+            _branchings.move_to_end(key)
+            return _branchings[key]
+    commit = repository.merge_base(head, tip)
+    if commit is not None and commit != head:
+        tokens = 0
+        for n_lines in repository.lines_between(commit, head):
+            tokens += TOKENS_PER_FILE + n_lines * TOKENS_PER_LINE
+            if tokens > NEAR_SHARE * changes_tokens:
+                commit = None
+                break
+    with _lock:
+        _branchings[key] = commit
+        while len(_branchings) > MAX_REMEMBERED_BRANCHINGS:
+            _branchings.popitem(last=False)
+    return commit
+
+
+_branchings: OrderedDict[tuple[Path, str, str, int], str | None] = OrderedDict()
+_lock = threading.Lock()
+
+
+def baseline(repository: Repository, commit: str | None) -> Baseline:
+    """The files of `commit`; of None those that are there.
+
+    Before the first commit, and where the commit's folders cannot be read, these are what git
+    tracks and what it would.
+    """
     if commit is None:
-        files = {file.path: file for file in repository.tracked()}
-        for path in repository.untracked():
-            files.setdefault(path, TrackedFile(path))
-        return Baseline(None, tuple(sorted(files.values())))
+        return _folder(repository)
     key = (repository.root, commit)
     with _lock:
         known = _remembered.get(key)
         if known is not None:
             _remembered.move_to_end(key)
             return known
-    found = Baseline(commit, repository.committed(commit))
+    files = repository.committed(commit)
+    if files is None:
+        return _folder(repository)
+    found = Baseline(commit, files)
     with _lock:
         _remembered[key] = found
         while len(_remembered) > MAX_REMEMBERED_COMMITS:
@@ -76,8 +154,14 @@ def baseline(repository: Repository) -> Baseline:
     return found
 
 
+def _folder(repository: Repository) -> Baseline:
+    files = {file.path: file for file in repository.tracked()}
+    for path in repository.untracked():
+        files.setdefault(path, TrackedFile(path))
+    return Baseline(None, tuple(sorted(files.values())))
+
+
 _remembered: OrderedDict[tuple[Path, str], Baseline] = OrderedDict()
-_lock = threading.Lock()
 
 
 class Sources:
@@ -100,19 +184,24 @@ class Sources:
         self.check = check
         self._blobs = blobs
 
+    def at(self, base: Baseline) -> Sources:
+        """The same sources as of another base."""
+        return Sources(self.repository, self.gate, base, self.check, self._blobs)
+
     def read(self, file: TrackedFile) -> Allowed | Refused:
         r"""The base text of a file, with ``\n`` line endings, as it may be sent."""
         self.check()
-        if self._blobs is None:
-            answer = self.gate.read_listed(file.path)
-        else:
-            content = self._blobs.read(file.blob_id)
-            if isinstance(content, str):
-                return Refused(content)
-            answer = self.gate.admit_blob(file.path, content)
-        if isinstance(answer, Refused):
-            return answer
-        return Allowed(with_line_feeds(answer.text), answer.secrets)
+        if self.base.commit is not None:
+            return self.read_blob(file.path, file.blob_id)
+        return _with_line_feeds(self.gate.read_listed(file.path))
+
+    def read_blob(self, path: str, blob_id: str) -> Allowed | Refused:
+        """As `read`, of another content that `path` has in git."""
+        assert self._blobs is not None, "only git has blobs"
+        content = self._blobs.read(blob_id)
+        if isinstance(content, str):
+            return Refused(content)
+        return _with_line_feeds(self.gate.admit_blob(path, content))
 
     def text(self, path: str) -> str | None:
         """The base text at `path`; None where there is none that may be sent."""
@@ -121,12 +210,25 @@ class Sources:
         return answer.text if isinstance(answer, Allowed) else None
 
 
+def _with_line_feeds(answer: Allowed | Refused) -> Allowed | Refused:
+    if isinstance(answer, Refused):
+        return answer
+    return Allowed(with_line_feeds(answer.text), answer.secrets)
+
+
 @contextlib.contextmanager
 def opened(
-    repository: Repository, gate: Gate, base: Baseline, check: Callable[[], None]
+    repository: Repository,
+    gate: Gate,
+    check: Callable[[], None],
+    base: Baseline | None = None,
 ) -> Iterator[Sources]:
-    """The sources of one gathering; what git is started for them is ended with them."""
-    if base.commit is None:
+    """The sources of one gathering; what git is started for them is ended with them.
+
+    They are of `base`, or of no file until they are taken to one (`Sources.at`).
+    """
+    base = base or Baseline(None, ())
+    if repository.git is None:
         yield Sources(repository, gate, base, check, None)
     else:
         with repository.blobs(MAX_TEXT_BYTES) as blobs:

@@ -1,36 +1,45 @@
-"""The changes layer: what differs now from the snapshot's commit, unsaved buffers included.
+"""What differs now from the snapshot's commit: each changed file, and the entry that tells it.
 
-Per file the whole new text or a diff, whichever is shorter; both versions have passed the gate
-before they are compared, so that a diff cannot show half of a secret.
+An entry holds the whole new text or a diff, whichever is shorter; both versions have passed the
+gate before they are compared, so that a diff cannot show half of a secret.  Which entries are
+sent, and where, is not known here.
 """
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterator, Mapping, Sequence
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from kibitz_context import kinds, layers
-from kibitz_context.baseline import Sources
+from kibitz_context.baseline import Baseline, Sources
+from kibitz_context.diffs import unified_diff
 from kibitz_context.gate import Gate
-from kibitz_context.lines import line_change_between, split_lines
+from kibitz_context.log import AS_IN_SNAPSHOT, Entry
 from kibitz_context.repository import ChangedPath, ChangeKind, Repository
-from kibitz_context.tokens import characters, estimate
-from kibitz_context.values import FileUse, Layer, Omission, Refused
+from kibitz_context.tokens import estimate
+from kibitz_context.values import Allowed, Omission, Refused
+
+# What changes may take of the tokens that the snapshot may; where that is small or switched off
+# (0 tokens), work at hand is still shown.
+CHANGES_SHARE = 0.25
+LEAST_CHANGES_TOKENS = 8_000
 
 # A new file that is not added yet is what its author works on; a large one, or the hundredth,
 # is data that nobody thought of ignoring.
 MAX_UNTRACKED_BYTES = 32 * 1024
 MAX_UNTRACKED_FILES = 100
 
-# `difflib` is quadratic in what differs: beyond this the differing lines are given as one block.
-_MAX_COMPARED_LINES = 2_000
-_CONTEXT_LINES = 3
+# What is made again for each request as long as a file stays as it is.
+MAX_REMEMBERED_ENTRIES = 500
+MAX_REMEMBERED_CHARACTERS = 64 * 1024
 
-OVER_BUDGET = "it is over the budget for changes"
 
-_INTRODUCTION = "Files that differ from the repository above, as they are now:\n"
+def changes_budget(max_tokens: int) -> int:
+    """How many tokens the changes may be where the snapshot may be `max_tokens`."""
+    return max(LEAST_CHANGES_TOKENS, int(max_tokens * CHANGES_SHARE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +56,11 @@ class Now:
 
 @dataclass(frozen=True)
 class Changes:
-    """The layer; the current texts that it speaks of, by path; those it shows in full."""
+    """What differs: entries, the most likely to matter first; the current text of every file that
+    differs by path, None for one that is gone; what is not told, and why."""
 
-    layer: Layer
+    entries: tuple[Entry, ...]
     texts: Mapping[str, str | None]
-    whole: frozenset[str]
     omitted: tuple[Omission, ...]
 
 
@@ -75,10 +84,52 @@ def listed(repository: Repository, commit: str | None) -> Listed:
     return Listed(repository.changed_paths(commit), repository.untracked())
 
 
-def candidates(
+def hidden(repository: Repository, base: Baseline, listing: Listed) -> frozenset[str]:
+    """Files of the commit that git has since been told to forget and to ignore: private now."""
+    return repository.ignored(sorted(listing.forgotten)) if base.commit else frozenset()
+
+
+def found(
+    listing: Listed, sources: Sources, overlays: Mapping[str, str], hidden: frozenset[str]
+) -> Changes:
+    """Every file that differs from the base now, but for those at the paths `hidden`."""
+    gate = sources.gate
+    entries: list[Entry] = []
+    texts: dict[str, str | None] = {}
+    omitted: list[Omission] = []
+    for now in _candidates(listing, sources, overlays):
+        if now.path in hidden:
+            continue
+        if isinstance(now, Omission):
+            omitted.append(now)
+            continue
+        old = sources.text(now.path)
+        if old == now.text:
+            continue
+        texts[now.path] = now.text
+        if reason := gate.name_refusal(now.path) or _unwanted(now, gate):
+            omitted.append(Omission(now.path, reason))
+            continue
+        entries.append(_entry(now, old))
+    return Changes(tuple(entries), texts, tuple(omitted))
+
+
+def as_in_snapshot(path: str, in_base: bool) -> Entry:
+    """The entry that takes back what was told of `path`: it is as the base has it, or gone."""
+    element = layers.empty_element("restored" if in_base else "deleted", path=path)
+    return Entry(path, AS_IN_SNAPSHOT, element, "name", estimate(element))
+
+
+def not_shown(path: str) -> Entry:
+    """The entry of a file of which it can only be said that it has changed."""
+    element = layers.empty_element("not-shown", path=path)
+    return Entry(path, "not shown", element, "name", estimate(element))
+
+
+def _candidates(
     listing: Listed, sources: Sources, overlays: Mapping[str, str]
 ) -> Iterator[Now | Omission]:
-    """Every file that may differ from `base`, as it is now; most likely to matter first.
+    """Every file that may differ from the base, as it is now; most likely to matter first.
 
     Unsaved buffers come before what is on the disk and win over it.  Then come tracked files
     that are changed, and last those that are not tracked yet: small text only (see
@@ -95,82 +146,49 @@ def candidates(
             kind: ChangeKind = "modified" if path in base.by_path else "untracked"
             yield Now(path, kind, layers.with_line_feeds(answer.text))
     done = set(overlays)
+    untracked = frozenset(listing.untracked)
     for changed in listing.changed:
         # What git was told to forget but is still there is listed once more, as untracked.
-        if changed.path not in done and changed.path not in listing.untracked:
+        if changed.path not in done and changed.path not in untracked:
             check()
             done.add(changed.path)
-            yield _on_disk(gate, changed.path, changed.kind)
+            yield _on_disk(sources, changed)
     new = [path for path in listing.untracked if path not in done]
     for path in new[:MAX_UNTRACKED_FILES]:
         check()
-        if kinds.unwanted_name(path) is None and _is_small(gate.root / path):
-            found = _on_disk(gate, path, "untracked")
+        if kinds.unwanted_name(path) is None and _is_small(gate, path):
+            answer_now = _on_disk(sources, ChangedPath(path, "untracked"))
             # Untracked files that are no text are listed nowhere: nobody claimed them.
-            if isinstance(found, Now) and found.text is not None:
-                yield found
+            if isinstance(answer_now, Now) and answer_now.text is not None:
+                yield answer_now
 
 
-def _on_disk(gate: Gate, path: str, kind: ChangeKind) -> Now | Omission:
+def _on_disk(sources: Sources, changed: ChangedPath) -> Now | Omission:
+    gate, path = sources.gate, changed.path
     file = gate.root / path
     if file.is_symlink():
         return Omission(path, "it is a symbolic link")
-    if kind == "deleted" or not file.exists():
-        reason = gate.name_refusal(path)
-        return Omission(path, reason) if reason else Now(path, "deleted", None)
-    answer = gate.read_listed(path)
+    answer: Allowed | Refused
+    if changed.kind == "deleted":
+        answer = Refused("")
+    elif file.exists():
+        answer = gate.read_listed(path)
+    elif changed.blob_id:
+        # A sparse checkout leaves files out that are tracked all the same.
+        answer = sources.read_blob(path, changed.blob_id)
+    else:
+        answer = Refused("")
     if isinstance(answer, Refused):
-        return Omission(path, answer.reason)
-    return Now(path, kind, layers.with_line_feeds(answer.text))
+        reason = answer.reason or gate.name_refusal(path)
+        return Omission(path, reason) if reason else Now(path, "deleted", None)
+    return Now(path, changed.kind, layers.with_line_feeds(answer.text))
 
 
-def _is_small(path: Path) -> bool:
+def _is_small(gate: Gate, path: str) -> bool:
     try:
-        return path.lstat().st_size <= MAX_UNTRACKED_BYTES
+        return (gate.root / path).lstat().st_size <= MAX_UNTRACKED_BYTES
     except OSError:
         return False
-
-
-def build(found: Sequence[Now | Omission], sources: Sources, max_tokens: int) -> Changes:
-    """The changes layer from what `candidates` yielded, in that order while there is room.
-
-    In the layer the files stand sorted by path, so that equal changes are equal bytes.
-    """
-    gate = sources.gate
-    room = characters(max_tokens) - len(layers.section("changes", [_INTRODUCTION]))
-    blocks: dict[str, str] = {}
-    uses: list[FileUse] = []
-    whole: set[str] = set()
-    omitted = [each for each in found if isinstance(each, Omission)]
-    current: dict[str, str | None] = {}
-    for now in found:
-        if isinstance(now, Omission):
-            continue
-        old = sources.text(now.path)
-        if old == now.text:
-            continue
-        current[now.path] = now.text
-        if reason := gate.name_refusal(now.path) or _unwanted(now, gate):
-            omitted.append(Omission(now.path, reason))
-            continue
-        form, block = _block(now, old)
-        if len(block) > room:
-            omitted.append(Omission(now.path, OVER_BUDGET))
-            continue
-        room -= len(block)
-        blocks[now.path] = block
-        uses.append(FileUse(now.path, estimate(block), "full" if form == "file" else "excerpt"))
-        if form == "file":
-            whole.add(now.path)
-    body = [_INTRODUCTION, *(blocks[path] for path in sorted(blocks))] if blocks else []
-    return Changes(
-        layers.layer(
-            "changes", layers.section("changes", body), sorted(uses, key=lambda use: use.path)
-        ),
-        current,
-        frozenset(whole),
-        tuple(omitted),
-    )
 
 
 def _unwanted(now: Now, gate: Gate) -> str | None:
@@ -181,71 +199,58 @@ def _unwanted(now: Now, gate: Gate) -> str | None:
     return kinds.unwanted_name(now.path) or (kinds.unwanted_text(now.text) if now.text else None)
 
 
-def _block(now: Now, old: str | None) -> tuple[str, str]:
-    """The tag and the block of one change."""
+def _entry(now: Now, old: str | None) -> Entry:
+    """What is told of one change; remembered, since most files stay as they are for a while."""
+    change = _change(now)
+    state = _digest(f"{change}\0{now.text}")
+    key = (now.path, state, _digest(old) if old is not None else "")
+    with _lock:
+        known = _remembered.get(key)
+        if known is not None:
+            _remembered.move_to_end(key)
+            return known
+    form, text = _told(now, change, old)
+    entry = Entry(now.path, state, text, "full" if form == "file" else "excerpt", estimate(text))
+    with _lock:
+        if len(text) <= MAX_REMEMBERED_CHARACTERS:
+            _remembered[key] = entry
+        while len(_remembered) > MAX_REMEMBERED_ENTRIES:
+            _remembered.popitem(last=False)
+    return entry
+
+
+_remembered: OrderedDict[tuple[str, str, str], Entry] = OrderedDict()
+_lock = threading.Lock()
+
+
+def _change(now: Now) -> str:
+    if now.text is None:
+        return "deleted"
+    if _has_conflict(now.text):
+        return "conflicted"
+    return "new" if now.kind in ("untracked", "added") else "modified"
+
+
+def _has_conflict(text: str) -> bool:
+    """Whether `text` has the marks that git leaves where a merge failed.
+
+    Told from the text: git's index knows of files only, not of buffers, and is slower to ask.
+    """
+    opened = 0 if text.startswith("<<<<<<<") else text.find("\n<<<<<<<")
+    parted = text.find("\n=======\n", opened + 1) if opened >= 0 else -1
+    return parted >= 0 and text.find("\n>>>>>>>", parted + 1) >= 0
+
+
+def _told(now: Now, change: str, old: str | None) -> tuple[str, str]:
+    """The tag and the text of one change."""
     if now.text is None:
         return "deleted", layers.empty_element("deleted", path=now.path)
-    kind = {"untracked": "new", "added": "new"}.get(now.kind, now.kind)
-    full = layers.block("file", now.text, path=now.path, change=kind)
+    full = layers.block("file", now.text, path=now.path, change=change)
     if old is None:
         return "file", full
-    diff = layers.block("diff", unified_diff(old, now.text), path=now.path, change=kind)
+    diff = layers.block("diff", unified_diff(old, now.text), path=now.path, change=change)
     return ("diff", diff) if len(diff) < len(full) else ("file", full)
 
 
-def unified_diff(old: str, new: str) -> str:
-    r"""A unified diff without file names; both texts have ``\n`` line endings."""
-    old_lines, new_lines = split_lines(old), split_lines(new)
-    change = line_change_between(old_lines, new_lines)
-    if max(change.removed, change.added) > _MAX_COMPARED_LINES:
-        return _one_hunk(old_lines, new_lines, change.first, change.removed, change.added)
-    # What is equal at both ends need not be compared, but a few lines of it are shown.
-    first = max(0, change.first - _CONTEXT_LINES)
-    old_end = min(len(old_lines), change.first + change.removed + _CONTEXT_LINES)
-    new_end = min(len(new_lines), change.first + change.added + _CONTEXT_LINES)
-    matcher = difflib.SequenceMatcher(
-        None, old_lines[first:old_end], new_lines[first:new_end], autojunk=False
-    )
-    parts: list[str] = []
-    for group in matcher.get_grouped_opcodes(_CONTEXT_LINES):
-        _, old_from, _, new_from, _ = group[0]
-        _, _, old_to, _, new_to = group[-1]
-        parts.append(_header(first + old_from, first + old_to, first + new_from, first + new_to))
-        for tag, old_start, old_stop, new_start, new_stop in group:
-            if tag == "equal":
-                parts += _marked(" ", old_lines[first + old_start : first + old_stop])
-            else:
-                parts += _marked("-", old_lines[first + old_start : first + old_stop])
-                parts += _marked("+", new_lines[first + new_start : first + new_stop])
-    return "".join(parts)
-
-
-def _one_hunk(
-    old_lines: list[str], new_lines: list[str], first: int, removed: int, added: int
-) -> str:
-    return "".join(
-        [
-            _header(first, first + removed, first, first + added),
-            *_marked("-", old_lines[first : first + removed]),
-            *_marked("+", new_lines[first : first + added]),
-        ]
-    )
-
-
-def _header(old_start: int, old_end: int, new_start: int, new_end: int) -> str:
-    return f"@@ -{_range(old_start, old_end)} +{_range(new_start, new_end)} @@\n"
-
-
-def _range(start: int, end: int) -> str:
-    """A range of lines as diffs write it: from 1, an empty one names the line before it."""
-    length = end - start
-    return f"{start if length == 0 else start + 1},{length}"
-
-
-def _marked(mark: str, lines: Sequence[str]) -> Iterator[str]:
-    for line in lines:
-        yield (
-            f"{mark}{line}"
-            if line.endswith("\n")
-            else f"{mark}{line}\n\\ No newline at end of file\n"
-        )
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

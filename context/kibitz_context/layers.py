@@ -14,8 +14,8 @@ from kibitz_context.tokens import estimate
 from kibitz_context.values import FileUse, Layer, LayerName
 
 _TAGS = (
-    "repository|conventions|tree|files|file|outlines|outline|changes|deleted|diff|task-context|"
-    "excerpt"
+    "repository|conventions|tree|files|file|outlines|outline|changes|deleted|diff|restored|"
+    "not-shown|task-context|excerpt"
 )
 _LIKE_A_TAG = re.compile(rf"<\s{{0,4}}/?\s{{0,4}}(?:{_TAGS})(?![a-z])", re.IGNORECASE)
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}

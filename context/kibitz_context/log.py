@@ -22,7 +22,8 @@ AS_IN_SNAPSHOT = ""
 
 INTRODUCTION = (
     "Files that differ from the repository above, as they are now. Diffs are against that "
-    "repository. Where there are several entries about a file, the last one holds.\n"
+    "repository. Where there are several entries about a file, the last one holds. A restored "
+    "file is as in that repository again; one that is not shown differs in a way not told here.\n"
 )
 
 

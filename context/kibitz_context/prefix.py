@@ -190,6 +190,23 @@ def began(context: Context, started_at: float | None = None, *, asked: bool = Tr
     store_in(prefix.cache).update(prefix.key, renewed)
 
 
+def missed(context: Context) -> None:
+    """Say that the cache did not hold what it should have held: no entry is counted on.
+
+    What the request has written instead counts again once `began` says so.
+    """
+    prefix = context.prefix
+    if prefix is None:
+        return
+
+    def without_leases(state: PrefixState) -> PrefixState:
+        if state.generation != prefix.generation:
+            return state
+        return replace(state, snapshot_lease=None, log_lease=None, log_blocks_leased=0)
+
+    store_in(prefix.cache).update(prefix.key, without_leases)
+
+
 def opened(prefix: PrefixId, now: float | None = None) -> PrefixState:
     """Remember that an editor has opened the repository; the state from before that."""
     moment = time.time() if now is None else now

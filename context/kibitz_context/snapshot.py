@@ -1,14 +1,16 @@
 """The snapshot layer: a repository as of one commit, the same bytes wherever it is made.
 
-A pure function of the commit's files, the rules of the gate and the number of tokens: no clock,
-no path of this machine, no order but by name.  First come the conventions, then the tree, then
-whole files while they fit, then the definitions of those that did not.
+A pure function of the commit's files and their history, the rules of the gate and the number of
+tokens: no clock, no path of this machine, no order but by what changes least and by name.  First
+come the conventions, then the tree, then whole files while they fit, then the definitions of
+those that did not.  Which files are worth most is not judged here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from kibitz_context import kinds, layers
 from kibitz_context.baseline import Sources
@@ -16,6 +18,9 @@ from kibitz_context.outline import outline
 from kibitz_context.repository import TrackedFile
 from kibitz_context.tokens import characters, estimate
 from kibitz_context.values import FileUse, Layer, Omission, Refused
+
+if TYPE_CHECKING:
+    from kibitz_context.rank import Ranking
 
 # Counted up with every change of what the text of a snapshot is for the same commit: here, in
 # `layers`, `kinds`, `rank`, `outline` or in the names that are never read.
@@ -54,16 +59,51 @@ class Snapshot:
     omitted: tuple[Omission, ...]
 
 
-def build(sources: Sources, hidden: frozenset[str], max_tokens: int) -> Snapshot:
-    """The snapshot of the files of `sources`, without those at the paths `hidden`."""
-    return _Builder(sources, characters(max_tokens)).build(hidden)
+# The definitions of a file, given its gated text; "" where there are none.
+OutlineOf = Callable[[TrackedFile, str], str]
+
+
+def build(
+    sources: Sources,
+    hidden: frozenset[str],
+    max_tokens: int,
+    *,
+    ranking: Ranking | None = None,
+    outline_of: OutlineOf | None = None,
+) -> Snapshot:
+    """The snapshot of the files of `sources`, without those at the paths `hidden`.
+
+    Without a ranking files are taken in the order of `kinds`, without `outline_of` the lines
+    that look like definitions are.
+    """
+    builder = _Builder(sources, characters(max_tokens), ranking, outline_of or _lexical_outline)
+    return builder.build(hidden)
+
+
+def build_provisional(sources: Sources, hidden: frozenset[str], max_tokens: int) -> Snapshot:
+    """What can be shown at once: the conventions and the tree.  Nothing counts as left out."""
+    builder = _Builder(sources, characters(max_tokens), None, _lexical_outline)
+    return builder.build(hidden, is_provisional=True)
+
+
+def _lexical_outline(_: TrackedFile, text: str) -> str:
+    return outline(text)
 
 
 class _Builder:
     """Collects the blocks of one snapshot and keeps count of the characters."""
 
-    def __init__(self, sources: Sources, max_characters: int) -> None:
+    def __init__(
+        self,
+        sources: Sources,
+        max_characters: int,
+        ranking: Ranking | None,
+        outline_of: OutlineOf,
+    ) -> None:
         self._sources = sources
+        self._outline_of = outline_of
+        self._scores = ranking.scores if ranking is not None else {}
+        self._often_changed = ranking.often_changed if ranking is not None else {}
         self._gate = sources.gate
         self._max_characters = max_characters
         self._room = max_characters
@@ -71,7 +111,7 @@ class _Builder:
         self._uses: dict[str, FileUse] = {}
         self._omitted: dict[str, str] = {}
 
-    def build(self, hidden: frozenset[str]) -> Snapshot:
+    def build(self, hidden: frozenset[str], *, is_provisional: bool = False) -> Snapshot:
         base = self._sources.base
         introduction = _FOLDER_INTRODUCTION if base.commit is None else _INTRODUCTION
         frame = layers.section("repository", [introduction])
@@ -85,18 +125,20 @@ class _Builder:
         drawn, named = layers.tree([file.path for file in allowed], self._share(TREE_SHARE))
         self._room -= len(drawn)
         wanted = [file for file in allowed if file.path not in self._uses and self._wants(file)]
-        wanted.sort(key=lambda file: kinds.order(file.path))
+        wanted.sort(key=self._worst_last)
+        if is_provisional:
+            wanted.clear()
         whole, rest = self._whole_files(wanted)
         outlines = self._outlines(rest)
         for path in named - self._uses.keys():
             name = path.rpartition("/")[2]
-            self._uses[path] = FileUse(path, estimate(name), "name")
+            self._uses[path] = FileUse(path, estimate(name), "name", self._score(path))
         sections = [
             introduction,
             layers.section("conventions", conventions),
             layers.section("tree", [drawn] if drawn else []),
-            layers.section("files", [whole[path] for path in sorted(whole)]),
-            layers.section("outlines", [outlines[path] for path in sorted(outlines)]),
+            layers.section("files", self._least_changed_first(whole)),
+            layers.section("outlines", self._least_changed_first(outlines)),
         ]
         text = layers.section("repository", sections) if any(sections[1:]) else ""
         return Snapshot(
@@ -104,6 +146,18 @@ class _Builder:
             frozenset(self._whole),
             tuple(Omission(path, self._omitted[path]) for path in sorted(self._omitted)),
         )
+
+    def _worst_last(self, file: TrackedFile) -> tuple[float, tuple[int, int, str]]:
+        """Sorts by worth; files of equal worth as their names tell."""
+        return -self._score(file.path), kinds.order(file.path)
+
+    def _score(self, path: str) -> float:
+        return self._scores.get(path, 0.0)
+
+    def _least_changed_first(self, blocks: Mapping[str, str]) -> list[str]:
+        """What changes often stands last, so that less stands behind it when it does."""
+        ordered = sorted(blocks, key=lambda path: (self._often_changed.get(path, 0), path))
+        return [blocks[path] for path in ordered]
 
     def _share(self, share: float) -> int:
         return max(0, min(self._room, int(self._max_characters * share)))
@@ -178,11 +232,13 @@ class _Builder:
             text = known if known is not None else self._read(file)
             if text is None or self._is_unwanted(file, text):
                 continue
-            lines = outline(text)
+            lines = self._outline_of(file, text)
             block = layers.block("outline", lines, path=file.path)
             if lines and len(block) <= self._room:
                 self._room -= len(block)
-                self._uses[file.path] = FileUse(file.path, estimate(block), "outline")
+                self._uses[file.path] = FileUse(
+                    file.path, estimate(block), "outline", self._score(file.path)
+                )
                 del self._omitted[file.path]
                 blocks[file.path] = block
         return blocks
@@ -205,7 +261,7 @@ class _Builder:
     def _take(self, path: str, block: str) -> str:
         self._room -= len(block)
         self._whole.add(path)
-        self._uses[path] = FileUse(path, estimate(block), "full")
+        self._uses[path] = FileUse(path, estimate(block), "full", self._score(path))
         return block
 
 

@@ -12,17 +12,25 @@ import logging
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from kibitz_context.baseline import Baseline
+from kibitz_context import changes, snapshot, symbols
+from kibitz_context.baseline import Baseline, baseline, bases, opened
+from kibitz_context.changes import changes_budget
 from kibitz_context.database import Database
 from kibitz_context.gate import Gate
 from kibitz_context.repository import Repository
 from kibitz_context.secret_names import NAMED
 from kibitz_context.secret_shapes import SHAPED
-from kibitz_context.snapshot import SNAPSHOT_VERSION, Snapshot
+from kibitz_context.snapshot import SNAPSHOT_VERSION, OutlineOf, Snapshot
 from kibitz_context.values import FileUse, Layer, Omission
+
+if TYPE_CHECKING:
+    from kibitz_context.rank import Ranking
 
 FILE_NAME = "snapshots.sqlite"
 
@@ -65,6 +73,7 @@ def snapshot_key(
         sorted(hidden),
         max_tokens,
         SNAPSHOT_VERSION,
+        symbols.VERSION,
         _secret_rules_digest(),
     )
     return _digest(repr(parts))
@@ -78,6 +87,50 @@ def _secret_rules_digest() -> str:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A snapshot that should be in the store: what it is of, and its name there."""
+
+    repository: Repository
+    gate: Gate
+    base: Baseline
+    hidden: frozenset[str]
+    max_tokens: int
+    key: str
+
+
+def wanted(repository: Repository, gate: Gate, max_tokens: int) -> Wanted | None:
+    """The snapshot that a new prefix would begin with; None without a commit, where there is
+    nothing to prepare."""
+    found = bases(repository, changes_budget(max_tokens))
+    if found.preferred is None:
+        return None
+    base = baseline(repository, found.preferred)
+    if base.commit is None:
+        return None
+    hidden = changes.hidden(repository, base, changes.listed(repository, base.commit))
+    key = snapshot_key(repository, gate, base, hidden, max_tokens)
+    return Wanted(repository, gate, base, hidden, max_tokens, key)
+
+
+def build(
+    wanted: Wanted,
+    store: SnapshotStore,
+    *,
+    ranking: Ranking,
+    outline_of: OutlineOf,
+    check: Callable[[], None] = lambda: None,
+) -> Snapshot:
+    """Build a snapshot and store it.  `check` is called before each piece of work and may raise
+    to give up."""
+    with opened(wanted.repository, wanted.gate, check, wanted.base) as sources:
+        built = snapshot.build(
+            sources, wanted.hidden, wanted.max_tokens, ranking=ranking, outline_of=outline_of
+        )
+    store.put(wanted.key, built)
+    return built
 
 
 class SnapshotStore:
@@ -114,11 +167,11 @@ class SnapshotStore:
         except sqlite3.Error:
             return False
 
-    def put(self, key: str, snapshot: Snapshot) -> None:
-        """Store `snapshot`; the ones that were not used for longest make room for it."""
-        layer = snapshot.layer
+    def put(self, key: str, built: Snapshot) -> None:
+        """Store `built`; the ones that were not used for longest make room for it."""
+        layer = built.layer
         files = json.dumps([[use.path, use.tokens, use.form, use.score] for use in layer.files])
-        omitted = json.dumps([[each.path, each.reason] for each in snapshot.omitted])
+        omitted = json.dumps([[each.path, each.reason] for each in built.omitted])
         n_bytes = len(layer.text.encode()) + len(files) + len(omitted)
         values = (key, layer.text, layer.tokens, files, omitted, n_bytes, time.time())
         try:

@@ -10,11 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kibitz_context import changes
-from kibitz_context.changes import OVER_BUDGET, unified_diff
+from kibitz_context import changes, diffs
+from kibitz_context.advance import OVER_BUDGET
+from kibitz_context.diffs import unified_diff
 from kibitz_context.gate import Gate
 from kibitz_context.gather import gather
 from kibitz_context.lines import split_lines
+from kibitz_context.log import INTRODUCTION
 from kibitz_context.repository import Repository
 from kibitz_context.values import Context
 from support.git_folder import GitFolder, git_folder
@@ -38,7 +40,7 @@ def context(
 def body(context: Context) -> str:
     """The layer without what is the same in all of them."""
     text = context.changes.text
-    start = "<changes>\nFiles that differ from the repository above, as they are now:\n"
+    start = f"<changes>\n{INTRODUCTION}"
     assert text == "" or (text.startswith(start) and text.endswith("</changes>\n"))
     return text.removeprefix(start).removesuffix("</changes>\n")
 
@@ -119,6 +121,7 @@ def test_conflict_markers_are_shown_as_they_stand(made: GitFolder) -> None:
     made.commit({"b.py": "ours\n"})
     with pytest.raises(AssertionError):
         made.git("merge", "-q", "other")
+    assert '<file path="b.py" change="conflicted">\n' in body(context(made.root))
     assert "<<<<<<< HEAD\nours\n=======\ntheirs\n>>>>>>> other\n" in body(context(made.root))
 
 
@@ -134,7 +137,8 @@ def test_what_the_gate_refuses_is_not_shown(made: GitFolder) -> None:
         }
     )
     found = context(made.root, exclude=["c.py"])
-    assert body(found) == ""
+    assert body(found) == '<not-shown path="b.py"/>\n', "the snapshot shows what it was"
+    assert found.changes.files == ()
     assert {each.path: each.reason for each in found.omitted} == {
         "b.py": "it is UTF-16, not UTF-8",
         "c.py": "it is excluded by context.exclude",
@@ -145,7 +149,7 @@ def test_a_link_is_not_followed(made: GitFolder) -> None:
     (made.root / "b.py").unlink()
     (made.root / "b.py").symlink_to("c.py")
     found = context(made.root)
-    assert body(found) == ""
+    assert body(found) == '<not-shown path="b.py"/>\n'
     assert [(each.path, each.reason) for each in found.omitted] == [
         ("b.py", "it is a symbolic link")
     ]
@@ -179,6 +183,7 @@ def test_the_work_at_hand_comes_first_when_there_is_no_room(made: GitFolder) -> 
     made.write({"a.py": long * 4, "untracked.py": long * 4})
     found = context(made.root, {"c.py": long * 3}, max_tokens=0)
     assert [use.path for use in found.changes.files] == ["c.py"]
+    assert '<not-shown path="untracked.py"/>' in body(found)
     assert found.changes.tokens <= 8_000
     assert {each.path for each in found.omitted if each.reason == OVER_BUDGET} >= {"untracked.py"}
 
@@ -253,7 +258,7 @@ def test_a_diff_turns_the_old_text_into_the_new_one(old: str, new: str) -> None:
 @given(_texts, _texts)
 def test_a_change_too_long_to_compare_is_one_block(old: str, new: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(changes, "_MAX_COMPARED_LINES", 3)
+        patch.setattr(diffs, "_MAX_COMPARED_LINES", 3)
         assert patched(old, unified_diff(old, new)) == new
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kibitz_context import gather as gather_module
+from kibitz_context import view as view_module
 from kibitz_context.gate import Gate
 from kibitz_context.gather import Focus, GatherStopped, gather
 from kibitz_context.lines import Span
@@ -342,7 +342,7 @@ def test_a_warm_gather_reads_no_blob_again(tmp_path: Path, monkeypatch: pytest.M
 
 def test_what_is_remembered_is_bounded(tmp_path: Path) -> None:
     made = git_folder(tmp_path)
-    for number in range(gather_module.MAX_REMEMBERED_SNAPSHOTS + 2):
+    for number in range(view_module.MAX_REMEMBERED_SNAPSHOTS + 2):
         made.commit({"a.py": f"{number}\n"})
         assert f"{number}\n" in context(tmp_path).snapshot.text
-    assert len(gather_module._remembered) <= gather_module.MAX_REMEMBERED_SNAPSHOTS
+    assert len(view_module._snapshots) <= view_module.MAX_REMEMBERED_SNAPSHOTS

@@ -1,0 +1,240 @@
+"""Which base a request is seen from, and what becomes of the prefix that was sent before.
+
+Brings together what is remembered, what the repository is like now and what the policy says.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from kibitz_context import policy
+from kibitz_context.advance import (
+    Advanced,
+    Ground,
+    advance,
+    pending,
+    stale_tokens,
+    tail_entries,
+)
+from kibitz_context.baseline import Bases, Sources, baseline
+from kibitz_context.policy import Decision
+from kibitz_context.prefix import PrefixRequest, PrefixState, PrefixStore
+from kibitz_context.values import PrefixId
+from kibitz_context.view import View
+
+# Where the prompt is bounded, so much of what the snapshot leaves is kept for the task.
+TASK_SHARE = 0.3
+
+# A changed file of which nothing is known yet.
+TOKENS_OF_UNKNOWN_CHANGE = 400
+
+# Other processes may be faster: after so many attempts the request is not remembered.
+MAX_ATTEMPTS = 3
+
+
+class Lookout:
+    """The views of one gathering, each looked at once."""
+
+    def __init__(
+        self,
+        sources: Sources,
+        bases: Bases,
+        buffers: Callable[[View], Mapping[str, str]],
+        max_tokens: int,
+        cache: Path | None,
+    ) -> None:
+        self.bases = bases
+        self._sources = sources
+        self._buffers = buffers
+        self._max_tokens = max_tokens
+        self._cache = cache
+        self._views: dict[str | None, View] = {}
+
+    def at(self, commit: str | None) -> View:
+        """The view from `commit`; from the folder where there is none or it cannot be read."""
+        if commit not in self._views:
+            base = baseline(self._sources.repository, commit)
+            self._views[commit] = View(
+                self._sources.at(base), self._buffers, self._max_tokens, self._cache
+            )
+        return self._views[commit]
+
+    @property
+    def preferred(self) -> View:
+        return self.at(self.bases.preferred)
+
+
+@dataclass(frozen=True)
+class Course:
+    """The view that the request is sent with, and the step to it.
+
+    `is_planned` is whether anybody asked for a plan; `prefix` is None where nothing is recorded.
+    """
+
+    view: View
+    advanced: Advanced
+    is_planned: bool = True
+    prefix: PrefixId | None = None
+
+
+def without_prefix(view: View) -> Course:
+    """The course of a request that has no past and no future: everything stands in the tail."""
+    decision = Decision("first", None, None, None, "")
+    return Course(view, advance(PrefixState(), view.ground, decision, now=0.0), is_planned=False)
+
+
+def with_prefix(
+    lookout: Lookout, request: PrefixRequest, store: PrefixStore, key: str, cache: Path | None
+) -> Course:
+    """The course of the prefix called `key`; what was decided is remembered."""
+    now = time.time()
+    for _ in range(MAX_ATTEMPTS):
+        state = store.get(key)
+        view, decision = _decided(lookout, request, state, now)
+        ground = _within(view, request)
+        if not request.record:
+            return Course(view, advance(state, ground, decision, now=now))
+        done: list[Advanced] = []
+
+        def step(
+            fresh: PrefixState,
+            seen: PrefixState = state,
+            ground: Ground = ground,
+            decision: Decision = decision,
+            done: list[Advanced] = done,
+        ) -> PrefixState:
+            if _stands_elsewhere(fresh, seen):
+                return fresh
+            done.append(advance(fresh, ground, decision, now=now))
+            return done[0].state
+
+        store.update(key, step)
+        if done:
+            recorded = PrefixId(key, done[0].state.generation, cache)
+            return Course(view, done[0], prefix=recorded)
+    return Course(view, advance(state, ground, decision, now=now))
+
+
+def _stands_elsewhere(fresh: PrefixState, seen: PrefixState) -> bool:
+    """Whether another process has taken the prefix further than appending to its log."""
+    return (fresh.generation, fresh.base, fresh.snapshot_key) != (
+        seen.generation,
+        seen.base,
+        seen.snapshot_key,
+    )
+
+
+def _decided(
+    lookout: Lookout, request: PrefixRequest, state: PrefixState, now: float
+) -> tuple[View, Decision]:
+    view, forced = _standing(lookout, state)
+    must_fold = forced is None and state.was_sent and _tells_what_is_private(view, state)
+    known = PrefixState(request_times=state.request_times) if forced is not None else state
+    decision = policy.decide(_policy_state(lookout, view, request, known, now))
+    if forced is not None:
+        decision = replace(decision, step="rebuild", reason=forced)
+    elif must_fold:
+        reason = "the log told of a file that may not be sent any more"
+        decision = replace(decision, step="fold", reason=reason)
+    if decision.step == "rebuild":
+        view = lookout.preferred
+    return view, decision
+
+
+def _standing(lookout: Lookout, state: PrefixState) -> tuple[View, str | None]:
+    """The view that the prefix has had so far, or the one that has to take its place and why."""
+    if not state.was_sent:
+        return lookout.preferred, None
+    if state.base is not None and lookout.bases.known is None:
+        return lookout.preferred, "the commit that the snapshot stood for is gone"
+    view = lookout.at(state.base)
+    if view.base.commit != state.base:
+        return lookout.preferred, "the commit that the snapshot stood for cannot be read"
+    if state.base is None and lookout.bases.preferred is not None:
+        return lookout.preferred, "there is a commit now"
+    if state.snapshot_key == view.shown_key:
+        return view, None
+    if state.snapshot_key == view.provisional_key:
+        return view, "the whole snapshot is ready"
+    if state.snapshot_key == view.snapshot_key:
+        return lookout.preferred, "the snapshot that was sent is not stored any more"
+    if view.base.commit is None:
+        return lookout.preferred, "files of the folder have changed on the disk"
+    return lookout.preferred, "what may be sent has changed, or how it is shown"
+
+
+def _tells_what_is_private(view: View, state: PrefixState) -> bool:
+    """Whether the log holds text of a file that may not be sent now."""
+    paths = state.log.newest.keys()
+    gate = view.sources.gate
+    if any(gate.name_refusal(path) is not None for path in paths):
+        return True
+    # A file that nobody lists any more is gone, or else git has been told to ignore it.
+    unlisted = paths - view.base.by_path.keys() - view.changes.texts.keys()
+    there = sorted(path for path in unlisted if (gate.root / path).exists())
+    return bool(view.sources.repository.ignored(there))
+
+
+def _policy_state(
+    lookout: Lookout, view: View, request: PrefixRequest, state: PrefixState, now: float
+) -> policy.State:
+    factor = request.tokens_factor
+
+    def real(tokens: int) -> int:
+        return round(tokens * factor)
+
+    ground = _within(view, request)
+    waiting = tail_entries(pending(state, ground))
+    return policy.State(
+        now=now,
+        snapshot_tokens=real(ground.snapshot_tokens),
+        changes_budget_tokens=real(ground.log_tokens),
+        rules_tokens=request.rules_tokens,
+        prices=request.prices,
+        ttl=request.ttl,
+        keep_warm=request.keep_warm,
+        request_times=state.request_times,
+        prefix_known=state.was_sent,
+        snapshot_lease=state.snapshot_lease,
+        log_lease=state.log_lease,
+        log_tokens=real(state.log.tokens),
+        stale_log_tokens=real(stale_tokens(state, ground)),
+        tail=tuple(replace(each, tokens=real(each.tokens)) for each in waiting),
+        rebuild=_rebuild(lookout, view, real) if state.was_sent else None,
+    )
+
+
+def _rebuild(lookout: Lookout, view: View, real: Callable[[int], int]) -> policy.Rebuild | None:
+    """What the preferred base would be like, once its snapshot is prepared."""
+    if lookout.bases.preferred == view.base.commit:
+        return None
+    other = lookout.preferred
+    if other.base.commit is None or other.prepared is None:
+        return None
+    # What differs from there is told here as well, nearly always: it need not be compared.
+    known = {entry.path: entry.tokens for entry in view.changes.entries}
+    differs = {changed.path: TOKENS_OF_UNKNOWN_CHANGE for changed in other.listed.changed}
+    # Of untracked files only those matter that are told.
+    tokens = sum(known.get(path, guess) for path, guess in differs.items())
+    tokens += sum(known.get(path, 0) for path in other.listed.untracked if path not in differs)
+    return policy.Rebuild(real(other.prepared.layer.tokens), real(tokens))
+
+
+def _within(view: View, request: PrefixRequest) -> Ground:
+    """The ground of `view` with the room that the prompt leaves for the changes."""
+    left = left_tokens(view, request)
+    if left is None:
+        return view.ground
+    return replace(view.ground, most_tokens=left - int(left * TASK_SHARE))
+
+
+def left_tokens(view: View, request: PrefixRequest) -> int | None:
+    """What the prompt leaves for changes and task, in estimated tokens; None: enough."""
+    if request.max_prompt_tokens is None:
+        return None
+    fixed = request.rules_tokens + request.caller_tokens
+    whole = int((request.max_prompt_tokens - fixed) / request.tokens_factor)
+    return max(0, whole - view.snapshot.layer.tokens)
