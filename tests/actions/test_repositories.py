@@ -10,7 +10,7 @@ import pytest
 
 from kibitz.actions import repositories
 from kibitz.actions.repositories import Repositories
-from kibitz_context import git_commands
+from kibitz_context.repository import Repository
 from support.workshop import GIT, make_repository
 
 
@@ -23,10 +23,10 @@ def test_git_is_asked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     known = Repositories()
     first = known.find(root / "src" / "a.py")
 
-    def refuse(start: Path) -> None:
+    def refuse(*arguments: object) -> None:
         raise AssertionError("asked again")
 
-    monkeypatch.setattr(git_commands, "discover", refuse)
+    monkeypatch.setattr(Repository, "find", refuse)
     assert known.find(root / "src" / "a.py") is first
     assert first.root == root
 

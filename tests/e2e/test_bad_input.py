@@ -319,7 +319,7 @@ async def test_a_repository_without_commits(
 
 @pytest.mark.parametrize(
     ("content", "told"),
-    [("x = 1\n" * 400_000, "over the limit"), ("x\0y\n", "binary")],
+    [("x = 1\n" * 400_000, "too large"), ("x\0y\n", "binary")],
 )
 async def test_a_huge_or_binary_buffer_is_refused(
     content: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from kibitz.actions.desk import Brief, Desk
+from kibitz.actions.brief import Brief
+from kibitz.actions.desk import Desk
 from kibitz.actions.task_text import numbered, task_text
 from kibitz.actions.values import Order, Said, Step
 from kibitz.claude.values import (
@@ -24,6 +25,9 @@ ANSWER_LEAST_TOKENS = 1024
 
 async def explain(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
     """Explain the order's lines.  Yields `Said` pieces of Markdown, last a `Spent`."""
+    async with aclosing(desk.prepare(order)) as preparing:
+        async for step in preparing:
+            yield step
     brief = await desk.brief(order)
     async with aclosing(_answer(desk, brief)) as steps:
         async for step in steps:
@@ -34,6 +38,9 @@ async def ask(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
     """Answer a question about the repository, or about the order's lines if it has any."""
     if not order.instruction.strip():
         raise UserError("Nothing was asked: give the question as `instruction`.")
+    async with aclosing(desk.prepare(order)) as preparing:
+        async for step in preparing:
+            yield step
     brief = await desk.brief(order)
     async with aclosing(_answer(desk, brief)) as steps:
         async for step in steps:

@@ -1,28 +1,32 @@
 """What every action needs: Claude, the settings, and the context of a repository.
 
 The desk turns an `Order` into a `Brief`: the text that may be sent, the lines it is about and
-the layers around them.  All reading of files happens off the event loop and through the gate.
+the layers around them; and a `Brief` into a prompt whose prefix is the tier's.  All reading of
+files happens off the event loop and through the gate.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-import os
 import threading
+import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import unquote, urlsplit
 
+from kibitz.actions.brief import Brief, shown_path
+from kibitz.actions.preparing import Preparer, Subject, is_missing
 from kibitz.actions.repositories import Repositories
 from kibitz.actions.scope import whole_lines
-from kibitz.actions.task_text import prompt_text, tagged
+from kibitz.actions.task_text import prompt_text
 from kibitz.actions.tools import TOOLS
-from kibitz.actions.values import Asked, Begun, Order, Received, Spent, Step
+from kibitz.actions.values import Asked, Begun, Indexing, Order, Received, Spent, Step
+from kibitz.claude import catalogue
 from kibitz.claude import prompt as prompts
+from kibitz.claude.estimate import tool_tokens
 from kibitz.claude.values import (
     Block,
     Claude,
@@ -36,73 +40,86 @@ from kibitz.claude.values import (
     TextDelta,
     Tier,
     ToolInputDelta,
+    Usage,
 )
 from kibitz.errors import UserError, sentence_for_stop
 from kibitz.plain_text import one_line
 from kibitz.settings import Settings
 from kibitz_context.lines import LineTable, Position, Span
 from kibitz_context.tokens import CHARACTERS_PER_TOKEN, estimate
-from kibitz_context.values import Allowed, Context, Focus, Refused
+from kibitz_context.values import Allowed, Focus, Refused
 
 if TYPE_CHECKING:
+    from kibitz_context.prefix import PrefixRequest
     from kibitz_context.repository import Repository
 
+# The fast tier's model costs several times as much above 100,000 tokens of prompt.  With this
+# snapshot and the shares that the other layers have of it, a prompt of the densest text is below
+# that.  Higher: layers are cut at the last moment, and the prefix with them.
+FAST_SNAPSHOT_TOKENS = 40_000
+
+# Dense text has this much less room than the estimate says.
+SAFE_SHARE_OF_A_LIMIT = 0.8
+
+# What our own words add to a task.
+TASK_WORDS_TOKENS = 1_000
+
+# How often it is told how far an index is.
+PROGRESS_SECONDS = 0.25
+
 COMPLETE_STOPS = ("end_turn", "stop_sequence", "tool_use")
-
-
-@dataclass(frozen=True)
-class Brief:
-    """An order with everything that is needed to write its prompt.
-
-    All words in here are as they may be sent: what somebody asks, what a linter quotes and what
-    a project's settings say hold secrets no less often than code does.  `text` is the document's
-    (same offsets as the document's own), `review_instructions` are the settings'; `secrets` are
-    those of the text and of what was asked, for putting them back into an edit;
-    `path` is relative to the repository root, as Claude sees it.  `first_line` and `end_line`
-    (zero-based, half-open) are the whole lines that the order is about.
-    """
-
-    order: Order
-    settings: Settings
-    context: Context
-    tier: Tier
-    model: str
-    path: str
-    text: str
-    secrets: tuple[tuple[str, str], ...]
-    review_instructions: str
-    first_line: int
-    end_line: int
-
-    @property
-    def lines(self) -> list[str]:
-        return LineTable(self.text).lines
-
-    @property
-    def region_lines(self) -> list[str]:
-        return self.lines[self.first_line : self.end_line]
-
-    def region(self, shown: str) -> str:
-        """The region as it stands in the task: `shown`, between tags that name the place."""
-        return tagged("region", shown, path=self.path, first_line=self.first_line + 1)
 
 
 class Desk:
     """Prepares orders and sends their prompts.
 
-    `settings_for` gives the settings that hold in a repository.
+    `settings_for` gives the settings that hold in a repository.  What was sent is remembered in
+    the folder `cache`, None for this process alone; there `preparer` puts what a request needs of
+    a repository.  `tokens_factor` says how many tokens of a model there are to one that we
+    estimate; it may block.  `follow` is told of each response that has begun.
     """
 
-    def __init__(self, claude: Claude, settings_for: Callable[[Path], Settings]) -> None:
+    def __init__(
+        self,
+        claude: Claude,
+        settings_for: Callable[[Path], Settings],
+        *,
+        cache: Path | None = None,
+        preparer: Preparer | None = None,
+        tokens_factor: Callable[[str], float] | None = None,
+        follow: Callable[[Brief, Prompt], None] | None = None,
+    ) -> None:
         self._claude = claude
         self._settings_for = settings_for
+        self._cache = cache
+        self._preparer = preparer
+        self._tokens_factor = tokens_factor or catalogue.builtin().tokens_factor
+        self._follow = follow
         self._repositories = Repositories()
 
-    async def brief(self, order: Order) -> Brief:
-        """Gather what `order` needs.  Raises UserError when its document may not be sent."""
+    async def prepare(self, order: Order) -> AsyncGenerator[Step, None]:
+        """Wait until what `order` needs of its repository is ready, but not for too long.
+
+        Yields `Indexing` on the way.  To be exhausted before `brief`, which takes what there is.
+        """
+        if self._preparer is None:
+            return
+        subject = await asyncio.to_thread(self._missing, order)
+        if subject is None:
+            return
+        preparation = self._preparer.prepare(subject)
+        deadline = time.monotonic() + self._preparer.longest_wait_seconds
+        while not await preparation.wait(PROGRESS_SECONDS) and time.monotonic() < deadline:
+            yield Indexing(preparation.done, preparation.total)
+
+    async def brief(self, order: Order, *, record: bool = True) -> Brief:
+        """Gather what `order` needs.  Raises UserError when its document may not be sent.
+
+        Without `record` nothing is remembered: it is what would be sent, not what is.
+        """
         stopped = threading.Event()
         try:
-            return await asyncio.to_thread(self._brief, order, stopped.is_set)
+            return await asyncio.to_thread(self._brief, order, record, stopped.is_set)
         finally:
             # A thread cannot be cancelled: it looks whether anybody still waits for it.
             stopped.set()
@@ -112,17 +129,36 @@ class Desk:
         event loop."""
         return self._repositories.find(start, folders)
 
-    def _brief(self, order: Order, should_stop: Callable[[], bool]) -> Brief:
-        # Loaded when somebody asks for something: no start of a server has to wait for them.
+    def subject(self, repository: Repository, tier: Tier) -> Subject:
+        """What is to be prepared for requests of a tier."""
         from kibitz_context.gate import Gate
+
+        context = self._settings_for(repository.root).context
+        gate = Gate(repository.root, include=context.include, exclude=context.exclude)
+        return Subject(repository, gate, snapshot_tokens(context.max_tokens, tier))
+
+    def _missing(self, order: Order) -> Subject | None:
+        """What is to be prepared before `order` can have all of its context; None: nothing."""
+        repository = self.repository(order.root, order.folders)
+        tier, model = self._tier(order, self._settings_for(order.root))
+        subject = self.subject(repository, tier)
+        return subject if is_missing(subject, model, self._cache) else None
+
+    @staticmethod
+    def _tier(order: Order, settings: Settings) -> tuple[Tier, str]:
+        tier = order.tier or settings.route.get(order.action, "standard")
+        return tier, order.model or settings.models.of(tier)
+
+    def _brief(self, order: Order, record: bool, should_stop: Callable[[], bool]) -> Brief:
+        # Loaded when somebody asks for something: no start of a server has to wait for them.
         from kibitz_context.gather import gather
         from kibitz_context.secrets import redact
 
         settings = self._settings_for(order.root)
         repository = self.repository(order.root, order.folders)
-        gate = Gate(
-            repository.root, include=settings.context.include, exclude=settings.context.exclude
-        )
+        tier, model = self._tier(order, settings)
+        subject = self.subject(repository, tier)
+        gate = subject.gate
         document = order.document
         path, allowed, first_line, end_line = "", Allowed(""), 0, 0
         if document is not None:
@@ -142,34 +178,64 @@ class Desk:
             instruction=instruction.text,
             diagnostics=tuple(each.text for each in diagnostics),
         )
-        tier = order.tier or settings.route.get(order.action, "standard")
         focus = None
-        if document is not None and document.path is not None:
+        region = ""
+        if document is not None:
             table = LineTable(allowed.text)
             start = table.offset(Position(first_line, 0), "utf-32")
             end = table.offset(Position(end_line, 0), "utf-32")
-            focus = Focus(path, allowed.text, Span(start, end))
+            region = allowed.text[start:end]
+            if document.path is not None:
+                in_task = order.action != "ask" or order.span is not None
+                focus = Focus(path, allowed.text, Span(start, end), in_task)
+        said = (region, order.instruction, *order.diagnostics, settings.review.instructions)
         context = gather(
             repository,
             gate,
-            max_tokens=settings.context.max_tokens,
+            max_tokens=subject.max_tokens,
             focus=focus,
             overlays=order.overlays,
             question=order.instruction,
             should_stop=should_stop,
+            cache=self._cache,
+            prefix=self._prefix_request(settings, tier, model, said, record),
         )
         return Brief(
             order,
             settings,
             context,
             tier,
-            order.model or getattr(settings.models, tier),
+            model,
             path,
             allowed.text,
             tuple(pair for part in (allowed, instruction, *diagnostics) for pair in part.secrets),
             redact(settings.review.instructions).text,
             first_line,
             end_line,
+        )
+
+    def _prefix_request(
+        self, settings: Settings, tier: Tier, model: str, said: Sequence[str], record: bool
+    ) -> PrefixRequest:
+        """How the prefix of a request is to be kept; `said` is what the task will hold."""
+        from kibitz_context.prefix import PrefixRequest
+
+        known = catalogue.builtin()
+        most_tokens = known.most_prompt_tokens(model, tier)
+        if most_tokens is not None:
+            # The estimate may be too low, and above the limit is no prompt at all.
+            most_tokens = int(most_tokens * SAFE_SHARE_OF_A_LIMIT)
+        rules_tokens = sum(tool_tokens(tool, CHARACTERS_PER_TOKEN) for tool in TOOLS)
+        return PrefixRequest(
+            model,
+            prices=known.prices(model),
+            ttl=settings.context.ttl,
+            record=record,
+            tokens_factor=self._tokens_factor(model),
+            max_prompt_tokens=most_tokens,
+            caller_tokens=sum(map(estimate, said)) + TASK_WORDS_TOKENS,
+            rules_tokens=rules_tokens + estimate(prompt_text("rules")),
+            keep_warm=settings.context.keep_warm == "auto",
         )
 
     def prompt(
@@ -210,12 +276,10 @@ class Desk:
         after `Spent`, since it was paid for.
         """
         yield Asked(prompt.model, prompt_tokens(prompt))
-        budget = brief.settings.budget
         purpose = Purpose(
-            brief.order.action,
-            str(brief.context.root),
-            limits=Limits(budget.request_usd, budget.day_usd, budget.month_usd),
+            brief.order.action, str(brief.context.root), limits=limits_of(brief.settings)
         )
+        began_at = time.time()
         finished: Finished | None = None
         n_characters = 0
         try:
@@ -223,6 +287,7 @@ class Desk:
             async with aclosing(self._claude.stream(prompt, purpose)) as events:
                 async for event in events:
                     if isinstance(event, Started):
+                        await self._begun(brief, prompt, event.usage, began_at)
                         yield Begun(event.usage)
                     elif isinstance(event, Finished):
                         finished = event
@@ -242,21 +307,40 @@ class Desk:
                 sentence_for_stop(finished.stop_reason, finished.stop_detail), exit_code=3
             )
 
+    async def _begun(self, brief: Brief, prompt: Prompt, usage: Usage, began_at: float) -> None:
+        """The response has begun: what was sent can be read from the cache from now on."""
+        from kibitz_context import prefix
 
-def shown_path(path: Path | None, uri: str, root: Path) -> str:
-    """How a document is called in a prompt and in messages: relative to the repository."""
-    if path is None:
-        try:
-            name = unquote(urlsplit(uri).path).replace("\\", "/").rpartition("/")[2]
-        except ValueError:
-            name = ""
-        return name if name.strip(".") else "untitled"
-    for candidate in (path, Path(os.path.realpath(path))):
-        try:
-            return candidate.relative_to(root).as_posix()
-        except ValueError:
-            continue
-    return path.name
+        context = brief.context
+        expected = prompt.expectation is not None and prompt.expectation.blocks_alive > 0
+        has_markers = any(block.marker is not None for block in prompt.system)
+
+        def remember() -> None:
+            if expected and not usage.cache_read_tokens:
+                prefix.missed(context)
+            prefix.began(context, began_at)
+            if has_markers and not usage.cache_read_tokens and not usage.cache_write_tokens:
+                prefix.missed(context)  # There is no cache at the other end.
+
+        await asyncio.to_thread(remember)
+        if self._follow is not None:
+            self._follow(brief, prompt)
+
+
+def limits_of(settings: Settings) -> Limits:
+    """What may be spent by the settings of a repository."""
+    budget = settings.budget
+    return Limits(
+        budget.request_usd,
+        budget.day_usd,
+        budget.month_usd,
+        settings.context.keep_warm_day_usd if settings.context.keep_warm == "auto" else 0.0,
+    )
+
+
+def snapshot_tokens(max_tokens: int, tier: Tier) -> int:
+    """How large the snapshot of a tier may be, of a setting of `max_tokens`."""
+    return min(max_tokens, FAST_SNAPSHOT_TOKENS) if tier == "fast" else max_tokens
 
 
 def prompt_tokens(prompt: Prompt) -> int:

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import re
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
+from kibitz.actions.answer import answer_prompt
 from kibitz.actions.desk import Desk
+from kibitz.actions.overview import Overview, overview
 from kibitz.actions.values import Order, Said, Step
 from kibitz.backend import Backend
 from kibitz.bill import dollars
+from kibitz.plain_text import one_line
 
 USAGE_DAYS = 30
 LISTED_FILES = 200
@@ -41,27 +46,61 @@ async def usage(backend: Backend) -> AsyncIterator[Step]:
 
 
 async def context(order: Order, desk: Desk) -> AsyncIterator[Step]:
-    """What Claude would be shown for a request about the order's document."""
-    brief = await desk.brief(order)
-    shown = brief.context
+    """What would be sent for a request about the order's document: all of it, to the byte.
+
+    First how it would be cached and what it would cost, then each block of the prompt in its
+    order, and after a block with a marker a line that says so.
+    """
+    async with aclosing(desk.prepare(order)) as preparing:
+        async for step in preparing:
+            yield step
+    brief = await desk.brief(order, record=False)
+    shown = overview(brief, answer_prompt(desk, brief))
+    yield Said(_summary(shown))
+    for layer in shown.layers:
+        for number, block in enumerate(layer.blocks, start=1):
+            of = f" ({number} of {len(layer.blocks)})" if len(layer.blocks) > 1 else ""
+            yield Said(f"\n## {layer.name}{of}\n\n{_fenced(block.text)}")
+            if block.marker is not None:
+                yield Said(f"\n*— cache marker: what ends here is kept for {block.marker} —*\n")
+
+
+def _summary(shown: Overview) -> str:
+    brief, omitted = shown.brief, shown.brief.context.omitted
     lines = [
-        f"For {brief.model}, as of commit {shown.commit or '(none)'}:",
+        f"For {brief.model} ({brief.tier} tier), as of commit {brief.context.commit or '(none)'}.",
         "",
-        "| layer | tokens | files |",
-        "|---|--:|--:|",
+        *[f"- {line}" for line in (*shown.plan_lines(), shown.price_line())],
+        "",
+        "| layer | tokens | files | sha256 |",
+        "|---|--:|--:|---|",
     ]
-    layers = (shown.snapshot, shown.changes, shown.task)
-    lines += [f"| {layer.name} | {layer.tokens:,} | {len(layer.files):,} |" for layer in layers]
-    for layer in layers:
+    lines += [
+        f"| {layer.name} | {layer.tokens:,} | {len(layer.files):,} | {layer.sha256[:12]} |"
+        for layer in shown.layers
+    ]
+    for layer in shown.layers:
         if layer.files:
-            lines += ["", f"### {layer.name}", ""]
+            lines += ["", f"### Files of {layer.name}", ""]
             lines += [
-                f"- `{file.path}` ({file.form}, {file.tokens:,} tokens)"
+                f"- `{one_line(file.path, 300)}` ({file.form}, {file.tokens:,} tokens)"
                 for file in layer.files[:LISTED_FILES]
             ]
             if len(layer.files) > LISTED_FILES:
                 lines.append(f"- … and {len(layer.files) - LISTED_FILES:,} more")
-    if shown.omitted:
+    if omitted:
         lines += ["", "### Left out", ""]
-        lines += [f"- `{item.path}`: {item.reason}" for item in shown.omitted[:LISTED_FILES]]
-    yield Said("\n".join(lines) + "\n")
+        lines += [
+            f"- `{one_line(item.path, 300)}`: {one_line(item.reason)}"
+            for item in omitted[:LISTED_FILES]
+        ]
+        if len(omitted) > LISTED_FILES:
+            lines.append(f"- … and {len(omitted) - LISTED_FILES:,} more")
+    return "\n".join(lines) + "\n"
+
+
+def _fenced(text: str) -> str:
+    """`text` in a fence that nothing in it can close."""
+    longest = max((len(run) for run in re.findall("`{3,}", text)), default=2)
+    fence = "`" * (longest + 1)
+    return f"{fence}text\n{text}{'' if text.endswith(chr(10)) else chr(10)}{fence}\n"

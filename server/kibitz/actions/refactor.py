@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
-from kibitz.actions.desk import Brief, Desk
+from kibitz.actions.brief import Brief
+from kibitz.actions.desk import Desk
 from kibitz.actions.task_text import task_text
 from kibitz.actions.values import Changed, Order, Region, Step
 from kibitz.claude.values import Finished, Started, TextDelta, ToolCall, ToolInputDelta
@@ -37,6 +38,9 @@ async def refactor(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
         )
     if order.document is None:
         raise UserError("A refactoring needs a document.")
+    async with aclosing(desk.prepare(order)) as preparing:
+        async for step in preparing:
+            yield step
     brief = await desk.brief(order)
     original = order.document.lines.lines[brief.first_line : brief.end_line]
     yield Region(brief.first_line, tuple(original))

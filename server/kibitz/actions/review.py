@@ -6,7 +6,8 @@ import dataclasses
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 
-from kibitz.actions.desk import Brief, Desk
+from kibitz.actions.brief import Brief
+from kibitz.actions.desk import Desk
 from kibitz.actions.task_text import numbered, task_text
 from kibitz.actions.values import Found, NotKept, Order, Step
 from kibitz.claude.values import Finished, Started, TextDelta, ToolCall, ToolInputDelta
@@ -24,6 +25,9 @@ REVIEW_MAX_TOKENS = 16_000
 
 async def review(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
     """Review the order's lines.  Yields `Found` and `NotKept`, last a `Spent`."""
+    async with aclosing(desk.prepare(order)) as preparing:
+        async for step in preparing:
+            yield step
     brief = await desk.brief(order)
     region = brief.region(numbered(brief.region_lines, brief.first_line + 1))
     task = task_text(

@@ -42,6 +42,19 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Indexing:
+    """The repository is being indexed: `done` of `total` files; both 0 until they are counted."""
+
+    done: int
+    total: int
+
+    @property
+    def words(self) -> str:
+        """How far it is, for a progress."""
+        return f"Indexing … {self.done:,} of {self.total:,} files" if self.total else "Indexing …"
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """The request is about to be sent; `prompt_tokens` is an estimate."""
 
@@ -109,4 +122,4 @@ class Spent:
     request_id: str | None = None
 
 
-Step = Asked | Begun | Received | Said | Found | NotKept | Region | Changed | Spent
+Step = Indexing | Asked | Begun | Received | Said | Found | NotKept | Region | Changed | Spent

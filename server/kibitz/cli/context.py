@@ -3,73 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import hashlib
 import json
-from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import Coroutine
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 from kibitz.actions.answer import answer_prompt
-from kibitz.actions.desk import Brief
+from kibitz.actions.overview import Overview, overview
 from kibitz.actions.values import Order
-from kibitz.bill import dollars
-from kibitz.claude import catalogue
-from kibitz.claude.estimate import cold_usage, text_tokens, warm_usage
-from kibitz.claude.values import Block, Prompt
 from kibitz.cli.arguments import Common, Parser
 from kibitz.cli.place import Place, parse_place
 from kibitz.cli.terminal import Terminal
 from kibitz.cli.workplace import Workplace, work
 from kibitz.plain_text import one_line, visible
-from kibitz_context.values import FileUse, Layer, LayerName
 
 LISTED_FILES = 12
 LISTED_OMISSIONS = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """One layer as it is sent.  `texts` are its blocks."""
-
-    name: LayerName
-    texts: tuple[str, ...]
-    tokens: int
-    files: tuple[FileUse, ...] = ()
-
-    @property
-    def sha256(self) -> str:
-        return hashlib.sha256("".join(self.texts).encode()).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class Overview:
-    """What a request would be.  Costs are USD without the reply, None for an unknown price."""
-
-    brief: Brief
-    layers: tuple[Shown, ...]
-    cold_usd: float | None
-    warm_usd: float | None
-
-    def as_json(self) -> dict[str, Any]:
-        context = self.brief.context
-        return {
-            "commit": context.commit,
-            "tier": self.brief.tier,
-            "model": self.brief.model,
-            "layers": [
-                {
-                    "name": layer.name,
-                    "tokens": layer.tokens,
-                    "sha256": layer.sha256,
-                    "files": [dataclasses.asdict(file) for file in layer.files],
-                }
-                for layer in self.layers
-            ],
-            "omitted": [dataclasses.asdict(omission) for omission in context.omitted],
-            "cost": {"cold_usd": self.cold_usd, "warm_usd": self.warm_usd},
-        }
 
 
 def run(arguments: list[str]) -> int:
@@ -81,8 +31,9 @@ def run(arguments: list[str]) -> int:
             "kibitz context src/app.py:10-42 --json",
             'kibitz context --question "Where are settings validated?" --print | less',
         ),
-        more="Nothing is sent.  Tokens are estimated; prices are without the reply: cold when\n"
-        "nothing of it is in the cache, warm when all of it is that can be.\n",
+        more="Nothing is sent.  Tokens are estimated; prices are without the reply: expected with\n"
+        "what should be in the cache now, cold when nothing of it is, warm when all of it is that\n"
+        "can be.\n",
     )
     parser.add_argument(
         "place", metavar="PATH[:L1[-L2]]", nargs="?", help="what the request would be about"
@@ -101,7 +52,10 @@ def run(arguments: list[str]) -> int:
 
 
 async def _show(at: Workplace, order: Order, options: argparse.Namespace) -> int:
-    brief = await at.desk.brief(order)
+    async with aclosing(at.desk.prepare(order)) as preparing:
+        async for step in preparing:
+            at.progress.count(step)
+    brief = await at.desk.brief(order, record=False)
     shown = overview(brief, answer_prompt(at.desk, brief))
     if options.json:
         at.terminal.write(json.dumps(shown.as_json(), indent=2) + "\n")
@@ -121,45 +75,9 @@ def _order(at: Workplace, place: Place | None, question: str) -> Order:
     return Order(action, source.start, source.document, span, question)
 
 
-def overview(brief: Brief, prompt: Prompt) -> Overview:
-    """The layers of `prompt` as they are sent, with their sizes and the price of the whole."""
-    known = catalogue.builtin()
-    chars_per_token = known.chars_per_token(prompt.model)
-
-    def layer(name: LayerName, texts: Sequence[str], of: Layer | None = None) -> Shown:
-        tokens = sum(text_tokens(text, chars_per_token) for text in texts)
-        files = of.files if of is not None else ()
-        if name == "task":
-            files = tuple(sorted(files, key=lambda file: -file.score))
-        return Shown(name, tuple(texts), tokens, files)
-
-    context = brief.context
-    sent = [block.text for block in prompt.system]
-    layers = [
-        layer("rules", sent[:1]),
-        # A layer without text is not sent at all.
-        *(
-            layer(each.name, [each.text] if each.text in sent else [], each)
-            for each in (context.snapshot, context.changes)
-        ),
-    ]
-    task = [
-        block.text
-        for message in prompt.messages
-        for block in message.content
-        if isinstance(block, Block)
-    ]
-    layers.append(layer("task", task, context.task))
-    return Overview(
-        brief,
-        tuple(layers),
-        known.cost_usd(prompt.model, cold_usage(prompt, chars_per_token)),
-        known.cost_usd(prompt.model, warm_usage(prompt, chars_per_token)),
-    )
-
-
 def _print_texts(terminal: Terminal, shown: Overview) -> None:
-    text = "\n".join(part for layer in shown.layers for part in layer.texts) + "\n"
+    texts = (block.text for layer in shown.layers for block in layer.blocks)
+    text = "\n".join(texts) + "\n"
     terminal.write(visible(text) if terminal.out_is_terminal else text)
 
 
@@ -184,7 +102,8 @@ def _print_overview(terminal: Terminal, shown: Overview) -> None:
         console.print(table)
         for line in _file_lines(shown):
             console.print(line, soft_wrap=True)
-        console.print(_price_line(shown), soft_wrap=True)
+        for line in (*shown.plan_lines(), shown.price_line()):
+            console.print(one_line(line, 300), soft_wrap=True)
 
 
 def _file_lines(shown: Overview) -> list[str]:
@@ -209,9 +128,3 @@ def _file_lines(shown: Overview) -> list[str]:
         if len(omitted) > LISTED_OMISSIONS:
             lines.append(f"  … and {len(omitted) - LISTED_OMISSIONS:,} more (all with --json)")
     return [*lines, ""]
-
-
-def _price_line(shown: Overview) -> str:
-    if shown.cold_usd is None or shown.warm_usd is None:
-        return "price unknown for this model"
-    return f"{dollars(shown.cold_usd)} cold, {dollars(shown.warm_usd)} warm, without the reply"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from kibitz.actions.values import Asked, Begun, Received, Step
+from kibitz.actions.values import Asked, Begun, Indexing, Received, Step
 from kibitz.cli.tally import Tally
 from kibitz.cli.terminal import Terminal
 from kibitz.plain_text import one_line
@@ -64,6 +64,8 @@ class Progress:
         if self._status is None:
             return
         match step:
+            case Indexing():
+                self._say(step.words)
             case Asked(model, prompt_tokens):
                 self._say(f"{one_line(model, 60)} reads about {prompt_tokens:,} tokens")
             case Begun(usage):

@@ -19,7 +19,7 @@ from kibitz.actions.prompt_files import (
     prompts_stamp,
     read_prompt_files,
 )
-from kibitz.actions.values import Asked, Begun, Received, Spent, Step
+from kibitz.actions.values import Asked, Begun, Indexing, Received, Spent, Step
 from kibitz.backend import Backend
 from kibitz.bill import bill
 from kibitz.claude.values import ClaudeFailure, Usage
@@ -265,6 +265,8 @@ class Report:
         async with aclosing(steps) as closing:  # type: ignore[type-var]
             async for step in closing:
                 match step:
+                    case Indexing():
+                        self.progress.report(step.words)
                     case Asked(model, prompt_tokens):
                         self.progress.report(f"{model} reads about {prompt_tokens:,} tokens")
                     case Begun(usage):

@@ -98,6 +98,7 @@ def client_of(params: types.InitializeParams, encoding: Any) -> Client:
     shows = bool(window and window.show_document and window.show_document.support)
     hover_formats = (document.hover.content_format if document and document.hover else None) or []
     refresh = workspace.code_lens if workspace else None
+    watched = workspace.did_change_watched_files if workspace else None
     publish = document.publish_diagnostics if document else None
     return Client(
         name=info.name if info else "",
@@ -112,6 +113,7 @@ def client_of(params: types.InitializeParams, encoding: Any) -> Client:
         code_lens=bool(document and document.code_lens),
         code_lens_refresh=bool(refresh and refresh.refresh_support),
         configuration=bool(workspace and workspace.configuration),
+        watched_files=bool(watched and watched.dynamic_registration),
         text_document_content=bool(workspace and workspace.text_document_content),
         markdown_hover=not hover_formats or types.MarkupKind.Markdown in hover_formats,
         diagnostic_version=bool(publish and publish.version_support),

@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 logger = logging.getLogger(__name__)
@@ -35,8 +35,8 @@ class FolderWatch:
     loop, and close it.
     """
 
-    def __init__(self, folders: Sequence[Path], on_change: OnChange) -> None:
-        self._folders = folders
+    def __init__(self, folders: tuple[Path, ...], on_change: OnChange) -> None:
+        self.folders = folders
         self._on_change = on_change
         self._loop = asyncio.get_running_loop()
         self._ended = threading.Event()
@@ -59,7 +59,7 @@ class FolderWatch:
         logging.getLogger("watchfiles").setLevel(logging.WARNING)
         try:
             for changes in watchfiles.watch(
-                *[folder for folder in self._folders if os.path.isdir(folder)],  # noqa: PTH112
+                *[folder for folder in self.folders if os.path.isdir(folder)],  # noqa: PTH112
                 watch_filter=None,
                 debounce=LONGEST_WAIT_MILLISECONDS,
                 step=STEP_MILLISECONDS,
@@ -75,7 +75,7 @@ class FolderWatch:
                     return  # The loop is closed: nobody listens any more.
         except (OSError, RuntimeError) as error:
             # RuntimeError: the watcher's own for what the system refuses.
-            logger.info("%d folders cannot be watched: %s", len(self._folders), error)
+            logger.info("%d folders cannot be watched: %s", len(self.folders), error)
 
     def _tell(self, paths: tuple[str, ...]) -> None:
         if not self._ended.is_set():
