@@ -93,7 +93,7 @@ class Log:
             for told in self.newest.values()
             if told.state != AS_IN_SNAPSHOT and states.get(told.path) == told.state
         )
-        return max(0, self.tokens - live)
+        return sum(told.tokens for block in self.blocks for told in block.told) - live
 
     def untold(self, entries: Sequence[Entry]) -> list[Entry]:
         """Those of `entries` that the log does not tell already, in order."""
