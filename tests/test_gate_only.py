@@ -1,0 +1,357 @@
+"""The gate is the only way to a byte of a repository: the source is searched for any other.
+
+Found is what could read a file, list a folder, start a process or ask git for content, whether it
+is called or only named.  Each such place stands in `ALLOWED` with the reason why no repository's
+byte gets past the gate there, or the test fails; so does a reason that nothing needs any more.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCE_ROOTS = ("context", "server")
+
+# Whole packages, each with the reason why nothing in it comes near a repository.
+ALLOWED_PACKAGES: Mapping[str, str] = {
+    "kibitz.standin": "it knows requests and scripts; of ours it may import nothing else",
+    "kibitz.demo": "it plays on a sample repository that it has written itself",
+}
+
+# Function by function: what it uses, and why that is no way past the gate.
+ALLOWED: Mapping[str, Mapping[str, str]] = {
+    # The gate, and how git is asked.
+    "kibitz_context.gate._read_beneath": {
+        "os.open": "this is the gate: it opens folder after folder and follows no link",
+    },
+    "kibitz_context.ignore_files.IgnoreFiles._lines": {
+        "path.open": "patterns, which say what is refused and are themselves not shown",
+    },
+    "kibitz_context.discovery": {"import git_commands": "asks where the git directory is"},
+    "kibitz_context.discovery._stranger": {
+        "(found.git_dir / 'gitdir').read_bytes": "a path in git's own folder, to compare it",
+    },
+    "kibitz_context.discovery._linked_git_dir": {
+        "dot_git.read_bytes": "a path in a .git file, which git is given",
+    },
+    "kibitz_context.git_commands": {
+        "import subprocess": "every command of git is started in there",
+        "import git": "types only",
+    },
+    "kibitz_context.git_commands.git_problem": {"import git": "asks for git's version"},
+    "kibitz_context.git_commands._client": {"import git": "GitPython starts the process"},
+    "kibitz_context.git_commands.BlobReader._asked": {
+        "'cat-file'": "blobs, for `Sources` alone, which has them judged by the gate",
+    },
+    # What git tells of a repository beside content.
+    "kibitz_context.repository": {"import git_commands": "lists and identifies files"},
+    "kibitz_context.repository._entries": {
+        "os.scandir": "names in a folder without git; the gate judges each of them",
+    },
+    "kibitz_context.repository.Repository.blobs": {"BlobReader": "for `Sources` alone"},
+    "kibitz_context.repository.Repository.commits": {"'cat-file'": "ids of commits"},
+    "kibitz_context.repository.Repository._sizes": {"'cat-file'": "sizes of blobs"},
+    "kibitz_context.repository.Repository.lines_between": {"'diff-tree'": "numbers of lines"},
+    "kibitz_context.repository.Repository.changed_paths": {"'diff-index'": "modes, ids, paths"},
+    "kibitz_context.repository.Repository.grep": {
+        "'grep'": "lines of a commit, for `lexical` alone",
+    },
+    "kibitz_context.history": {"import git_commands": "asks for past commits"},
+    "kibitz_context.history._ask": {
+        "'log'": "paths and words of messages, which say what ranks where and are not shown",
+    },
+    "kibitz.upkeep.file_changes": {"import git_commands": "names of files, to watch them"},
+    # Content that the gate judges after it was read.
+    "kibitz_context.baseline.opened": {
+        "repository.blobs": "`Sources` has each blob judged (Gate.admit_blob)",
+    },
+    "kibitz_context.lexical._grep": {
+        "sources.repository.grep": "says which files to read; what is shown comes from `Sources`",
+    },
+    "kibitz.cli.place.read_source": {
+        "path.read_bytes": "the very bytes of a file that the gate has let pass, to write them "
+        "back; what is sent of them passes Gate.admit",
+    },
+    "kibitz.cli.patch.write": {
+        "real.read_bytes": "whether the file is still what was shown, before it is replaced",
+        "os.fdopen": "writes the new text",
+    },
+    "kibitz.actions.prompt_files.prompts_stamp": {
+        "os.scandir": "names and times, to see that prompts have changed",
+    },
+    "kibitz.actions.prompt_files.read_prompt_files": {
+        "folder.glob": "names; each file is read through the gate",
+    },
+    # Files of kibitz itself, of its user and of the system.
+    "kibitz_context.symbols._loaded": {
+        "(folder / f'{name}.scm').read_text": "queries that kibitz brings along",
+    },
+    "kibitz_context.database._connected": {"sqlite3.connect": "kibitz's cache folder"},
+    "kibitz_context.database.Database._ready_file": {"sqlite3.connect": "kibitz's cache folder"},
+    "kibitz.actions.task_text.prompt_text": {
+        "(files('kibitz.actions') / 'prompts' / f'{name}.md').read_text": "kibitz's own prompts",
+    },
+    "kibitz.claude.catalogue.builtin": {
+        "Path(__file__).with_name('catalogue.toml').read_text": "a table that kibitz brings along",
+    },
+    "kibitz.claude.connection.api_key_from_command": {
+        "asyncio.create_subprocess_exec": "the user's own command, from a guarded setting",
+    },
+    "kibitz.claude.ledger_file._open": {
+        "os.open": "makes kibitz's ledger private",
+        "sqlite3.connect": "kibitz's ledger",
+    },
+    "kibitz.claude.processes._host": {"Path('/proc/self/ns/pid').readlink": "the system's"},
+    "kibitz.claude.processes._started_by_proc": {
+        "Path(f'/proc/{pid}/stat').read_text": "the system's",
+    },
+    "kibitz.claude.processes._boot_id": {
+        "Path('/proc/sys/kernel/random/boot_id').read_text": "the system's",
+    },
+    "kibitz.cli.main._silence_stdout": {"os.open": "the null device"},
+    "kibitz.front._claim_stdio": {"os.open": "the null device"},
+    "kibitz.handlers.answers.write_answer": {"folder.glob": "answers in kibitz's cache folder"},
+    "kibitz.logs._File._opened": {"os.open": "kibitz's log", "os.fdopen": "kibitz's log"},
+    "kibitz.settings_files._content": {
+        "os.open": "settings, of the user and in .kibitz.toml; they are not shown to Claude",
+        "os.fdopen": "settings, of the user and in .kibitz.toml; they are not shown to Claude",
+    },
+    "kibitz.trust._read": {"path.open": "kibitz's list of trusted folders"},
+    "kibitz.trust._write": {"os.fdopen": "kibitz's list of trusted folders"},
+    "kibitz.trust._locked": {
+        "os.open": "a lock beside kibitz's list of trusted folders",
+        "os.fdopen": "a lock beside kibitz's list of trusted folders",
+    },
+    # No files at all.
+    "kibitz.cli.answer.Rendered.feed": {"self._blocks.open": "a block of Markdown"},
+    "kibitz.handlers.attendance.Attendance.document_opened": {
+        "self._attendant.open": "a document of the editor's",
+    },
+    "kibitz.handlers.documents.did_open": {
+        "connection.session.documents.open": "a document of the editor's",
+    },
+}
+
+# What reads a file, or copies one, wherever it is found as a method or a function of a module.
+_READS = (
+    "copy2 copyfile copyfileobj copytree fdopen getline getlines open open_code pread preadv "
+    "read_bytes read_text readlink sendfile"
+)
+# What tells the names in a folder.
+_LISTS = "fwalk glob iglob iterdir listdir rglob scandir walk"
+# What starts another program, beside the modules below.
+_STARTS = (
+    "create_subprocess_exec create_subprocess_shell execl execle execlp execv execve execvp "
+    "popen posix_spawn posix_spawnp spawnl spawnle spawnv spawnve startfile"
+)
+FOUND_ANYWHERE = frozenset(f"{_READS} {_LISTS} {_STARTS} grep".split())
+# What has too common a name to be found by that alone.
+FOUND_IN_ITS_MODULE = frozenset((("os", "system"), ("io", "FileIO"), ("sqlite3", "connect")))
+
+_MODULES = (
+    "bz2 ctypes dbm dulwich fileinput git gzip linecache lzma mmap pygit2 shelve subprocess "
+    "tarfile zipfile"
+)
+MODULES = frozenset(_MODULES.split())
+GIT_COMMANDS = "kibitz_context.git_commands"
+# What may be taken from there by name: values, and how a path is spelled.
+GIT_NAMES = frozenset(("GitFolder", "GitOutput", "decoded", "encoded", "BlobReader"))
+# Commands of git that write content, or something that is made of it.
+_GIT_CONTENT = (
+    "annotate archive blame bundle cat-file checkout-index diff diff-files diff-index diff-tree "
+    "fast-export format-patch grep log show unpack-file whatchanged"
+)
+GIT_CONTENT = frozenset(_GIT_CONTENT.split())
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A place in the source that could be a way to a byte: `used` in `function`."""
+
+    function: str
+    used: str
+    place: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.used} in {self.function}"
+
+    @property
+    def is_allowed(self) -> bool:
+        if self.used in ALLOWED.get(self.function, {}):
+            return True
+        return any(self.function.startswith(f"{package}.") for package in ALLOWED_PACKAGES)
+
+
+class _Search(ast.NodeVisitor):
+    """Collects the ways in one module."""
+
+    def __init__(self, module: str, shown: str, tree: ast.Module) -> None:
+        self._scope = [module]
+        self._shown = shown
+        self._asks_git = GIT_COMMANDS in module or any(
+            "git_commands" in ast.unparse(node)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Import | ast.ImportFrom)
+        )
+        self.ways: list[Way] = []
+        self.visit(tree)
+
+    def _found(self, node: ast.AST, used: str) -> None:
+        line = getattr(node, "lineno", 0)
+        self.ways.append(Way(".".join(self._scope), used, f"{self._shown}, line {line}"))
+
+    def _inside(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
+        self._scope.append(node.name)
+        self.generic_visit(node)
+        self._scope.pop()
+
+    visit_FunctionDef = visit_AsyncFunctionDef = visit_ClassDef = _inside
+
+    def visit_Import(self, node: ast.Import) -> None:
+        for alias in node.names:
+            if alias.name.split(".")[0] in MODULES:
+                self._found(node, f"import {alias.name.split('.')[0]}")
+            elif alias.name == GIT_COMMANDS:
+                self._found(node, "import git_commands")
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        module = node.module or ""
+        names = [alias.name for alias in node.names]
+        if module.split(".")[0] in MODULES and not node.level:
+            self._found(node, f"import {module.split('.')[0]}")
+        elif module.endswith("git_commands"):
+            for name in sorted(set(names) - GIT_NAMES):
+                self._found(node, f"import {name}")
+        elif "git_commands" in names:
+            self._found(node, "import git_commands")
+        for name in sorted(set(names) & FOUND_ANYWHERE):
+            self._found(node, f"import {name}")
+
+    def visit_Name(self, node: ast.Name) -> None:
+        if node.id == "open":
+            self._found(node, "open")
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        receiver = node.value.id if isinstance(node.value, ast.Name) else ""
+        # A method of our own; what it does is searched where it is defined.
+        is_own = receiver in ("self", "cls")
+        found = node.attr in FOUND_ANYWHERE and not is_own
+        if found or (receiver, node.attr) in FOUND_IN_ITS_MODULE:
+            self._found(node, ast.unparse(node))
+        self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> None:
+        called = node.func
+        name = called.id if isinstance(called, ast.Name) else getattr(called, "attr", "")
+        if name in ("BlobReader", "blobs"):
+            self._found(node, ast.unparse(called))
+        elif name == "getattr" and len(node.args) > 1:
+            asked = node.args[1]
+            if isinstance(asked, ast.Constant) and asked.value in FOUND_ANYWHERE:
+                self._found(node, f"getattr {asked.value}")
+        self.generic_visit(node)
+
+    def visit_Constant(self, node: ast.Constant) -> None:
+        if self._asks_git and node.value in GIT_CONTENT:
+            self._found(node, repr(node.value))
+
+
+def ways_in(module: str, source: str, shown: str) -> list[Way]:
+    return _Search(module, shown, ast.parse(source, shown)).ways
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for folder in SOURCE_ROOTS:
+        for file in sorted((ROOT / folder).rglob("*.py")):
+            parts = file.relative_to(ROOT / folder).with_suffix("").parts
+            yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), file
+
+
+@cache
+def all_ways() -> tuple[Way, ...]:
+    return tuple(
+        way
+        for module, file in modules()
+        for way in ways_in(module, file.read_text("utf-8"), str(file.relative_to(ROOT)))
+    )
+
+
+def test_nothing_goes_past_the_gate() -> None:
+    wrong = [str(way) for way in all_ways() if not way.is_allowed]
+    assert not wrong, (
+        "read files of a repository through kibitz_context.gate; what is no such file gets its "
+        "reason in ALLOWED of tests/test_gate_only.py:\n" + "\n".join(wrong)
+    )
+
+
+def test_every_reason_is_still_needed() -> None:
+    found = {(way.function, way.used) for way in all_ways()}
+    stale = [
+        f"{function}: {used}"
+        for function, ways in ALLOWED.items()
+        for used in ways
+        if (function, used) not in found
+    ]
+    assert not stale, "take these out of ALLOWED in tests/test_gate_only.py:\n" + "\n".join(stale)
+
+
+@pytest.mark.parametrize(
+    ("source", "used"),
+    [
+        ("def f(path): return open(path).read()", "open"),
+        ("def f(path): return path.read_text()", "path.read_text"),
+        ("def f(paths): return list(map(Path.read_bytes, paths))", "Path.read_bytes"),
+        ("def f(path):\n    with (root / path).open() as file: pass", "(root / path).open"),
+        ("def f(path): return os.open(path, 0)", "os.open"),
+        ("def f(path): return getattr(path, 'read_text')()", "getattr read_text"),
+        ("def f(path):\n    import mmap", "import mmap"),
+        ("from linecache import getline", "import linecache"),
+        ("from os import scandir", "import scandir"),
+        ("from subprocess import run", "import subprocess"),
+        ("def f(root): return os.system('cat ' + root)", "os.system"),
+        ("async def f(): await asyncio.create_subprocess_exec('cat')", None),
+        ("def f(folder): return sorted(folder.rglob('*'))", "folder.rglob"),
+        ("from git import Repo", "import git"),
+        ("def f(repository):\n    with repository.blobs(9) as blobs: pass", "repository.blobs"),
+        ("def f(repository): return repository.grep('HEAD', ['x'])", "repository.grep"),
+        ("from kibitz_context import git_commands", "import git_commands"),
+        ("from kibitz_context.git_commands import run", "import run"),
+    ],
+)
+def test_a_way_past_the_gate_is_found(source: str, used: str | None) -> None:
+    (way, *_) = ways_in("kibitz.actions.hover", source, "a test")
+    assert not way.is_allowed
+    assert used in (None, way.used)
+
+
+def test_git_s_content_is_found_where_git_is_asked() -> None:
+    source = (
+        "from kibitz_context import git_commands\n"
+        "def f(folder): return git_commands.run(folder, ['show', 'HEAD:secret.py'])\n"
+    )
+    ways = ways_in("kibitz_context.history", source, "a test")
+    assert [(way.used, way.is_allowed) for way in ways] == [
+        ("import git_commands", True),
+        ("'show'", False),
+    ]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def f(gate, path): return gate.read(path)",
+        "class Backend:\n    def f(self): return self.open()",
+        "def f(tree): return tree.blobs['a.py']",
+        "from kibitz_context.git_commands import GitFolder, decoded",
+        "LEVELS = ('log', 'show')",
+        "import os, pathlib, json",
+    ],
+)
+def test_what_is_no_way_is_not_found(source: str) -> None:
+    assert ways_in("kibitz.actions.hover", source, "a test") == []
