@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kibitz_context import baseline as baseline_module
-from kibitz_context import related, secrets
+from kibitz_context import lexical, secrets
 from kibitz_context import view as view_module
 from kibitz_context.gate import Gate
 from kibitz_context.gather import Focus, gather
@@ -105,13 +105,13 @@ def print_repository(root: Path) -> None:
         secrets._cache.clear()
         view_module._snapshots.clear()
         baseline_module._remembered.clear()
-        related._remembered.clear()
+        lexical._remembered.clear()
 
     def once() -> None:
         gather(repository, gate, max_tokens=MAX_TOKENS, focus=focus)
 
     row("gather, nothing known", median(once, before=forget))
-    row("gather again, another selection", median(once, before=related._remembered.clear))
+    row("gather again, another selection", median(once, before=lexical._remembered.clear))
     row("gather again", median(once))
     row("gather again, no focus", median(lambda: gather(repository, gate, max_tokens=MAX_TOKENS)))
     for number in range(20):

@@ -1,78 +1,20 @@
-"""Where the names that a request is about are defined, as excerpts of other files.
+"""What a request needs of files that Claude does not already see whole, as excerpts.
 
-Lexical: names are words, and a line that looks like a definition of a word defines it.  Only
-files that Claude does not already see whole are looked at.
+With an index: passages of the files that are related.  Without one: definitions by the look of
+their lines.
 """
 
 from __future__ import annotations
 
-import re
-import threading
-from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
-from itertools import islice
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
-from kibitz_context import kinds, layers
-from kibitz_context.baseline import Baseline, Sources
-from kibitz_context.outline import block_end, definition, definitions, posix_patterns
-from kibitz_context.tokens import estimate
-from kibitz_context.values import FileUse
+from kibitz_context import finder, lexical
+from kibitz_context.baseline import Sources
+from kibitz_context.excerpts import Excerpts
+from kibitz_context.finder import Known
+from kibitz_context.names import names_in_code, words_in_prose
 
-MAX_WORDS = 32
-MAX_EXCERPT_LINES = 40
-# A name that is defined in more files than this tells nothing (``main``, ``__init__``).
-MAX_DEFINING_FILES = 8
-MAX_FILES = 12
-# Git searches some 30 MB of blobs a second; more of them would be felt.
-MAX_SEARCHED_BYTES = 48 * 1024 * 1024
-_MAX_REMEMBERED_SEARCHES = 64
-# Without git, files are read to be searched: at most this many, in the order of `kinds`.
-_MAX_SEARCHED_FILES = 300
-
-_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{2,80}")
-_COMMON_NAMES = (
-    "and any args async await bool break case catch char class const continue def default del "
-    "delete dict double elif else end enum except export extends false final finally float for "
-    "from func function get global goto if impl implements import include init int interface "
-    "isinstance lambda len let list long main map match mod module mut namespace new nil none "
-    "not null object optional package pass print private protected public raise range return "
-    "self set short signed static str string struct super switch sync then this throw throws "
-    "trait true try tuple type typedef typeof union unsigned use using val var void volatile "
-    "when where while with yield the and that this what how why does for are can should"
-)
-_COMMON = frozenset(_COMMON_NAMES.split())
-
-
-@dataclass(frozen=True, slots=True)
-class Excerpts:
-    """The blocks of the excerpts, and their files, best first."""
-
-    blocks: tuple[str, ...]
-    files: tuple[FileUse, ...]
-
-
-def names_in_code(text: str) -> list[str]:
-    """The names in `text` that may be defined elsewhere, the most frequent first.
-
-    Names that are called, or that are no plain word in lower case: of the others nearly all
-    are local variables.
-    """
-    counts: Counter[str] = Counter()
-    for match in _WORD.finditer(text):
-        word = match[0]
-        if word.lower() in _COMMON:
-            continue
-        if not word.islower() or "_" in word or text[match.end() : match.end() + 1] == "(":
-            counts[word] += 1
-    return sorted(counts, key=lambda word: (-counts[word], word))
-
-
-def words_in_prose(text: str) -> list[str]:
-    """The words of a question that may be names, in order."""
-    return list(dict.fromkeys(word for word in _WORD.findall(text) if word.lower() not in _COMMON))
+__all__ = ["Excerpts", "Known", "excerpts", "names_in_code", "words_in_prose"]
 
 
 def excerpts(
@@ -83,121 +25,23 @@ def excerpts(
     seen: frozenset[str],
     near: str,
     max_characters: int,
+    known: Known | None = None,
 ) -> Excerpts:
-    """Definitions of `words` in files that are not in `seen`.
+    """What `words` mean, and what else belongs to them, in files that are not in `seen`.
 
-    `current` has the text of every file that differs from the base (None: deleted).  Of a very
-    large repository only a folder round the path `near` is searched.
+    `current` has the text of every file that differs from the base (None: deleted): they win
+    over what the index knows.  Without `known` only the definitions of `words` are looked for,
+    and of a very large repository only in a folder round the path `near`.
     """
-    wanted = frozenset(words[:MAX_WORDS])
-    if not wanted or max_characters <= 0:
+    if max_characters <= 0:
         return Excerpts((), ())
-    names_by_path: dict[str, set[str]] = defaultdict(set)
-    for path, line in _lines(wanted, sources, current, seen, near):
-        found = definition(line)
-        if found is not None and found[0] in wanted:
-            names_by_path[path].add(found[0])
-    files_of = Counter(name for names in names_by_path.values() for name in names)
-    scores = {
-        path: sum(1 / files_of[name] for name in names if files_of[name] <= MAX_DEFINING_FILES)
-        for path, names in names_by_path.items()
-    }
-    best = sorted((path for path in scores if scores[path] > 0), key=lambda p: (-scores[p], p))
-    blocks: list[str] = []
-    uses: list[FileUse] = []
-    for path in best[:MAX_FILES]:
-        text = current[path] if path in current else sources.text(path)
-        block = _excerpt(path, text or "", names_by_path[path])
-        if block and len(block) <= max_characters:
-            max_characters -= len(block)
-            blocks.append(block)
-            uses.append(FileUse(path, estimate(block), "excerpt", round(scores[path], 4)))
-    return Excerpts(tuple(blocks), tuple(uses))
-
-
-def _lines(
-    words: frozenset[str],
-    sources: Sources,
-    current: Mapping[str, str | None],
-    seen: frozenset[str],
-    near: str,
-) -> Iterator[tuple[str, str]]:
-    """(path, line) of lines that may define one of `words`."""
-    gate, base = sources.gate, sources.base
-
-    @cache
-    def may_be_used(path: str) -> bool:
-        return (
-            path not in seen
-            and kinds.is_source(path)
-            and kinds.unwanted_name(path) is None
-            and gate.includes(path)
-            and gate.name_refusal(path) is None
+    if known is None or sources.base.commit is None:
+        return lexical.excerpts(
+            words,
+            sources,
+            current=current,
+            seen=seen,
+            near=near,
+            max_characters=max_characters,
         )
-
-    sources.check()
-    unchanged = base.by_path.keys() - current.keys()
-    if base.commit is not None:
-        for path, line in _grep(sources, base.commit, words, near):
-            if path in unchanged and may_be_used(path):
-                yield path, line
-    else:
-        paths = (path for path in sorted(unchanged, key=kinds.order) if may_be_used(path))
-        for path in islice(paths, _MAX_SEARCHED_FILES):
-            yield from _own_lines(path, sources.text(path))
-    for path in sorted(current):
-        if may_be_used(path):
-            yield from _own_lines(path, current[path])
-
-
-def _grep(
-    sources: Sources, commit: str, words: frozenset[str], near: str
-) -> tuple[tuple[str, str], ...]:
-    """What git finds; remembered, since one selection is asked about more than once."""
-    folder = _searched_folder(sources.base, near)
-    if folder is None:
-        return ()
-    key = (sources.repository.root, commit, folder, words)
-    with _lock:
-        known = _remembered.get(key)
-    if known is None:
-        patterns = posix_patterns(sorted(words))
-        known = sources.repository.grep(commit, patterns, folder)
-        with _lock:
-            _remembered[key] = known
-            while len(_remembered) > _MAX_REMEMBERED_SEARCHES:
-                _remembered.popitem(last=False)
-    return known
-
-
-_remembered: OrderedDict[tuple[Path, str, str, frozenset[str]], tuple[tuple[str, str], ...]] = (
-    OrderedDict()
-)
-_lock = threading.Lock()
-
-
-def _searched_folder(base: Baseline, near: str) -> str | None:
-    """The largest folder round `near` that is not too large to be searched; "" is all."""
-    ends = [index + 1 for index, char in enumerate(near) if char == "/"]
-    for folder in ("", *(near[:end] for end in ends)):
-        total = sum(file.size_bytes or 0 for file in base.files if file.path.startswith(folder))
-        if total <= MAX_SEARCHED_BYTES:
-            return folder
-    return None
-
-
-def _own_lines(path: str, text: str | None) -> Iterable[tuple[str, str]]:
-    return ((path, line) for line in (text or "").split("\n"))
-
-
-def _excerpt(path: str, text: str, names: set[str]) -> str:
-    """The blocks of `text` that define `names`, each under the numbers of its lines."""
-    lines = text.split("\n")
-    parts: list[str] = []
-    done = 0
-    for found in definitions(lines):
-        if found.name in names and found.line >= done:
-            done = block_end(lines, found.line, MAX_EXCERPT_LINES)
-            parts.append(f"lines {found.line + 1}-{done}:\n")
-            parts += [f"{line}\n" for line in lines[found.line : done]]
-    return layers.block("excerpt", "".join(parts), path=path) if parts else ""
+    return finder.Finder(sources, current, seen, known).find(words, near, max_characters)

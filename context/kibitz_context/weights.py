@@ -64,3 +64,25 @@ class RelatedWeights:
     said_name: float = 1.1
     #: Commits whose message has the words of the instruction changed it.
     said_before: float = 1.1
+
+
+@dataclass(frozen=True, slots=True)
+class PassageWeights:
+    """What makes a passage of another file worth its place in the task layer.
+
+    A passage's worth is divided by its length: the budget goes to what tells most by the line.
+    """
+
+    #: The definition of a name that is used in what was selected.  0: none is shown for its own
+    #: sake.
+    definition: float = 1.0
+    #: The signatures of a related file, for how related it is.  0: of files that only history,
+    #: names or words speak for, nothing is seen.
+    signatures: float = 0.5
+    #: Lines that use what is defined in the selection: the callers, which a change may break.
+    caller: float = 0.6
+    #: The same lines where they stand in a test.  0: tests are only seen for other reasons.
+    test: float = 0.5
+    #: How much the rank of its file adds to a definition.  0: of two definitions of one name
+    #: that of a related file is worth no more.
+    file_rank: float = 1.0

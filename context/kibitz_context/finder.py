@@ -1,0 +1,215 @@
+"""The excerpts of one request, found with an index: passages of the files that are related.
+
+What the index knows is the base; the texts of files that differ from it win.  Every text comes
+through `Sources`, so through the gate, and a file that may not be shown is never named.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from kibitz_context import kinds, layers, passages, symbols
+from kibitz_context.baseline import Baseline, Sources
+from kibitz_context.excerpts import MAX_WORDS, Excerpts, usable
+from kibitz_context.history import History
+from kibitz_context.names import names_in_code
+from kibitz_context.passages import File, Wanted
+from kibitz_context.relevance import related_files
+from kibitz_context.signals import NO_SYMBOLS, Query, SymbolIndex
+from kibitz_context.symbols import Symbols
+from kibitz_context.tokens import estimate
+from kibitz_context.tree import Tree
+from kibitz_context.values import FileUse, Focus
+from kibitz_context.words import search_words
+
+# More files: seconds of reading for passages that have no room.
+MAX_RELATED_FILES = 48
+MAX_READ_FILES = 24
+_MAX_REMEMBERED_TREES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of the base beside its files: an index of it, and what led to it.
+
+    `focus` is what was selected, its text as it has passed the gate; `instruction` is what was
+    asked, in words.
+    """
+
+    index: SymbolIndex
+    history: History
+    focus: Focus | None = None
+    instruction: str = ""
+
+
+class Finder:
+    """Finds the excerpts of one request with an index."""
+
+    def __init__(
+        self,
+        sources: Sources,
+        current: Mapping[str, str | None],
+        seen: frozenset[str],
+        known: Known,
+    ) -> None:
+        self._sources = sources
+        self._current = current
+        self._seen = seen
+        self._known = known
+        self._tree = tree_of(sources.base)
+        self._may_be_used = usable(sources, seen)
+
+    def find(self, words: Sequence[str], near: str, max_characters: int) -> Excerpts:
+        sources, known, tree = self._sources, self._known, self._tree
+        sources.check()
+        focus = known.focus
+        own = symbols.symbols(focus.path, focus.text) if focus is not None else None
+        text = focus.text if focus is not None else ""
+        query = Query(
+            near,
+            own if own is not None else NO_SYMBOLS,
+            search_words(text, len(tree.blobs), known.index.frequencies),
+            known.instruction,
+        )
+        scored = related_files(query, known.index, tree, known.history, MAX_RELATED_FILES)
+        sources.check()
+        names, defined = self._names(words, focus, own)
+        wanted = Wanted(names, defined, [each for each in scored if self._shows(each.path)])
+        found = passages.chosen(wanted, self._file, max_characters, MAX_READ_FILES)
+        blocks: list[str] = []
+        uses: list[FileUse] = []
+        for file, ranges, worth in found:
+            block = _block(file, ranges)
+            # Quoting may take a little more than was counted.
+            if len(block) <= max_characters:
+                max_characters -= len(block)
+                blocks.append(block)
+                uses.append(FileUse(file.path, estimate(block), "excerpt", worth))
+        return Excerpts(tuple(blocks), tuple(uses))
+
+    def _names(
+        self, words: Sequence[str], focus: Focus | None, own: Symbols | None
+    ) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+        """Names of the selection with the files that define them, and the other way round."""
+        selected: list[str] = []
+        defined: list[str] = []
+        if focus is not None and own is not None:
+            start, end = _lines_of(focus)
+            selected = names_in_code(focus.text[focus.span.start : focus.span.end])
+            defined = [
+                each.name
+                for each in own.definitions
+                if each.line < end and start < each.end_line and each.kind != symbols.EXTENSION
+            ]
+        here = {each.name for each in own.definitions} if own is not None else set()
+        asked = [name for name in dict.fromkeys([*selected, *words]) if name not in here]
+        changed = self._changed()
+        names = self._where(self._known.index.definers(asked[:MAX_WORDS]), asked[:MAX_WORDS])
+        users = self._where(self._known.index.users(defined[:MAX_WORDS]), defined[:MAX_WORDS])
+        for path, found in changed.items():
+            for each in found.definitions:
+                if each.name in asked[:MAX_WORDS]:
+                    names.setdefault(each.name, [])
+                    if path not in names[each.name]:
+                        names[each.name].append(path)
+            for name, _ in found.references:
+                if name in defined[:MAX_WORDS]:
+                    users.setdefault(name, []).append(path)
+        order = {name: place for place, name in enumerate(asked)}
+        return dict(sorted(names.items(), key=lambda each: order[each[0]])), users
+
+    def _where(
+        self, found: Mapping[str, frozenset[str]], names: Sequence[str]
+    ) -> dict[str, list[str]]:
+        """The paths of the blobs that were found for each of `names`, as far as they count.
+
+        Files that are seen whole count where a name is defined: it is known then.
+        """
+        where: dict[str, list[str]] = {}
+        for name in names:
+            paths = [
+                path
+                for path in self._tree.paths(found.get(name, ()))
+                if path not in self._current and self._shows(path)
+            ]
+            if paths:
+                where[name] = paths
+        return where
+
+    def _shows(self, path: str) -> bool:
+        return path not in self._seen and self._may_be_used(path)
+
+    def _changed(self) -> dict[str, Symbols]:
+        """The symbols of the files that differ from the base, as they are now."""
+        return {
+            path: _symbols_now(path, text)
+            for path, text in sorted(self._current.items())
+            if text is not None and self._shows(path)
+        }
+
+    def _file(self, path: str) -> File | None:
+        """The file at `path` as it is now; None when it is gone or may not be sent."""
+        self._sources.check()
+        if not self._shows(path):
+            return None
+        if path in self._current:
+            text = self._current[path]
+            if text is None:
+                return None
+            return File(path, text.split("\n"), _symbols_now(path, text))
+        text = self._sources.text(path)
+        if text is None or kinds.unwanted_text(text):
+            return None
+        blob = self._tree.blobs[path]
+        found = self._known.index.symbols([blob]).get(blob) or _symbols_now(path, text)
+        return File(path, text.split("\n"), found)
+
+
+@lru_cache(maxsize=256)
+def _symbols_now(path: str, text: str) -> Symbols:
+    """The symbols of a text that no index knows: a buffer is asked about again and again."""
+    return symbols.symbols(path, text)
+
+
+def _lines_of(focus: Focus) -> tuple[int, int]:
+    """The lines that were selected, half-open."""
+    start = focus.text.count("\n", 0, max(0, focus.span.start))
+    end = focus.text.count("\n", 0, max(focus.span.start, focus.span.end - 1))
+    return start, end + 1
+
+
+def _block(file: File, ranges: Sequence[tuple[int, int]]) -> str:
+    parts: list[str] = []
+    for start, end in ranges:
+        parts.append(f"lines {start + 1}-{end}:\n")
+        parts += [f"{line}\n" for line in file.lines[start:end]]
+    return layers.block("excerpt", "".join(parts), path=file.path)
+
+
+def tree_of(base: Baseline) -> Tree:
+    """The source files of `base`; made once for a commit."""
+    with _lock:
+        known = _trees.get(base.commit or "")
+        if known is not None and base.commit:
+            _trees.move_to_end(base.commit)
+            return known
+    made = Tree(
+        {
+            file.path: file.blob_id
+            for file in base.files
+            if kinds.is_source(file.path) and kinds.unwanted_name(file.path) is None
+        }
+    )
+    with _lock:
+        _trees[base.commit or ""] = made
+        while len(_trees) > _MAX_REMEMBERED_TREES:
+            _trees.popitem(last=False)
+    return made
+
+
+_trees: OrderedDict[str, Tree] = OrderedDict()
+_lock = threading.Lock()
