@@ -11,14 +11,12 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from kibitz_context import layers
-from kibitz_context.changes import as_in_snapshot, not_shown
+from kibitz_context.changes import OVER_BUDGET, as_in_snapshot, not_shown
 from kibitz_context.log import AS_IN_SNAPSHOT, INTRODUCTION, Entry, Log, Told, section
 from kibitz_context.policy import Decision, TailEntry
 from kibitz_context.prefix import PrefixState
 from kibitz_context.tokens import estimate
 from kibitz_context.values import Omission, Plan, Step
-
-OVER_BUDGET = "it is over the budget for changes"
 
 # However long the log is, this share of the budget is for what has changed just now.
 LEAST_TAIL_SHARE = 0.25

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from kibitz_context import layers
 from kibitz_context.gate import MAX_TEXT_BYTES, Gate
 from kibitz_context.git_commands import BlobReader
-from kibitz_context.layers import with_line_feeds
 from kibitz_context.repository import Repository, TrackedFile
-from kibitz_context.values import Allowed, Refused
+from kibitz_context.values import Allowed, Omission, Refused
 
 MAX_REMEMBERED_COMMITS = 8
 MAX_REMEMBERED_BRANCHINGS = 64
@@ -33,10 +33,14 @@ TOKENS_PER_FILE = 60
 
 @dataclass(frozen=True)
 class Baseline:
-    """The files of one commit, or those of a folder (`commit` is None), sorted by path."""
+    """The files of one commit, or those of a folder (`commit` is None), sorted by path.
+
+    `others` is what the commit has besides: links and submodules, which are not looked into.
+    """
 
     commit: str | None
     files: tuple[TrackedFile, ...]
+    others: tuple[Omission, ...] = ()
 
     @property
     def identity(self) -> str:
@@ -146,7 +150,9 @@ def baseline(repository: Repository, commit: str | None) -> Baseline:
     files = repository.committed(commit)
     if files is None:
         return _folder(repository)
-    found = Baseline(commit, files)
+    others = repository.not_looked_into(commit)
+    printable = tuple(Omission(layers.printable(each.path), each.reason) for each in others)
+    found = Baseline(commit, files, printable)
     with _lock:
         _remembered[key] = found
         while len(_remembered) > MAX_REMEMBERED_COMMITS:
@@ -213,7 +219,7 @@ class Sources:
 def _with_line_feeds(answer: Allowed | Refused) -> Allowed | Refused:
     if isinstance(answer, Refused):
         return answer
-    return Allowed(with_line_feeds(answer.text), answer.secrets)
+    return Allowed(layers.with_line_feeds(answer.text), answer.secrets)
 
 
 @contextlib.contextmanager

@@ -8,6 +8,8 @@ sent, and where, is not known here.
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
@@ -31,6 +33,11 @@ LEAST_CHANGES_TOKENS = 8_000
 # is data that nobody thought of ignoring.
 MAX_UNTRACKED_BYTES = 32 * 1024
 MAX_UNTRACKED_FILES = 100
+
+OVER_BUDGET = "it is over the budget for changes"
+# Of a change of thousands of files no more is read than so many times what can be shown: entries
+# that do not fit may stand before others that do.
+MOST_READ = 4
 
 # What is made again for each request as long as a file stays as it is.
 MAX_REMEMBERED_ENTRIES = 500
@@ -57,7 +64,7 @@ class Now:
 @dataclass(frozen=True)
 class Changes:
     """What differs: entries, the most likely to matter first; the current text of every file that
-    differs by path, None for one that is gone; what is not told, and why."""
+    differs by path, None for one that is gone or was not read; what is not told, and why."""
 
     entries: tuple[Entry, ...]
     texts: Mapping[str, str | None]
@@ -84,33 +91,54 @@ def listed(repository: Repository, commit: str | None) -> Listed:
     return Listed(repository.changed_paths(commit), repository.untracked())
 
 
+@dataclass
+class _Room:
+    """What may still be read, in tokens of entries."""
+
+    tokens: int
+
+
 def hidden(repository: Repository, base: Baseline, listing: Listed) -> frozenset[str]:
     """Files of the commit that git has since been told to forget and to ignore: private now."""
     return repository.ignored(sorted(listing.forgotten)) if base.commit else frozenset()
 
 
 def found(
-    listing: Listed, sources: Sources, overlays: Mapping[str, str], hidden: frozenset[str]
+    listing: Listed,
+    sources: Sources,
+    overlays: Mapping[str, str],
+    hidden: frozenset[str],
+    budget_tokens: int,
 ) -> Changes:
-    """Every file that differs from the base now, but for those at the paths `hidden`."""
-    gate = sources.gate
+    """Every file that differs from the base now, but for those at the paths `hidden`.
+
+    Files are read as long as there is any hope of showing them in `budget_tokens`.
+    """
+    gate, base = sources.gate, sources.base
     entries: list[Entry] = []
     texts: dict[str, str | None] = {}
     omitted: list[Omission] = []
-    for now in _candidates(listing, sources, overlays):
+    room = _Room(MOST_READ * budget_tokens)
+    for now in _candidates(listing, sources, overlays, room):
         if now.path in hidden:
             continue
         if isinstance(now, Omission):
-            omitted.append(now)
+            if now.reason == OVER_BUDGET:
+                texts[now.path] = None
+            omitted.append(Omission(layers.printable(now.path), now.reason))
             continue
-        old = sources.text(now.path)
-        if old == now.text:
+        if now.text is None:
+            old = None
+            if now.path not in base.by_path:
+                continue
+        elif (old := sources.text(now.path)) == now.text:
             continue
         texts[now.path] = now.text
         if reason := gate.name_refusal(now.path) or _unwanted(now, gate):
-            omitted.append(Omission(now.path, reason))
+            omitted.append(Omission(layers.printable(now.path), reason))
             continue
         entries.append(_entry(now, old))
+        room.tokens -= entries[-1].tokens
     return Changes(tuple(entries), texts, tuple(omitted))
 
 
@@ -127,7 +155,10 @@ def not_shown(path: str) -> Entry:
 
 
 def _candidates(
-    listing: Listed, sources: Sources, overlays: Mapping[str, str]
+    listing: Listed,
+    sources: Sources,
+    overlays: Mapping[str, str],
+    room: _Room,
 ) -> Iterator[Now | Omission]:
     """Every file that may differ from the base, as it is now; most likely to matter first.
 
@@ -152,7 +183,10 @@ def _candidates(
         if changed.path not in done and changed.path not in untracked:
             check()
             done.add(changed.path)
-            yield _on_disk(sources, changed)
+            if room.tokens > 0 or changed.kind == "deleted":
+                yield _on_disk(sources, changed)
+            else:
+                yield Omission(changed.path, gate.name_refusal(changed.path) or OVER_BUDGET)
     new = [path for path in listing.untracked if path not in done]
     for path in new[:MAX_UNTRACKED_FILES]:
         check()
@@ -165,29 +199,30 @@ def _candidates(
 
 def _on_disk(sources: Sources, changed: ChangedPath) -> Now | Omission:
     gate, path = sources.gate, changed.path
-    file = gate.root / path
-    if file.is_symlink():
-        return Omission(path, "it is a symbolic link")
-    answer: Allowed | Refused
-    if changed.kind == "deleted":
-        answer = Refused("")
-    elif file.exists():
-        answer = gate.read_listed(path)
-    elif changed.blob_id:
+    answer: Allowed | Refused | None = None
+    try:
+        mode = os.lstat(gate.root / path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
         # A sparse checkout leaves files out that are tracked all the same.
-        answer = sources.read_blob(path, changed.blob_id)
+        if changed.blob_id and changed.kind != "deleted":
+            answer = sources.read_blob(path, changed.blob_id)
+    except (OSError, ValueError):
+        return Omission(path, "it cannot be read")
     else:
-        answer = Refused("")
-    if isinstance(answer, Refused):
-        reason = answer.reason or gate.name_refusal(path)
-        return Omission(path, reason) if reason else Now(path, "deleted", None)
-    return Now(path, changed.kind, layers.with_line_feeds(answer.text))
+        if stat.S_ISLNK(mode):
+            return Omission(path, "it is a symbolic link")
+        if changed.kind != "deleted":
+            answer = gate.read_listed(path)
+    if isinstance(answer, Allowed):
+        return Now(path, changed.kind, layers.with_line_feeds(answer.text))
+    reason = answer.reason if answer is not None else gate.name_refusal(path)
+    return Omission(path, reason) if reason else Now(path, "deleted", None)
 
 
 def _is_small(gate: Gate, path: str) -> bool:
     try:
-        return (gate.root / path).lstat().st_size <= MAX_UNTRACKED_BYTES
-    except OSError:
+        return os.lstat(gate.root / path).st_size <= MAX_UNTRACKED_BYTES
+    except (OSError, ValueError):
         return False
 
 

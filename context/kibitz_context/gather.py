@@ -97,7 +97,7 @@ def _context(
     left = max(0, room - changes.tokens) if room is not None else None
     about, unfit = task.build(view.sources, seen, focus, question, max_tokens, left)
     omitted = dict(refused)
-    for omission in (*view.snapshot.omitted, *view.changes.omitted, *advanced.omitted, *unfit):
+    for omission in (*view.omitted, *advanced.omitted, *unfit):
         omitted[omission.path] = omission.reason
     for use in (*changes.files, *about.files):
         if use.form == "full":

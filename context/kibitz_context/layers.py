@@ -56,6 +56,11 @@ def quoted(value: str) -> str:
     )
 
 
+def printable(path: str) -> str:
+    """`path` with what cannot be encoded spelt out."""
+    return path.encode("utf-8", "backslashreplace").decode()
+
+
 def tree(paths: Sequence[str], max_characters: int) -> tuple[str, frozenset[str]]:
     """The paths as an indented tree that fits, and those of them that are shown by name.
 

@@ -164,7 +164,7 @@ class _Builder:
 
     def _is_allowed(self, file: TrackedFile) -> bool:
         if reason := self._gate.name_refusal(file.path):
-            self._omitted[_printable(file.path)] = reason
+            self._omitted[layers.printable(file.path)] = reason
             return False
         return True
 
@@ -263,8 +263,3 @@ class _Builder:
         self._whole.add(path)
         self._uses[path] = FileUse(path, estimate(block), "full", self._score(path))
         return block
-
-
-def _printable(path: str) -> str:
-    """`path` with what cannot be encoded spelt out."""
-    return path.encode("utf-8", "backslashreplace").decode()

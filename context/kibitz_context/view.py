@@ -106,7 +106,13 @@ class View:
 
     @cached_property
     def changes(self) -> Changes:
-        return changes.found(self.listed, self.sources, self.buffers(self), self.hidden)
+        return changes.found(
+            self.listed,
+            self.sources,
+            self.buffers(self),
+            self.hidden,
+            changes_budget(self.max_tokens),
+        )
 
     @cached_property
     def ground(self) -> Ground:
@@ -128,7 +134,7 @@ class View:
 
     @property
     def omitted(self) -> tuple[Omission, ...]:
-        return (*self.snapshot.omitted, *self.changes.omitted)
+        return (*self.base.others, *self.snapshot.omitted, *self.changes.omitted)
 
     def _remembered(self, key: str, *, is_whole: bool) -> Snapshot:
         """A snapshot that is built here; remembered for a commit, a folder's is made anew."""

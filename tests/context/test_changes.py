@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kibitz_context import changes, diffs
-from kibitz_context.advance import OVER_BUDGET
+from kibitz_context.changes import OVER_BUDGET
 from kibitz_context.diffs import unified_diff
 from kibitz_context.gate import Gate
 from kibitz_context.gather import gather

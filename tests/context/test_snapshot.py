@@ -187,6 +187,7 @@ def test_what_is_left_out_is_said_with_its_reason(tmp_path: Path) -> None:
         "b.bin": "it is binary",
         "gen.go": "it is generated",
         "latin.txt": "it is not UTF-8 text",
+        "link": "it is a symbolic link",
         "logo.png": "it is binary",
         "package-lock.json": "it is a lock file",
         "private/p.py": "it is excluded by .kibitzignore",
