@@ -10,7 +10,15 @@ from lsprotocol import types
 from kibitz import __version__
 from kibitz.backend import Backend
 from kibitz.claude.values import Claude
-from kibitz.handlers import answers, code_actions, code_lenses, documents, hover, lifecycle
+from kibitz.handlers import (
+    answers,
+    code_actions,
+    code_lenses,
+    documents,
+    hover,
+    lifecycle,
+    watched_files,
+)
 from kibitz.handlers.commands import Commands
 from kibitz.handlers.connection import Connection
 from kibitz.jobs import Jobs
@@ -59,6 +67,8 @@ def create_server(
     notification(types.TEXT_DOCUMENT_DID_OPEN, documents.did_open)
     notification(types.TEXT_DOCUMENT_DID_CHANGE, documents.did_change)
     notification(types.TEXT_DOCUMENT_DID_CLOSE, documents.did_close)
+    notification(types.TEXT_DOCUMENT_DID_SAVE, watched_files.did_save)
+    notification(types.WORKSPACE_DID_CHANGE_WATCHED_FILES, watched_files.did_change)
     session.documents.follow(lambda event: documents.text_moved(connection, event))
 
     # Answered at once, from what is known; none of these asks Claude.

@@ -248,6 +248,7 @@ class Session:
 
     `editor_settings` is what the client calls our settings, as it sent it.  `deliveries` are
     the edits that are being streamed, `written` those that are finished, by job.
+    `client_watches` is whether the client tells of changed files.
     """
 
     jobs: Jobs
@@ -259,4 +260,5 @@ class Session:
     deliveries: list[Delivery] = field(default_factory=list["Delivery"])
     turns: Turns = field(default_factory=Turns)
     written: dict[str, WrittenEdit] = field(default_factory=dict[str, WrittenEdit])
+    client_watches: bool = False
     told_problems: set[str] = field(default_factory=set[str])

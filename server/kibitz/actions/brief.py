@@ -24,7 +24,8 @@ class Brief:
     (same offsets as the document's own), `review_instructions` are the settings'; `secrets` are
     those of the text and of what was asked, for putting them back into an edit;
     `path` is relative to the repository root, as Claude sees it.  `first_line` and `end_line`
-    (zero-based, half-open) are the whole lines that the order is about.
+    (zero-based, half-open) are the whole lines that the order is about.  `tokens_factor` is how
+    many tokens of the model there are to one that we estimate.
     """
 
     order: Order
@@ -38,6 +39,7 @@ class Brief:
     review_instructions: str
     first_line: int
     end_line: int
+    tokens_factor: float
 
     @property
     def lines(self) -> list[str]:

@@ -26,6 +26,7 @@ from kibitz.actions.tools import TOOLS
 from kibitz.actions.values import Asked, Begun, Indexing, Order, Received, Spent, Step
 from kibitz.claude import catalogue
 from kibitz.claude import prompt as prompts
+from kibitz.claude.catalogue import Catalogue
 from kibitz.claude.estimate import tool_tokens
 from kibitz.claude.values import (
     Block,
@@ -75,8 +76,9 @@ class Desk:
 
     `settings_for` gives the settings that hold in a repository.  What was sent is remembered in
     the folder `cache`, None for this process alone; there `preparer` puts what a request needs of
-    a repository.  `tokens_factor` says how many tokens of a model there are to one that we
-    estimate; it may block.  `follow` is told of each response that has begun.
+    a repository.  `known_models` are those that hold for the endpoint; `tokens_factor` says how
+    many tokens of a model there are to one that we estimate.  Both may block.  `follow` is told
+    of each response that has begun.
     """
 
     def __init__(
@@ -86,14 +88,16 @@ class Desk:
         *,
         cache: Path | None = None,
         preparer: Preparer | None = None,
+        known_models: Callable[[], Catalogue] = catalogue.builtin,
         tokens_factor: Callable[[str], float] | None = None,
         follow: Callable[[Brief, Prompt], None] | None = None,
     ) -> None:
         self._claude = claude
         self._settings_for = settings_for
-        self._cache = cache
-        self._preparer = preparer
-        self._tokens_factor = tokens_factor or catalogue.builtin().tokens_factor
+        self.cache = cache
+        self.preparer = preparer
+        self.known_models = known_models
+        self._tokens_factor = tokens_factor or (lambda model: known_models().tokens_factor(model))
         self._follow = follow
         self._repositories = Repositories()
 
@@ -102,13 +106,13 @@ class Desk:
 
         Yields `Indexing` on the way.  To be exhausted before `brief`, which takes what there is.
         """
-        if self._preparer is None:
+        if self.preparer is None:
             return
         subject = await asyncio.to_thread(self._missing, order)
         if subject is None:
             return
-        preparation = self._preparer.prepare(subject)
-        deadline = time.monotonic() + self._preparer.longest_wait_seconds
+        preparation = self.preparer.prepare(subject)
+        deadline = time.monotonic() + self.preparer.longest_wait_seconds
         while not await preparation.wait(PROGRESS_SECONDS) and time.monotonic() < deadline:
             yield Indexing(preparation.done, preparation.total)
 
@@ -142,7 +146,7 @@ class Desk:
         repository = self.repository(order.root, order.folders)
         tier, model = self._tier(order, self._settings_for(order.root))
         subject = self.subject(repository, tier)
-        return subject if is_missing(subject, model, self._cache) else None
+        return subject if is_missing(subject, model, self.cache) else None
 
     @staticmethod
     def _tier(order: Order, settings: Settings) -> tuple[Tier, str]:
@@ -188,6 +192,7 @@ class Desk:
             if document.path is not None:
                 in_task = order.action != "ask" or order.span is not None
                 focus = Focus(path, allowed.text, Span(start, end), in_task)
+        tokens_factor = self._tokens_factor(model)
         said = (region, order.instruction, *order.diagnostics, settings.review.instructions)
         context = gather(
             repository,
@@ -197,8 +202,8 @@ class Desk:
             overlays=order.overlays,
             question=order.instruction,
             should_stop=should_stop,
-            cache=self._cache,
-            prefix=self._prefix_request(settings, tier, model, said, record),
+            cache=self.cache,
+            prefix=self._prefix_request(settings, tier, model, tokens_factor, said, record),
         )
         return Brief(
             order,
@@ -212,15 +217,22 @@ class Desk:
             redact(settings.review.instructions).text,
             first_line,
             end_line,
+            tokens_factor,
         )
 
     def _prefix_request(
-        self, settings: Settings, tier: Tier, model: str, said: Sequence[str], record: bool
+        self,
+        settings: Settings,
+        tier: Tier,
+        model: str,
+        tokens_factor: float,
+        said: Sequence[str],
+        record: bool,
     ) -> PrefixRequest:
         """How the prefix of a request is to be kept; `said` is what the task will hold."""
         from kibitz_context.prefix import PrefixRequest
 
-        known = catalogue.builtin()
+        known = self.known_models()
         most_tokens = known.most_prompt_tokens(model, tier)
         if most_tokens is not None:
             # The estimate may be too low, and above the limit is no prompt at all.
@@ -231,7 +243,7 @@ class Desk:
             prices=known.prices(model),
             ttl=settings.context.ttl,
             record=record,
-            tokens_factor=self._tokens_factor(model),
+            tokens_factor=tokens_factor,
             max_prompt_tokens=most_tokens,
             caller_tokens=sum(map(estimate, said)) + TASK_WORDS_TOKENS,
             rules_tokens=rules_tokens + estimate(prompt_text("rules")),
@@ -263,9 +275,12 @@ class Desk:
             tool_choice=tool_choice,
             max_tokens=max_tokens,
             stop_sequences=stop_sequences,
+            known_models=self.known_models(),
+            tokens_factor=brief.tokens_factor,
         )
         if brief.order.max_tokens is None:
-            return prompts.within_budget(prompt, brief.settings.budget.request_usd, least_tokens)
+            limit_usd = brief.settings.budget.request_usd
+            return prompts.within_budget(prompt, limit_usd, least_tokens, self.known_models())
         return replace(prompt, max_tokens=brief.order.max_tokens)
 
     async def reply(self, brief: Brief, prompt: Prompt) -> AsyncGenerator[Event | Step, None]:

@@ -13,9 +13,10 @@ from typing import Any
 
 from kibitz.actions.brief import Brief
 from kibitz.bill import dollars
-from kibitz.claude import catalogue
+from kibitz.claude.catalogue import Catalogue
 from kibitz.claude.estimate import cold_usage, prompt_tokens, text_tokens, warm_usage
 from kibitz.claude.values import Block, CacheLifetime, Prompt, Usage
+from kibitz_context.tokens import CHARACTERS_PER_TOKEN
 from kibitz_context.values import FileUse, Layer, LayerName, Plan
 
 _LIFETIMES: dict[CacheLifetime, str] = {"5m": "5 minutes", "1h": "1 hour"}
@@ -117,10 +118,9 @@ class Overview:
         return f"{expected} expected now, {cold} cold, {warm} warm, without the reply"
 
 
-def overview(brief: Brief, prompt: Prompt) -> Overview:
+def overview(brief: Brief, prompt: Prompt, known_models: Catalogue) -> Overview:
     """The layers of `prompt` as they are sent, with their sizes and the price of the whole."""
-    known = catalogue.builtin()
-    chars_per_token = known.chars_per_token(prompt.model)
+    chars_per_token = CHARACTERS_PER_TOKEN / brief.tokens_factor
 
     def layer(name: LayerName, blocks: Sequence[Block], of: Layer | None = None) -> Shown:
         tokens = sum(text_tokens(block.text, chars_per_token) for block in blocks)
@@ -148,9 +148,9 @@ def overview(brief: Brief, prompt: Prompt) -> Overview:
             layer("task", task, context.task),
         ),
         expected,
-        known.cost_usd(prompt.model, cold_usage(prompt, chars_per_token)),
-        known.cost_usd(prompt.model, warm_usage(prompt, chars_per_token)),
-        known.cost_usd(prompt.model, expected),
+        known_models.cost_usd(prompt.model, cold_usage(prompt, chars_per_token)),
+        known_models.cost_usd(prompt.model, warm_usage(prompt, chars_per_token)),
+        known_models.cost_usd(prompt.model, expected),
     )
 
 

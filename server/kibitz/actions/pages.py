@@ -55,7 +55,7 @@ async def context(order: Order, desk: Desk) -> AsyncIterator[Step]:
         async for step in preparing:
             yield step
     brief = await desk.brief(order, record=False)
-    shown = overview(brief, answer_prompt(desk, brief))
+    shown = overview(brief, answer_prompt(desk, brief), desk.known_models())
     yield Said(_summary(shown))
     for layer in shown.layers:
         for number, block in enumerate(layer.blocks, start=1):

@@ -9,6 +9,7 @@ on with a small provisional snapshot.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,7 @@ class Preparation:
         """Files were indexed.  Called in any thread."""
         self.done, self.total = done, total
 
-    async def wait(self, seconds: float) -> bool:
+    async def wait(self, seconds: float | None) -> bool:
         """Wait for the end, but no longer than that; whether it has come."""
         if not self.future.done():
             await asyncio.wait([asyncio.wrap_future(self.future)], timeout=seconds)
@@ -61,6 +62,10 @@ class Preparer(Protocol):
 
     def prepare(self, subject: Subject) -> Preparation:
         """Begin, or join what is being prepared already.  Does not block."""
+        ...
+
+    def look_at(self, subject: Subject, files: Sequence[str]) -> Preparation:
+        """Index these files anew; paths are relative to the root.  Does not block."""
         ...
 
 

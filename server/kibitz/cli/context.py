@@ -56,7 +56,7 @@ async def _show(at: Workplace, order: Order, options: argparse.Namespace) -> int
         async for step in preparing:
             at.progress.count(step)
     brief = await at.desk.brief(order, record=False)
-    shown = overview(brief, answer_prompt(at.desk, brief))
+    shown = overview(brief, answer_prompt(at.desk, brief), at.desk.known_models())
     if options.json:
         at.terminal.write(json.dumps(shown.as_json(), indent=2) + "\n")
     elif options.print:

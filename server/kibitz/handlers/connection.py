@@ -23,6 +23,7 @@ from kibitz.actions.values import Asked, Begun, Indexing, Received, Spent, Step
 from kibitz.backend import Backend
 from kibitz.bill import bill
 from kibitz.claude.values import ClaudeFailure, Usage
+from kibitz.handlers.attendance import Attendance
 from kibitz.jobs import Job
 from kibitz.protocol.editor import LspEditor
 from kibitz.protocol.progress import Progress
@@ -66,7 +67,14 @@ class Connection:
     _warm: bool = False
 
     def __post_init__(self) -> None:
-        self.desk = Desk(self.backend, self.settings_in)
+        self.attendance = Attendance(self)
+        self.desk = Desk(
+            self.backend,
+            self.settings_in,
+            known_models=lambda: self.backend.known_models().catalogue,
+            tokens_factor=self.backend.tokens_factor,
+            follow=self.attendance.response_began,
+        )
 
     # -- settings ------------------------------------------------------------------------------
 

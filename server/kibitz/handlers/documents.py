@@ -25,6 +25,8 @@ def did_open(connection: Connection, params: types.DidOpenTextDocumentParams) ->
     )
     document = connection.session.documents.get(item.uri)
     assert document is not None
+    if document.path is not None:
+        connection.attendance.document_opened(document.path)
     connection.session.shelf.take_out(document)
     if connection.session.shelf.findings.get(item.uri):
         reviews.publish(connection, item.uri)

@@ -9,6 +9,7 @@ from typing import Any
 
 from lsprotocol import types
 
+from kibitz.handlers import watched_files
 from kibitz.handlers.connection import Connection
 from kibitz.profiles import profile_for
 from kibitz.protocol import from_lsp
@@ -38,6 +39,7 @@ def initialized(connection: Connection, _params: Any) -> None:
         await _ask_for_settings(connection)
         await asyncio.to_thread(connection.settings_of_first_folder)
         connection.tell_settings_problems()
+        await watched_files.register(connection)
 
     connection.session.jobs.in_background(prepare(), "reading the settings")
 

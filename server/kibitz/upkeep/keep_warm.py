@@ -19,11 +19,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from kibitz.actions.brief import Brief
+from kibitz.actions.desk import limits_of
+from kibitz.claude.catalogue import Catalogue
+from kibitz.claude.estimate import prompt_tokens
 from kibitz.claude.values import ClaudeFailure, Limits, Prompt, Purpose
 from kibitz.errors import UserError
 from kibitz_context import prefix as prefixes
 from kibitz_context.policy import LIFETIME_SECONDS, Ping, Warmth, next_ping
 from kibitz_context.prefix import PrefixState
+from kibitz_context.tokens import CHARACTERS_PER_TOKEN
 from kibitz_context.values import Context, Prices
 
 logger = logging.getLogger(__name__)
@@ -55,6 +60,25 @@ class Kept:
     @property
     def key(self) -> str:
         return self.context.prefix.key if self.context.prefix is not None else ""
+
+
+def kept(brief: Brief, prompt: Prompt, known_models: Catalogue) -> Kept:
+    """The prefix of a request that was sent."""
+    chars_per_token = CHARACTERS_PER_TOKEN / brief.tokens_factor
+
+    def tokens(part: Prompt) -> int:
+        return prompt_tokens(replace(part, messages=()), chars_per_token)
+
+    to_snapshot = tokens(pinging(prompt, with_changes=False))
+    to_log = tokens(pinging(prompt, with_changes=True))
+    return Kept(
+        brief.context,
+        prompt,
+        limits_of(brief.settings),
+        known_models.prices(prompt.model, prompt_tokens(prompt, chars_per_token)),
+        to_snapshot,
+        to_log - to_snapshot,
+    )
 
 
 class KeepWarm:
@@ -187,6 +211,7 @@ def pings_since_request(state: PrefixState) -> int:
 def pinging(prompt: Prompt, *, with_changes: bool) -> Prompt:
     """`prompt` up to the first marker, which ends the snapshot, or with the changes to the last."""
     marked = [at for at, block in enumerate(prompt.system) if block.marker is not None]
-    if with_changes or not marked:
+    if not marked:
         return prompt
-    return replace(prompt, system=prompt.system[: marked[0] + 1])
+    end = marked[-1] if with_changes else marked[0]
+    return replace(prompt, system=prompt.system[: end + 1])

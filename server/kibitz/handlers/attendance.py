@@ -1,0 +1,118 @@
+"""What is done for a connection between its requests, begun when it is first of use.
+
+A server that nobody has opened a file with loads none of it.  The repositories of open documents
+are prepared (`upkeep.attendant`), which sends nothing; prefixes are written ahead and kept alive
+(`upkeep.keep_warm`), which sends code, and so only in trusted repositories.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kibitz import paths
+from kibitz.trust import Trust
+
+if TYPE_CHECKING:
+    from kibitz.actions.brief import Brief
+    from kibitz.claude.values import Prompt
+    from kibitz.handlers.connection import Connection
+    from kibitz.upkeep.attendant import Attendant
+    from kibitz.upkeep.keep_warm import KeepWarm
+    from kibitz_context.repository import Repository
+
+logger = logging.getLogger(__name__)
+
+
+class Attendance:
+    """Implements `upkeep.attendant.Care` for one connection.  Touched on the event loop only."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._attendant: Attendant | None = None
+        self._keep_warm: KeepWarm | None = None
+        self._trust: Trust | None = None
+
+    # -- what happens in the editor ------------------------------------------------------------
+
+    def document_opened(self, path: Path) -> None:
+        if self._attendant is None:
+            from kibitz.upkeep.attendant import Attendant
+
+            session, desk = self._connection.session, self._connection.desk
+            self._attendant = Attendant(
+                lambda path: desk.repository(path, tuple(session.folders)),
+                self,
+                watches=lambda: not session.client_watches,
+            )
+            session.jobs.in_background(self._attendant.run(), "attending to repositories")
+        self._attendant.open(path)
+
+    def files_changed(self, paths: Sequence[str]) -> None:
+        if self._attendant is not None:
+            self._attendant.hear(map(os.path.realpath, paths))
+
+    def response_began(self, brief: Brief, prompt: Prompt) -> None:
+        """A response has begun: its prefix is in the cache, and may be worth keeping there."""
+        from kibitz.upkeep.keep_warm import kept
+
+        if brief.settings.context.keep_warm == "auto":
+            self._warmth().began(kept(brief, prompt, self._connection.desk.known_models()))
+
+    # -- what is done for a repository ---------------------------------------------------------
+
+    async def prepare(self, repository: Repository) -> None:
+        desk = self._connection.desk
+        if desk.preparer is None:
+            return
+        settings = await asyncio.to_thread(self._connection.settings_in, repository.root)
+        tiers = {settings.route.get(action, "standard") for action in ("explain", "ask")}
+        if settings.hover.mode == "ask":
+            tiers.add(settings.route.get("hover", "fast"))
+        for tier in sorted(tiers):
+            subject = await asyncio.to_thread(desk.subject, repository, tier)
+            await desk.preparer.prepare(subject).wait(None)
+
+    async def look_at(self, repository: Repository, files: Sequence[str]) -> None:
+        desk = self._connection.desk
+        if desk.preparer is not None:
+            subject = await asyncio.to_thread(desk.subject, repository, "standard")
+            await desk.preparer.look_at(subject, files).wait(None)
+
+    def settings_changed(self) -> None:
+        self._connection.forget_settings()
+        self._connection.settings_of_first_folder()
+        self._connection.tell_settings_problems()
+
+    async def opened(self, repository: Repository) -> None:
+        """Write the snapshot's entry ahead of the first request, where that pays."""
+        from kibitz.upkeep import pre_warm
+
+        desk, backend = self._connection.desk, self._connection.backend
+        settings = await asyncio.to_thread(self._connection.settings_in, repository.root)
+        # Remembered of every repository, so that something is known when one comes to be trusted.
+        at = await asyncio.to_thread(pre_warm.opened, repository, desk, settings, backend)
+        if self._may_send(repository.root):
+            await pre_warm.pre_warm(at, desk, backend)
+
+    def _warmth(self) -> KeepWarm:
+        if self._keep_warm is None:
+            from kibitz.upkeep.keep_warm import KeepWarm
+
+            backend = self._connection.backend
+            self._keep_warm = KeepWarm(
+                backend.warm, backend.warming_spent_today_usd, self._may_send
+            )
+            self._connection.session.jobs.in_background(self._keep_warm.run(), "keeping warm")
+        return self._keep_warm
+
+    def _may_send(self, root: Path) -> bool:
+        """Whether code of a repository may be sent unasked, at this moment."""
+        if self._trust is None:
+            self._trust = Trust.load(paths.trust_file(self._connection.environ))
+        settings = self._connection.settings_in(root)
+        return settings.context.keep_warm == "auto" and self._trust.is_trusted(root)

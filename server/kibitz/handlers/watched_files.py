@@ -1,0 +1,52 @@
+"""Changed files that the client tells of: asking for that, and passing it on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from lsprotocol import types
+
+from kibitz.handlers.connection import Connection
+from kibitz.protocol import from_lsp
+
+logger = logging.getLogger(__name__)
+
+REGISTRATION_ID = "kibitz-watched-files"
+
+
+async def register(connection: Connection) -> None:
+    """Ask a client that can to tell of changed files; one that refuses leaves it to us."""
+    from kibitz.upkeep.file_changes import GLOBS
+
+    client = connection.session.client
+    if not client.watched_files or connection.session.client_watches:
+        return
+    watchers = [types.FileSystemWatcher(glob) for glob in GLOBS]
+    registration = types.Registration(
+        REGISTRATION_ID,
+        types.WORKSPACE_DID_CHANGE_WATCHED_FILES,
+        types.DidChangeWatchedFilesRegistrationOptions(watchers),
+    )
+    try:
+        await connection.server.client_register_capability_async(
+            types.RegistrationParams([registration])
+        )
+    except asyncio.CancelledError:
+        raise
+    except Exception:  # noqa: BLE001 - we watch by ourselves then
+        logger.info("the editor does not watch files for us")
+        return
+    connection.session.client_watches = True
+
+
+def did_change(connection: Connection, params: types.DidChangeWatchedFilesParams) -> None:
+    paths = (from_lsp.path(event.uri) for event in params.changes)
+    connection.attendance.files_changed([str(path) for path in paths if path is not None])
+
+
+def did_save(connection: Connection, params: types.DidSaveTextDocumentParams) -> None:
+    """Every client tells of this, also one that watches nothing."""
+    path = from_lsp.path(params.text_document.uri)
+    if path is not None:
+        connection.attendance.files_changed([str(path)])
