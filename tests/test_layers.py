@@ -35,6 +35,7 @@ LAYERS: tuple[dict[str, tuple[str, ...]], ...] = (
             "kibitz.bill",
             "kibitz.errors",
             "kibitz.logs",
+            "kibitz.models_file",
             "kibitz.paths",
             "kibitz.profiles",
             "kibitz.safe_markdown",

@@ -17,9 +17,10 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kibitz import paths
+from kibitz import models_file, paths
 from kibitz.claude.values import Claude, Event, Limits, ModelFacts, Prompt, Purpose, Usage
 from kibitz.errors import UserError
+from kibitz.models_file import KnownModels
 from kibitz.settings import Settings
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Backend:
         self._environ = environ
         self._claude = claude
         self._ledger: Ledger | None = None
+        self._known_models: KnownModels | None = None
         self._standin = contextlib.ExitStack()
         self._opening = asyncio.Lock()
 
@@ -109,21 +111,41 @@ class Backend:
             self._ledger = Ledger(path)
         return self._ledger
 
+    def known_models(self) -> KnownModels:
+        """The models and prices that hold for the user's endpoint.  Reads a file on first use;
+        what is wrong in it is logged then."""
+        if self._known_models is None:
+            self._known_models = models_file.load(self.settings.provider, self._environ)
+            for problem in self._known_models.problems:
+                logger.warning("%s", problem)
+        return self._known_models
+
     async def spent_today(self) -> SpentToday:
         """What was spent today, from the ledger."""
 
         def read() -> SpentToday:
-            midnight = (
-                datetime.datetime.now()
-                .astimezone()
-                .replace(hour=0, minute=0, second=0, microsecond=0)
-            )
-            total = self.ledger().summary(midnight, "day").total
+            total = self.ledger().summary(_midnight(), "day").total
             prompt_tokens = total.input_tokens + total.cache_read_tokens + total.cache_write_tokens
             share = total.cache_read_tokens / prompt_tokens if prompt_tokens else 0.0
             return SpentToday(total.cost_usd, self.settings.budget.day_usd, share)
 
         return await asyncio.to_thread(read)
+
+    async def warming_spent_today_usd(self) -> float:
+        """What was spent today on keeping or making cache entries, in all processes."""
+        return await asyncio.to_thread(lambda: self.ledger().warming_usd(_midnight()))
+
+    def tokens_factor(self, model: str) -> float:
+        """How many tokens of a model there are to one that we estimate, as far as the ledger has
+        taught it.  Blocking."""
+        import sqlite3
+
+        known = self.known_models().catalogue
+        try:
+            return self.ledger().tokens_factor(model, known)
+        except (sqlite3.Error, OSError, UserError):
+            # Told where it matters: no request is sent without the ledger.
+            return known.tokens_factor(model)
 
     async def aclose(self) -> None:
         """Close Claude's connections, the ledger and a stand-in that was started here."""
@@ -170,5 +192,20 @@ class Backend:
         )
         budget = settings.budget
         ledger = self.ledger()
-        limits = Limits(budget.request_usd, budget.day_usd, budget.month_usd)
-        return MeteredClaude(AnthropicClaude(connection), ledger, Budget(ledger.path, limits))
+        limits = Limits(
+            budget.request_usd,
+            budget.day_usd,
+            budget.month_usd,
+            settings.context.keep_warm_day_usd,
+        )
+        known_models = self.known_models().catalogue
+        return MeteredClaude(
+            AnthropicClaude(connection, known_models=known_models),
+            ledger,
+            Budget(ledger.path, limits),
+            known_models=known_models,
+        )
+
+
+def _midnight() -> datetime.datetime:
+    return datetime.datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)

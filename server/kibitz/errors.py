@@ -172,6 +172,12 @@ def _bad_request(failure: ClaudeFailure) -> str:
 def _too_large(failure: ClaudeFailure) -> str:
     tokens: Any = failure.facts.get("tokens")
     maximum: Any = failure.facts.get("maximum")
+    if _fact(failure, "limit") == "price_band":
+        return (
+            f"The request has about {tokens:,} tokens; above {maximum:,} {_model(failure)} costs "
+            "several times as much, and the fast tier does not go there: select less, lower "
+            "`context.max_tokens`, or send the action to another tier with `route`."
+        )
     if isinstance(tokens, int) and isinstance(maximum, int):
         why = f" ({tokens:,} tokens, and {maximum:,} are allowed)"
     else:
@@ -247,8 +253,8 @@ def _server_error(failure: ClaudeFailure) -> str:
 
 
 def _budget(failure: ClaudeFailure) -> str:
-    """Facts: `limit` (request, day, month, ledger) and, in USD, `limit_usd`, `spent_usd`,
-    `reserved_usd` and `needed_usd`; all optional.
+    """Facts: `limit` (request, day, month, keep_warm, ledger) and, in USD, `limit_usd`,
+    `spent_usd`, `reserved_usd` and `needed_usd`; all optional.
     """
     limit = _fact(failure, "limit")
     if limit == "ledger":
@@ -264,6 +270,13 @@ def _budget(failure: ClaudeFailure) -> str:
         return (
             f"The request would go over the limit{of} for one{because}; select less, or raise "
             "`budget.request_usd` in config.toml."
+        )
+    if limit == "keep_warm":
+        spent_usd = _usd(failure, "spent_usd")
+        because = f" ({spent_usd} is spent today)" if spent_usd else ""
+        return (
+            f"Keeping the cache warm would go over its limit{of} a day{because}; wait for the next "
+            "day, or raise `context.keep_warm_day_usd` in config.toml."
         )
     period = "month" if limit == "month" else "day"
     if spent_usd := _usd(failure, "spent_usd"):

@@ -9,11 +9,13 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import difflib
+import math
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -220,19 +222,35 @@ class Catalogue:
         was learnt of the model."""
         return CHARACTERS_PER_TOKEN / self.chars_per_token(model)
 
+    def without_prices(self) -> Catalogue:
+        """The same models, for an endpoint whose prices are its own."""
+        models = {id_: dataclasses.replace(known, prices=()) for id_, known in self.models.items()}
+        return dataclasses.replace(self, models=models)
+
     def overridden(self, data: Mapping[str, Any]) -> Catalogue:
         """This catalogue with a user's entries, in the form of `catalogue.toml`, laid over it.
 
-        Raises ValueError with a sentence that names the entry and the key.
+        `priced_like` gives an entry the prices of a model that kibitz knows.  Raises ValueError
+        with a phrase that names the entry and the key.
         """
+        for key in data:
+            if key not in ("as_of", "model", "gone"):
+                raise ValueError(f"there is no key {key!r}; there are as_of, model and gone")
+        as_of = data.get("as_of", self.as_of)
+        if not isinstance(as_of, datetime.date) or isinstance(as_of, datetime.datetime):
+            raise ValueError("as_of is a date, such as 2026-11-21")  # noqa: TRY004 - of the file
         models = dict(self.models)
         for entry in _tables(data, "model"):
             id_ = entry.get("id")
             if not isinstance(id_, str) or not id_:
                 raise ValueError("a model needs an id")
-            models[id_] = _known_model(entry, models.get(id_, KnownModel(id_)))
-        gone = {**self.gone, **{str(k): str(v) for k, v in data.get("gone", {}).items()}}
-        return Catalogue(data.get("as_of", self.as_of), models, gone)
+            # A spelling of a known model has its facts, too.
+            base = models.get(id_) or models.get(canonical_id(id_)) or KnownModel(id_)
+            models[id_] = _known_model(entry, dataclasses.replace(base, id=id_))
+        gone = data.get("gone", {})
+        if not isinstance(gone, Mapping) or not all(isinstance(to, str) for to in gone.values()):
+            raise ValueError("'gone' must be a table of texts")
+        return Catalogue(as_of, models, {**self.gone, **gone})
 
     def _price(self, model: str, prompt_tokens: int) -> Price | None:
         known = self.find(model)
@@ -274,11 +292,12 @@ def canonical_id(model: str) -> str:
     return _AFTER_THE_NAME.sub("", _BEFORE_THE_NAME.sub("", model.strip().lower(), count=1))
 
 
+_NUMBER = (int, float)
 _KEYS: Mapping[str, tuple[str, type | tuple[type, ...]]] = {
     "context": ("context_tokens", int),
     "max_output": ("max_output_tokens", int),
     "cache_minimum": ("cache_minimum_tokens", int),
-    "chars_per_token": ("chars_per_token", (int, float)),
+    "chars_per_token": ("chars_per_token", _NUMBER),
     "adaptive": ("adaptive", bool),
     "thinking_off": ("thinking_off", str),
     "effort": ("effort", bool),
@@ -295,13 +314,18 @@ def _known_model(entry: Mapping[str, Any], base: KnownModel) -> KnownModel:
         if key == "id":
             continue
         if key == "price":
-            changes["prices"] = tuple(_price(each, base.id) for each in _tables(entry, "price"))
+            changes["prices"] = _prices(entry, base.id)
+            continue
+        if key == "priced_like":
+            changes["prices"] = _prices_of(value, base.id)
             continue
         if key not in _KEYS:
             raise ValueError(f"{base.id}: {key!r} is not a key of a model")
         attribute, kind = _KEYS[key]
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             raise ValueError(f"{base.id}: {key} has the wrong type")
+        if isinstance(value, int | float) and kind is not bool and not 0 < value < math.inf:
+            raise ValueError(f"{base.id}: {key} must be more than nothing")
         changes[attribute] = value
     if changes.get("thinking_off", "omit") not in {
         "disabled",
@@ -313,15 +337,36 @@ def _known_model(entry: Mapping[str, Any], base: KnownModel) -> KnownModel:
     return dataclasses.replace(base, **changes)
 
 
+def _prices(entry: Mapping[str, Any], model: str) -> tuple[Price, ...]:
+    prices = tuple(_price(each, model) for each in _tables(entry, "price"))
+    bounds: list[float] = [price.up_to_prompt_tokens or math.inf for price in prices]
+    if any(here >= following for here, following in pairwise(bounds)):
+        raise ValueError(f"{model}: prices are ordered by up_to, the one without it comes last")
+    return prices
+
+
+def _prices_of(model: object, priced: str) -> tuple[Price, ...]:
+    known = builtin().find(model) if isinstance(model, str) else None
+    if known is None:
+        raise ValueError(f"{priced}: priced_like must name a model that kibitz knows")
+    return known.prices
+
+
 def _price(entry: Mapping[str, Any], model: str) -> Price:
     amounts: dict[str, float] = {}
     for key in _PRICE_KEYS:
         value = entry.get(key)
-        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not 0 <= value < math.inf
+        ):
             raise ValueError(f"{model}: a price needs {key!r}, in USD per million tokens")
         amounts[key] = float(value)
+    if unknown := entry.keys() - {*_PRICE_KEYS, "up_to"}:
+        raise ValueError(f"{model}: {min(unknown)!r} is not a key of a price")
     up_to = entry.get("up_to")
-    if up_to is not None and (isinstance(up_to, bool) or not isinstance(up_to, int)):
+    if up_to is not None and (isinstance(up_to, bool) or not isinstance(up_to, int) or up_to <= 0):
         raise ValueError(f"{model}: up_to is a number of tokens")
     return Price(**amounts, up_to_prompt_tokens=up_to)
 

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 from kibitz.actions.values import Asked, Begun, Received, Spent, Step
 from kibitz.bill import bill, dollars
 from kibitz.claude import catalogue
+from kibitz.claude.catalogue import Catalogue
 from kibitz.claude.values import Usage
 
 
 class Tally:
-    """Counts steps.  Sums of all requests that have ended, and the one that has not."""
+    """Counts steps.  Sums of all requests that have ended, and the one that has not.
 
-    def __init__(self) -> None:
+    `known_models` gives the models and prices that hold; it is asked when they are needed.
+    """
+
+    def __init__(self, known_models: Callable[[], Catalogue] = catalogue.builtin) -> None:
+        self._known_models = known_models
         self.model = ""
         self.prompt_tokens = 0
         self.received_tokens = 0
@@ -51,7 +57,7 @@ class Tally:
 
     def cost_usd(self) -> float | None:
         """USD so far; None where a price is not known."""
-        running_usd = catalogue.cost_usd(self.model, self._running()) if self.model else 0.0
+        running_usd = self._price(self._running()) if self.model else 0.0
         if running_usd is None or self._ended_usd is None:
             return None
         return self._ended_usd + running_usd
@@ -103,4 +109,7 @@ class Tally:
         """The request before did not come to its end; it was paid for all the same."""
         if self._begun is not None:
             running = self._running()
-            self._add(running, catalogue.cost_usd(self.model, running))
+            self._add(running, self._price(running))
+
+    def _price(self, usage: Usage) -> float | None:
+        return self._known_models().cost_usd(self.model, usage)

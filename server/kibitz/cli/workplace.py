@@ -40,13 +40,15 @@ class Workplace:
         self.common = common
         self._repositories: dict[Path, Repository] = {}
         self.start = self._order_root(start)
-        self.tally = Tally()
+        own = load(None, None, common.settings, os.environ).settings
+        self.backend = Backend(own, os.environ)
+        self.tally = Tally(lambda: self.backend.known_models().catalogue)
         self.progress = Progress(terminal, self.tally, verbose=common.verbose)
         self._settings: dict[Path, Settings] = {}
         self._told: set[str] = set()
         self.settings = self.settings_in(self.start)
-        own = load(None, None, common.settings, os.environ).settings
-        self.backend = Backend(own, os.environ)
+        for problem in self.backend.known_models().problems:
+            terminal.note(problem)
         self.desk = Desk(self.backend, self.settings_in)
 
     def settings_in(self, start: Path) -> Settings:
