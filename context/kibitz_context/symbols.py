@@ -54,6 +54,8 @@ MAX_SIGNATURE_LINES = 12
 EXTENSION = "extension"
 #: Kinds in which a function is a method.
 CONTAINERS = frozenset({"class", "interface", "struct", "enum", "trait", "object", EXTENSION})
+_CALLABLES = frozenset({"function", "method", "macro"})
+_VALUES = frozenset({"variable", "field"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +153,8 @@ def _parsed(wanted: Language, source: bytes) -> Symbols | None:
         return None
     cursor = QueryCursor(reader.query, match_limit=MAX_OPEN_MATCHES)
     gathered = _Gathered(wanted, source)
-    for _, captures in cursor.matches(root):
-        gathered.take(captures)
+    for pattern, captures in cursor.matches(root):
+        gathered.take(pattern, captures)
     found = gathered.symbols()
     if not found.definitions and root.has_error:
         return None
@@ -190,7 +192,7 @@ class _Found:
 
     start: int
     end: int
-    name_start: int
+    pattern: int
     definition: Definition
 
 
@@ -203,46 +205,73 @@ class _Gathered:
         self._found: dict[int, _Found] = {}
         self._names: dict[int, bytes] = {}
         self._imports: dict[str, None] = {}
+        self._keywords = {word.encode(): kind for word, kind in wanted.keywords}
 
-    def take(self, captures: dict[str, list[Node]]) -> None:
-        for node in captures.get("reference", ()):
-            start = node.start_byte
-            self._names[start] = self._source[start : node.end_byte]
-            return
-        for node in captures.get("value", ()):
-            start = node.start_byte
-            name = self._source[start : node.end_byte]
+    def take(self, pattern: int, captures: dict[str, list[Node]]) -> None:
+        """Note one match, of the pattern `pattern`."""
+        if (nodes := captures.get("reference")) is not None:
+            start = nodes[0].start_byte
+            self._names[start] = self._source[start : nodes[0].end_byte]
+        elif (nodes := captures.get("value") or captures.get("constant")) is not None:
+            start = nodes[0].start_byte
+            name = self._source[start : nodes[0].end_byte]
             # A plain word in lower case is nearly always a local variable.
-            if not name.islower() or b"_" in name:
+            if name.isupper() or ("value" in captures and (not name.islower() or b"_" in name)):
                 self._names[start] = name
-            return
-        for node in captures.get("import", ()):
-            written = _decoded(self._source[node.start_byte : node.end_byte])
-            written = "".join(written.split()).strip("\"'`<>;")
-            if written:
-                self._imports[written[:MAX_IMPORT_CHARACTERS]] = None
-            return
-        self._define(captures)
+        elif (nodes := captures.pop("keyword", None)) is not None:
+            self._take_call(pattern, self._written(nodes[0]), captures)
+        elif (nodes := captures.get("import")) is not None:
+            self._import(nodes[0])
+        else:
+            self._define(pattern, captures)
+
+    def _take_call(self, pattern: int, called: bytes, captures: dict[str, list[Node]]) -> None:
+        kind = self._keywords.get(called)
+        if kind == "import":
+            for node in captures.get("import", ()):
+                self._import(node)
+        elif kind is not None and "definition" in captures:
+            captures[kind] = captures.pop("definition")
+            self._define(pattern, captures)
+
+    def _import(self, node: Node) -> None:
+        written = " ".join(_decoded(self._written(node)).removeprefix("import ").split())
+        self._imports[written.strip("\"'`<>;")[:MAX_IMPORT_CHARACTERS]] = None
+
+    def _written(self, node: Node) -> bytes:
+        return self._source[node.start_byte : node.end_byte]
 
     def symbols(self) -> Symbols:
         definitions: list[Definition] = []
-        around: list[tuple[int, str]] = []
+        around: list[tuple[int, int, str]] = []
         for each in sorted(self._found.values(), key=lambda each: (each.start, -each.end)):
-            while around and around[-1][0] <= each.start:
+            span = (each.start, each.end)
+            # Several names may share one declaration; none of them is within another.
+            while around and (around[-1][1] <= each.start or around[-1][:2] == span):
                 around.pop()
             definition = each.definition
             kind = definition.kind
-            if kind == "function" and around and around[-1][1] in CONTAINERS:
+            within = around[-1][2] if around else ""
+            if kind == "function" and within in CONTAINERS:
                 kind = "method"
-            definitions.append(replace(definition, kind=kind, depth=len(around)))
-            around.append((each.end, kind))
+            if within not in _CALLABLES or (self._language.has_locals and kind not in _VALUES):
+                definition = replace(definition, kind=kind, depth=len(around))
+                around.append((*span, kind))
+                if (
+                    self._language.has_clauses
+                    and definitions
+                    and _is_clause(definition, definitions[-1])
+                ):
+                    definitions[-1] = replace(definitions[-1], end_line=definition.end_line)
+                else:
+                    definitions.append(definition)
         for name_start in self._found:
             self._names.pop(name_start, None)
         uses = Counter(self._names.values())
         references = sorted(
             (_decoded(name), count)
             for name, count in uses.items()
-            if 1 < len(name) <= MAX_NAME_CHARACTERS
+            if 1 < len(name) <= MAX_NAME_CHARACTERS and name not in self._keywords
         )
         return Symbols(
             self._language.name,
@@ -251,7 +280,7 @@ class _Gathered:
             tuple(self._imports),
         )
 
-    def _define(self, captures: dict[str, list[Node]]) -> None:
+    def _define(self, pattern: int, captures: dict[str, list[Node]]) -> None:
         names = captures.pop("name", None)
         if not names:
             return
@@ -266,7 +295,7 @@ class _Gathered:
             start, end = outer.start_byte, outer.end_byte
             known = self._found.get(name_start)
             # Of two patterns the one that is written first in the query holds.
-            if known is None and len(written) <= MAX_NAME_CHARACTERS:
+            if (known is None or pattern < known.pattern) and len(written) <= MAX_NAME_CHARACTERS:
                 line = outer.start_point[0]
                 last, column = outer.end_point
                 end_line = max(line + 1, last + (column > 0))
@@ -274,7 +303,7 @@ class _Gathered:
                 signature_end = self._signature_end(kind, line, end_line, body)
                 shown = _decoded(written).strip("\"'`")
                 definition = Definition(shown, kind, line, end_line, signature_end, 0)
-                self._found[name_start] = _Found(start, end, name_start, definition)
+                self._found[name_start] = _Found(start, end, pattern, definition)
 
     def _body(self, node: Node) -> Node | None:
         if (body := node.child_by_field_name("body")) is not None:
@@ -285,13 +314,17 @@ class _Gathered:
 
     def _signature_end(self, kind: str, line: int, end_line: int, body: Node | None) -> int:
         if body is None:
-            end = line + 1 if kind in ("variable", "field") else end_line
+            end = line + 1 if kind in _VALUES else end_line
         else:
             row, column = body.start_point
             start = body.start_byte
             stands_alone = not self._source[start - column : start].strip()
             end = row if stands_alone else row + 1
         return max(line + 1, min(end, end_line, line + MAX_SIGNATURE_LINES))
+
+
+def _is_clause(definition: Definition, before: Definition) -> bool:
+    return (definition.name, definition.depth) == (before.name, before.depth)
 
 
 def _decoded(name: bytes) -> str:
@@ -338,4 +371,7 @@ def _loaded(wanted: Language) -> tuple[TreeSitterLanguage, Query] | None:
         warnings.simplefilter("ignore", DeprecationWarning)
         grammar = Grammar(getattr(module, wanted.function)())
     folder = resources.files("kibitz_context") / "queries"
-    return grammar, Query(grammar, (folder / f"{wanted.query_name}.scm").read_text("utf-8"))
+    names = wanted.queries or (wanted.name,)
+    return grammar, Query(
+        grammar, "\n".join((folder / f"{name}.scm").read_text("utf-8") for name in names)
+    )
