@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -11,20 +12,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from kibitz.claude import wire
 from kibitz.claude.catalogue import builtin
 from kibitz.claude.estimate import cold_usage, text_tokens, warm_usage, worst_usage
-from kibitz.claude.prompt import build
+from kibitz.claude.prompt import PLACEHOLDER, build, warming
 from kibitz.claude.values import (
     Block,
+    Expectation,
     Message,
     Prompt,
     Tool,
     ToolResult,
     ToolUse,
 )
-from kibitz_context.values import Context, Layer, LayerName
+from kibitz.standin.models import find
+from kibitz.standin.prompt import prompt_blocks
+from kibitz.standin.rules import Accepted, judge
+from kibitz_context.values import Context, Layer, LayerName, Plan
 
 LONG = "def f(): ...\n" * 400  # more than any minimum of the 5.x line
 
@@ -90,6 +97,170 @@ class TestLayout:
     def test_a_prompt_without_a_question_is_a_bug(self) -> None:
         with pytest.raises(ValueError, match="question"):
             prompt_of(context(task=""), task_blocks=[" "])
+
+
+def planned(plan: Plan, snapshot: str = "S" + LONG, **more: Any) -> Context:
+    changes = "".join(plan.changes_log) + plan.changes_tail
+    given = context(snapshot=snapshot, changes=changes)
+    return dataclasses.replace(given, plan=plan, **more)
+
+
+class TestPlan:
+    def test_the_log_is_cached_at_its_end_and_the_tail_is_not(self) -> None:
+        plan = Plan(changes_log=("1" + LONG, "2" + LONG), changes_tail="T" + LONG)
+        assert layout(prompt_of(planned(plan))) == [
+            ("R", None),
+            ("S", "1h"),
+            ("1", None),
+            ("2", "5m"),
+            ("T", None),
+        ]
+
+    def test_no_lifetime_means_no_marker(self) -> None:
+        plan = Plan(snapshot_lifetime=None, changes_lifetime=None, changes_log=("1" + LONG,))
+        assert [marker for _, marker in layout(prompt_of(planned(plan)))] == [None, None, None]
+
+    def test_both_for_an_hour(self) -> None:
+        plan = Plan(changes_lifetime="1h", changes_log=("1" + LONG,))
+        assert layout(prompt_of(planned(plan)))[1:] == [("S", "1h"), ("1", "1h")]
+
+    def test_longer_ones_come_first(self) -> None:
+        plan = Plan(snapshot_lifetime="5m", changes_lifetime="1h", changes_log=("1",))
+        with pytest.raises(ValueError, match="1 h"):
+            prompt_of(planned(plan))
+
+    def test_blank_blocks_are_left_out_and_nothing_else_moves(self) -> None:
+        plan = Plan(changes_log=("1" + LONG, " \n", "2" + LONG, ""), log_blocks_alive=3)
+        prompt = prompt_of(planned(plan))
+        assert layout(prompt)[2:] == [("1", None), ("2", "5m")]
+        assert prompt.expectation == Expectation(blocks_alive=4)
+
+    @pytest.mark.parametrize(("alive", "n_log", "marked"), [(1, 21, {20, 0}), (1, 20, {19})])
+    def test_an_entry_out_of_reach_is_marked_again(
+        self, alive: int, n_log: int, marked: set[int]
+    ) -> None:
+        log = tuple(f"{number} {LONG}" for number in range(n_log))
+        plan = Plan(changes_log=log, log_blocks_alive=alive, snapshot_alive=True)
+        blocks = prompt_of(planned(plan)).system[2:]
+        assert {number for number, block in enumerate(blocks) if block.marker} == marked
+
+    @pytest.mark.parametrize(
+        ("plan", "blocks_alive"),
+        [
+            (Plan(), 0),
+            (Plan(snapshot_alive=True, step="keep"), 2),
+            (Plan(changes_log=("1", "2"), snapshot_alive=True, log_blocks_alive=1), 3),
+            (Plan(changes_log=("1", "2"), snapshot_alive=True, log_blocks_alive=2), 4),
+        ],
+    )
+    def test_what_is_expected_of_the_cache(self, plan: Plan, blocks_alive: int) -> None:
+        expectation = Expectation(blocks_alive, plan.step)
+        assert prompt_of(planned(plan)).expectation == expectation
+
+    def test_what_is_too_short_has_no_entry_to_expect(self) -> None:
+        plan = Plan(snapshot_alive=True, step="keep")
+        assert prompt_of(planned(plan, "Small.")).expectation == Expectation(0, "keep")
+
+    def test_a_provisional_snapshot_is_said_to_be_one(self) -> None:
+        expectation = prompt_of(planned(Plan(), provisional=True)).expectation
+        assert expectation == Expectation(0, "first", provisional=True)
+
+    def test_without_a_plan_nothing_is_expected(self) -> None:
+        assert prompt_of().expectation is None
+
+    def test_the_learnt_factor_moves_markers_and_no_bytes(self) -> None:
+        text = "x" * 1_200  # 480 tokens by the catalogue, of 512 that are needed
+        short = prompt_of(planned(Plan(), text))
+        longer = prompt_of(planned(Plan(), text), tokens_factor=1.3)
+        assert [block.marker for block in short.system] == [None, None]
+        assert [block.marker for block in longer.system] == [None, "1h"]
+        assert [b.text for b in short.system] == [b.text for b in longer.system]
+
+
+texts = st.one_of(st.sampled_from(["", " ", "\n"]), st.integers(1, 9_000).map("x".__mul__))
+lifetimes = st.sampled_from([None, "5m", "1h"])
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> Plan:
+    snapshot, changes = draw(lifetimes), draw(lifetimes)
+    log = tuple(draw(st.lists(texts, max_size=50)))
+    return Plan(
+        snapshot_lifetime=snapshot,
+        changes_lifetime="5m" if (snapshot, changes) == ("5m", "1h") else changes,
+        changes_log=log,
+        changes_tail=draw(texts),
+        step=draw(st.sampled_from(["first", "keep", "fold", "rebuild"])),
+        snapshot_alive=draw(st.booleans()),
+        log_blocks_alive=draw(st.integers(0, len(log))),
+    )
+
+
+@given(
+    plan=plans(),
+    rules=texts,
+    snapshot=texts,
+    model=st.sampled_from(["claude-sonnet-5-5", "claude-haiku-4-5", "claude-opus-4-7", "gemma"]),
+    factor=st.one_of(st.none(), st.floats(0.4, 2.5)),
+)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_any_plan_makes_a_prompt_that_the_api_takes(
+    plan: Plan, rules: str, snapshot: str, model: str, factor: float | None
+) -> None:
+    prompt = prompt_of(planned(plan, snapshot), rules=rules, model=model, tokens_factor=factor)
+
+    wanted = [rules, snapshot, *plan.changes_log, plan.changes_tail]
+    assert [b.text for b in prompt.system] == [text for text in wanted if text.strip()]
+    markers = [block.marker for block in prompt.system if block.marker]
+    assert len(markers) <= 3, "one is left for whoever goes on talking"
+    assert markers == sorted(markers), "an hour before five minutes"
+    if plan.snapshot_lifetime is None and plan.changes_lifetime is None:
+        assert markers == []
+    assert prompt.system == () or plan.changes_tail.strip() == "" or not prompt.system[-1].marker
+    chars_per_token = builtin().chars_per_token(model) if factor is None else 2.5 / factor
+    tokens = 0
+    for block in prompt.system:
+        tokens += text_tokens(block.text, chars_per_token)
+        if block.marker is not None:
+            assert tokens >= builtin().cache_minimum_tokens(model)
+    assert prompt.expectation is not None
+    assert prompt.expectation.blocks_alive <= len(prompt.system)
+    body = _arguments(prompt)
+    known = find(model)
+    if known is not None:
+        assert judge(json.loads(json.dumps(body)), "2026-10-21") == Accepted(known)
+
+
+class TestWarming:
+    def test_ends_with_the_last_marker(self) -> None:
+        plan = Plan(changes_log=("1" + LONG,), changes_tail="T")
+        tools = [Tool("a", "", {"type": "object"})]
+        prompt = prompt_of(planned(plan), tools=tools, tool_choice="none", stop_sequences=["</x>"])
+        request = warming(prompt)
+        assert request is not None
+        assert request.system == prompt.system[:3]
+        assert request.tools == prompt.tools
+        assert (request.max_tokens, request.stop_sequences) == (0, ())
+        assert request.messages == (Message("user", (Block(PLACEHOLDER),)),)
+        assert warming(request) == request
+
+    def test_without_a_marker_there_is_nothing_to_keep(self) -> None:
+        assert warming(prompt_of(context(snapshot="Small.", changes=""))) is None
+
+    def test_it_has_the_prefixes_of_real_traffic(self) -> None:
+        """One byte, one option that differs, and it would warm what nobody reads."""
+        tools = [Tool("a", "", {"type": "object"})]
+        plan = Plan(changes_log=("1" + LONG,))
+        prompt = prompt_of(planned(plan), tools=tools, tool_choice="none")
+        request = warming(prompt)
+        assert request is not None
+        known = find(prompt.model)
+        assert known is not None
+        real, warm = (
+            [block.digest for block in prompt_blocks(_arguments(each), known)]
+            for each in (prompt, request)
+        )
+        assert real[:4] == warm[:4]
 
 
 class TestReplyLimit:

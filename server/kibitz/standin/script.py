@@ -54,9 +54,15 @@ class Script:
         return len(self._queue)
 
     def reply_to(self, request: Request) -> Reply:
-        """The reply to a request for a message."""
+        """The reply to a request for a message.
+
+        A request with ``max_tokens: 0`` has no reply: it takes none out of the queue, but a fault.
+        """
         with self._lock:
-            answer = self._queue.popleft() if self._queue else self._matching(request)
+            takes_next = bool(self._queue) and (
+                request.body.get("max_tokens") != 0 or isinstance(self._queue[0], Fault)
+            )
+            answer = self._queue.popleft() if takes_next else self._matching(request)
         return _reply(answer if answer is not None else self.responder, request)
 
     def fault_for(self, request: Request) -> Fault | None:
