@@ -51,7 +51,7 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
     },
     # What git tells of a repository beside content.
     "kibitz_context.repository": {"import git_commands": "lists and identifies files"},
-    "kibitz_context.repository._entries": {
+    "kibitz_context.walk._entries": {
         "os.scandir": "names in a folder without git; the gate judges each of them",
     },
     "kibitz_context.repository.Repository.blobs": {"BlobReader": "for `Sources` alone"},
@@ -230,8 +230,9 @@ class _Search(ast.NodeVisitor):
                 self._found(node, f"import {name}")
         elif "git_commands" in names:
             self._found(node, "import git_commands")
-        for name in sorted(set(names) & FOUND_ANYWHERE):
-            self._found(node, f"import {name}")
+        if module.split(".")[0] not in ("kibitz", "kibitz_context"):
+            for name in sorted(set(names) & FOUND_ANYWHERE):
+                self._found(node, f"import {name}")
 
     def visit_Name(self, node: ast.Name) -> None:
         if node.id == "open":
@@ -240,7 +241,8 @@ class _Search(ast.NodeVisitor):
     def visit_Attribute(self, node: ast.Attribute) -> None:
         receiver = node.value.id if isinstance(node.value, ast.Name) else ""
         # A method of our own; what it does is searched where it is defined.
-        is_own = receiver in ("self", "cls")
+        is_class = receiver[:1].isupper() and not receiver.endswith("Path")
+        is_own = receiver in ("self", "cls") or (is_class and node.attr == "open")
         found = node.attr in FOUND_ANYWHERE and not is_own
         if found or (receiver, node.attr) in FOUND_IN_ITS_MODULE:
             self._found(node, ast.unparse(node))
@@ -309,6 +311,7 @@ def test_every_reason_is_still_needed() -> None:
         ("def f(paths): return list(map(Path.read_bytes, paths))", "Path.read_bytes"),
         ("def f(path):\n    with (root / path).open() as file: pass", "(root / path).open"),
         ("def f(path): return os.open(path, 0)", "os.open"),
+        ("def f(path): return Path.open(path)", "Path.open"),
         ("def f(path): return getattr(path, 'read_text')()", "getattr read_text"),
         ("def f(path):\n    import mmap", "import mmap"),
         ("from linecache import getline", "import linecache"),
@@ -347,6 +350,7 @@ def test_git_s_content_is_found_where_git_is_asked() -> None:
     [
         "def f(gate, path): return gate.read(path)",
         "class Backend:\n    def f(self): return self.open()",
+        "def f(file): return Index.open(file)",
         "def f(tree): return tree.blobs['a.py']",
         "from kibitz_context.git_commands import GitFolder, decoded",
         "LEVELS = ('log', 'show')",

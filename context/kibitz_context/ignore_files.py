@@ -6,6 +6,7 @@ last matching line in it wins, and what lies in an excluded folder cannot be tak
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 import unicodedata
@@ -83,7 +84,7 @@ class IgnoreFiles:
     """All files called `name` in a tree, read when needed and again when they have changed."""
 
     def __init__(self, root: Path, name: str, *, folded: bool = False) -> None:
-        self._root = root
+        self._prefix = f"{root}{os.sep}"
         self._name = name
         self._folded = folded
         self._read: dict[str, tuple[tuple[int, int], Patterns]] = {}
@@ -105,16 +106,17 @@ class IgnoreFiles:
 
     def patterns(self, folder: str) -> Patterns:
         """The patterns in `folder` itself ("" or ending with ``/``)."""
-        path = self._root / folder / self._name
+        # Asked of every folder of every path: a string is made ten times faster than a `Path`.
+        path = f"{self._prefix}{folder}{self._name}"
         try:
-            facts = path.lstat()
+            facts = os.lstat(path)
             signature = (facts.st_mtime_ns, facts.st_size)
         except (OSError, ValueError):
             return _NONE
         with self._lock:
             known = self._read.get(folder)
             if known is None or known[0] != signature:
-                known = (signature, Patterns(self._lines(path), self._folded))
+                known = (signature, Patterns(self._lines(Path(path)), self._folded))
                 self._read[folder] = known
         return known[1]
 

@@ -16,17 +16,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from kibitz_context import discovery, git_commands
+from kibitz_context import discovery, git_commands, walk
 from kibitz_context.git_commands import BlobReader, GitFolder
 from kibitz_context.ignore_files import IgnoreFiles
 from kibitz_context.values import Omission
 
-# A folder without git is walked; more than this is not a project but somebody's home.
-MAX_WALKED_FILES = 5_000
-MAX_WALKED_FOLDERS = 2_000
 # What git lists beyond what it tracks; an unignored `node_modules` must not cost a minute.
 MAX_UNTRACKED_FILES = 2_000
 _MAX_UNTRACKED_BYTES = 1024 * 1024
+# Fewer: git is asked once instead of twice.  More: the paths times the files of the index.
+MANY_PATHS = 200
 # Larger files are not sent, so it need not be found out whether only their line endings differ.
 _MAX_COMPARED_BYTES = 4 * 1024 * 1024
 # Lines that were searched for: more are of no use, and a minified line may be a megabyte long.
@@ -166,7 +165,7 @@ class Repository:
         Links and submodules are not in it.  A path in a merge conflict is listed once.
         """
         if self.git is None:
-            return tuple(sorted(self._walk()))
+            return tuple(sorted(self._listed()))
         output = git_commands.run(self.git, ["ls-files", "-s", "-z"])
         files: dict[str, TrackedFile] = {}
         for record in output.stdout.split(b"\0"):
@@ -319,16 +318,26 @@ class Repository:
         if not paths:
             return frozenset()
         if self.git is not None:
+            # Git compares each path with its whole index; of many paths that is done here.
+            is_many = len(paths) > MANY_PATHS
+            asked = ["check-ignore", "-z", "--stdin", *(["--no-index"] if is_many else [])]
             # "./" keeps a name that starts with a colon from being read as pathspec magic.
             names = b"".join(b"./" + git_commands.encoded(path) + b"\0" for path in paths)
-            output = git_commands.run(self.git, ["check-ignore", "-z", "--stdin"], stdin=names)
+            output = git_commands.run(self.git, asked, stdin=names)
             # Status 1 says that none is ignored.  Anything else is a failure (a path that git
             # does not accept, say), after which the patterns are looked at without git.
             if output.status in (0, 1):
-                ignored = git_commands.decoded(output.stdout).split("\0")
-                return frozenset(path.removeprefix("./") for path in ignored if path)
+                found = git_commands.decoded(output.stdout).split("\0")
+                ignored = frozenset(path.removeprefix("./") for path in found if path)
+                return ignored - self._in_index() if is_many and ignored else ignored
         ignore_files = IgnoreFiles(self.root, ".gitignore")
         return frozenset(path for path in paths if ignore_files.excludes(path))
+
+    def _in_index(self) -> frozenset[str]:
+        """Every path that git tracks, whatever is there."""
+        assert self.git is not None
+        output = git_commands.run(self.git, ["ls-files", "-z"])
+        return frozenset(git_commands.decoded(output.stdout).split("\0"))
 
     @contextlib.contextmanager
     def blobs(self, max_bytes: int) -> Iterator[BlobReader]:
@@ -363,39 +372,12 @@ class Repository:
                 found.append((path.removeprefix(f"{commit}:"), line))
         return tuple(found)
 
-    def _walk(self) -> Iterator[TrackedFile]:
-        """The regular files below the root that ``.gitignore`` does not exclude."""
-        if self.only is not None:
-            if _is_regular(self.root / self.only):
-                yield TrackedFile(self.only)
-            return
-        if self.root == Path(self.root.anchor) or self.root == _real(Path.home()):
-            return
-        if any(discovery.is_git_directory(each) for each in (self.root, *self.root.parents)):
-            return
-        ignore_files = IgnoreFiles(self.root, ".gitignore")
-        files = folders = 0
-        pending = [""]
-        while pending and folders < MAX_WALKED_FOLDERS:
-            folder = pending.pop(0)
-            folders += 1
-            for entry in _entries(self.root / folder):
-                path = f"{folder}{entry.name}"
-                if entry.name == ".git":
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    if not ignore_files.excludes(f"{path}/") and not discovery.is_git_directory(
-                        self.root / path
-                    ):
-                        pending.append(f"{path}/")
-                elif entry.is_file(follow_symlinks=False) and not ignore_files.excludes(path):
-                    files += 1
-                    if files > MAX_WALKED_FILES:
-                        return
-                    size = None
-                    with contextlib.suppress(OSError):
-                        size = entry.stat(follow_symlinks=False).st_size
-                    yield TrackedFile(path, "", size)
+    def _listed(self) -> Iterator[TrackedFile]:
+        """The regular files of a folder without git."""
+        if self.only is None:
+            yield from (TrackedFile(path, "", size) for path, size in walk.files(self.root))
+        elif _is_regular(self.root / self.only):
+            yield TrackedFile(self.only)
 
 
 _KINDS: dict[str, ChangeKind] = {"A": "added", "D": "deleted"}
@@ -417,13 +399,6 @@ def _real(path: Path) -> Path:
 def _is_folder(path: Path) -> bool:
     # Unlike `Path.is_dir` it takes a name that is too long for the disk.
     return os.path.isdir(path)  # noqa: PTH112
-
-
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """The entries of a folder by name; none of one that cannot be read."""
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        return sorted(entries, key=lambda entry: entry.name)
-    return []
 
 
 def _is_regular(path: Path, max_bytes: int | None = None) -> bool:

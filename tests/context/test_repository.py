@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kibitz_context import git_commands, repository
+from kibitz_context import git_commands, repository, walk
 from kibitz_context.repository import ChangedPath, Repository, TrackedFile
 from support.git_folder import GitFolder, git_folder
 
@@ -199,8 +199,8 @@ def test_what_differs_from_the_commit_is_told_by_kind(tmp_path: Path) -> None:
     assert found.changed_paths(found.head() or "") == (
         ChangedPath("edited.py", "modified"),
         ChangedPath("gone.py", "deleted"),
-        ChangedPath("new.py", "added"),
-        ChangedPath("staged.py", "modified"),
+        ChangedPath("new.py", "added", blob_id(b"n\n")),
+        ChangedPath("staged.py", "modified", blob_id(b"2\n")),
     )
     assert found.untracked() == ("untracked.py",)
 
@@ -218,7 +218,11 @@ def test_a_path_in_conflict_is_listed_once(tmp_path: Path) -> None:
     assert found.changed_paths(found.head() or "") == (ChangedPath("a.py", "modified"),)
 
 
-def test_ignored_is_what_git_ignores(tmp_path: Path) -> None:
+@pytest.mark.parametrize("many", [1, 200])
+def test_ignored_is_what_git_ignores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    monkeypatch.setattr(repository, "MANY_PATHS", many)
     made = git_folder(tmp_path, {".gitignore": "*.log\n/build/\n", "kept.py": "x"})
     made.write({"kept.log": "x"})
     made.git("add", "-f", "kept.log")
@@ -323,7 +327,7 @@ def test_a_folder_is_walked_in_order_and_obeys_gitignore(tmp_path: Path) -> None
 
 
 def test_a_walk_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repository, "MAX_WALKED_FILES", 5)
+    monkeypatch.setattr(walk, "MAX_FILES", 5)
     for number in range(9):
         (tmp_path / f"{number}.py").write_text("x")
     assert len(Repository(tmp_path).tracked()) == 5
