@@ -1,0 +1,91 @@
+"""Symbols as bytes, and back: small, quick to read, the same on any machine.
+
+Columns instead of objects, since the names of a file compress well next to one another.  Bytes
+that were not written in here are refused with a ValueError; nothing in them is ever executed.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterable, Sequence
+from itertools import chain
+
+from kibitz_context.symbols import Definition, Symbols
+
+# Higher: a tenth smaller, and three times slower.
+_COMPRESSION = 1
+# More than any text has that is looked at: what claims to be larger is damaged.
+MAX_UNPACKED_BYTES = 32 * 1024 * 1024
+
+_BETWEEN = "\n"
+_HEADER = struct.Struct("<5I")
+
+
+def packed(found: Symbols) -> bytes:
+    """The bytes that `unpacked` reads."""
+    definitions = found.definitions
+    numbers = [
+        *chain.from_iterable(
+            (each.line, each.end_line, each.signature_end, each.depth) for each in definitions
+        ),
+        *(count for _, count in found.references),
+    ]
+    columns = [
+        _column((found.grammar,)),
+        _column(each.name for each in definitions),
+        _column(each.kind for each in definitions),
+        _column(name for name, _ in found.references),
+        _column(found.imports),
+    ]
+    header = _HEADER.pack(*map(len, columns))
+    values = struct.pack(f"<{len(numbers)}I", *numbers)
+    return zlib.compress(b"".join((header, *columns, values)), _COMPRESSION)
+
+
+def unpacked(data: bytes) -> Symbols:
+    """The symbols that were packed."""
+    try:
+        (grammar,), names, kinds, used, imports, numbers = _columns(data)
+        at = 4 * len(names)
+        definitions = tuple(
+            map(
+                Definition,
+                names,
+                kinds,
+                numbers[0:at:4],
+                numbers[1:at:4],
+                numbers[2:at:4],
+                numbers[3:at:4],
+            )
+        )
+        return Symbols(
+            grammar, definitions, tuple(zip(used, numbers[at:], strict=True)), tuple(imports)
+        )
+    except (zlib.error, struct.error, UnicodeError, ValueError, TypeError) as error:
+        raise ValueError("these are no packed symbols") from error
+
+
+def _columns(
+    data: bytes,
+) -> tuple[list[str], list[str], list[str], list[str], list[str], Sequence[int]]:
+    reader = zlib.decompressobj()
+    raw = reader.decompress(data, MAX_UNPACKED_BYTES)
+    if not reader.eof:
+        raise ValueError("it is cut off or too large")
+    lengths = _HEADER.unpack_from(raw)
+    at = _HEADER.size
+    columns: list[list[str]] = []
+    for length in lengths:
+        text = raw[at : at + length].decode("utf-8", "surrogatepass")
+        columns.append(text.split(_BETWEEN)[:-1])
+        at += length
+    numbers = struct.unpack(f"<{(len(raw) - at) // 4}I", raw[at:])
+    return columns[0], columns[1], columns[2], columns[3], columns[4], numbers
+
+
+def _column(texts: Iterable[str]) -> bytes:
+    # A name may hold anything but a line feed: no grammar has one within a name.
+    return "".join(f"{text.replace(_BETWEEN, ' ')}{_BETWEEN}" for text in texts).encode(
+        "utf-8", "surrogatepass"
+    )
