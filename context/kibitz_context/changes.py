@@ -137,7 +137,7 @@ def found(
         if reason := gate.name_refusal(now.path) or _unwanted(now, gate):
             omitted.append(Omission(layers.printable(now.path), reason))
             continue
-        entries.append(_entry(now, old))
+        entries.append(entry_of(now, old))
         room.tokens -= entries[-1].tokens
     return Changes(tuple(entries), texts, tuple(omitted))
 
@@ -234,8 +234,9 @@ def _unwanted(now: Now, gate: Gate) -> str | None:
     return kinds.unwanted_name(now.path) or (kinds.unwanted_text(now.text) if now.text else None)
 
 
-def _entry(now: Now, old: str | None) -> Entry:
-    """What is told of one change; remembered, since most files stay as they are for a while."""
+def entry_of(now: Now, old: str | None) -> Entry:
+    """What is told of a file whose base text is `old`, None for none; remembered, since most files
+    stay as they are for a while."""
     change = _change(now)
     state = _digest(f"{change}\0{now.text}")
     key = (now.path, state, _digest(old) if old is not None else "")
