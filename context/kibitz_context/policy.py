@@ -11,14 +11,33 @@ bounded in dollars is then not done.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Literal
 
+from kibitz_context.lease import LIFETIME_SECONDS, USUAL_PROPORTIONS, Lease, TtlSetting
+from kibitz_context.pauses import best_bridge, observed
 from kibitz_context.values import CacheLifetime, Prices, Step
+from kibitz_context.warmth import Opening, Ping, Prewarm, Warmth, next_ping, prewarm
 
-TtlSetting = Literal["auto", "5m", "1h"]
-
-LIFETIME_SECONDS: dict[CacheLifetime, float] = {"5m": 300.0, "1h": 3_600.0}
+__all__ = [
+    "LIFETIME_SECONDS",
+    "OPEN_TIMES_KEPT",
+    "REQUEST_TIMES_KEPT",
+    "USUAL_PROPORTIONS",
+    "Decision",
+    "Lease",
+    "Opening",
+    "Ping",
+    "Prewarm",
+    "Rebuild",
+    "State",
+    "TailEntry",
+    "TtlSetting",
+    "Warmth",
+    "decide",
+    "next_ping",
+    "prewarm",
+]
 
 # How many times of earlier requests are worth keeping: at eighty requests a day nights and a
 # weekend are among them.  Fewer: a busy week looks as if nobody ever went home.
@@ -26,22 +45,27 @@ REQUEST_TIMES_KEPT = 512
 # The same for the times at which the editor was opened.
 OPEN_TIMES_KEPT = 32
 
-# In units of the input price, for models whose prices nobody has told us.
-USUAL_PROPORTIONS = Prices(input=1.0, write_5m=1.25, write_1h=2.0, read=0.1)
+# No prefix is expected to be read more often than this before something else ends it.  Higher:
+# rebuilds that pay only after weeks; lower: a base that stays although a newer one is cheaper.
+MOST_EXPECTED_READS = 100.0
 
+# For so many requests the reading of what no longer holds is counted against folding the log.
+# Higher: it is written anew again and again; lower: it drags the past along.
+FOLD_READS = 12.0
 
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """A cache entry that is to be readable until `expires_at`, if the endpoint keeps its word.
+# At which sighting in the same state a changed file is bought.  At the first one, most of what is
+# bought was only being typed; at the third, what stays is paid for once too often.  See
+# docs/decisions/0005 for the figures.
+PROMOTE_AT = 2
 
-    An entry lives from the start of the last request that wrote or read it.
-    """
-
-    lifetime: CacheLifetime
-    expires_at: float
-
-    def alive(self, now: float) -> bool:
-        return now < self.expires_at
+# In how many requests running a changed file is found in the same state: the number, and the share
+# of the tokens of such files; from the sessions that `python -m bench cost_replay` plays.  One
+# that is typed in is gone at the next request, one that is done stays for a day.
+RUN_LENGTHS: tuple[tuple[int, float], ...] = (
+    *((1, 0.64), (2, 0.11), (3, 0.07), (4, 0.04), (5, 0.04)),
+    *((8, 0.05), (12, 0.03), (20, 0.02)),
+)
+_COMES_AGAIN = sum(share for length, share in RUN_LENGTHS if length >= PROMOTE_AT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,111 +136,221 @@ class Decision:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Warmth:
-    """What is known between two requests, when a ping may be due.
-
-    A ping is a request with the same prefix and `max_tokens` 0.  `prefix_tokens` are rules and
-    snapshot, `log_tokens` the log behind them.  `spent_today_usd` is what pings and pre-warming
-    have cost today, in all repositories; `day_usd` is the cap on that.
-    `pings_since_request` counts those sent since the last request.
-    """
-
-    now: float
-    prefix_tokens: int
-    snapshot_lease: Lease | None
-    spent_today_usd: float
-    day_usd: float
-    log_tokens: int = 0
-    log_lease: Lease | None = None
-    prices: Prices | None = None
-    request_times: tuple[float, ...] = ()
-    pings_since_request: int = 0
-    enabled: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Ping:
-    """The next ping: when it is due, and whether it reads the log as well.
-
-    `at` is None when there is to be none until the next request.
-    Ask again when it is due, since the machine may have slept; it is to be sent when `at` is not
-    later than now.
-    """
-
-    at: float | None
-    with_changes: bool
-    usd: float
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """What is known when a repository has been opened in an editor.
-
-    `open_times` are those of earlier openings, ascending, without the present one.
-    """
-
-    now: float
-    prefix_tokens: int
-    snapshot_lease: Lease | None
-    spent_today_usd: float
-    day_usd: float
-    prices: Prices | None = None
-    ttl: TtlSetting = "auto"
-    request_times: tuple[float, ...] = ()
-    open_times: tuple[float, ...] = ()
-    enabled: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Prewarm:
-    """Whether to write the snapshot's entry before anybody has asked anything, and for how long."""
-
-    lifetime: CacheLifetime | None
-    usd: float
-    reason: str
-
-
 def decide(state: State) -> Decision:
     """What becomes of the prefix with this request."""
-    lifetime: CacheLifetime = "5m" if state.ttl == "5m" else "1h"
-    alive = state.snapshot_lease is not None and state.snapshot_lease.alive(state.now)
-    needed = state.log_tokens + sum(entry.tokens for entry in state.tail)
-    step: Step = "keep"
-    reason = f"the entry of {state.snapshot_tokens:,} tokens is alive and goes on"
-    if not state.prefix_known:
-        step, reason = "first", "nothing was sent for this repository and model before"
-    elif not alive and state.rebuild is not None:
-        step, reason = "rebuild", "the entry has expired, so that a newer base costs nothing more"
-    elif needed > state.changes_budget_tokens:
-        live = needed - state.stale_log_tokens
-        step = "fold" if live <= state.changes_budget_tokens or state.rebuild is None else "rebuild"
-        reason = f"the changes are {needed:,} tokens and may be {state.changes_budget_tokens:,}"
-    return Decision(step, lifetime, lifetime, 2, reason)
+    # Proportions are all that counts here, and what is free has none.
+    prices = state.prices
+    if prices is None or prices.input <= 0.0:
+        prices = USUAL_PROPORTIONS
+    terms = _terms(state, prices)
+    step, reason = _Step(state, terms).taken()
+    if step in ("first", "rebuild") or not _alive(state.snapshot_lease, state.now):
+        return Decision(
+            step, terms.snapshot, terms.log, terms.promote_at, f"{reason}; {terms.reason}"
+        )
+    assert state.snapshot_lease is not None, "it is alive"
+    # What is in the cache keeps the lifetime that it was written with, and is read as long as it
+    # is marked.
+    snapshot, log = state.snapshot_lease.lifetime, terms.log
+    if state.log_lease is not None and _alive(state.log_lease, state.now) and step == "keep":
+        log = state.log_lease.lifetime
+    if log is not None and LIFETIME_SECONDS[log] > LIFETIME_SECONDS[snapshot]:
+        log = snapshot
+    return Decision(step, snapshot, log, terms.promote_at, reason)
 
 
-def next_ping(warmth: Warmth) -> Ping:
-    """The next ping by ski-rental: they stop when they have cost what a write costs."""
-    lease, prices = warmth.snapshot_lease, warmth.prices
-    if not warmth.enabled:
-        return Ping(None, False, 0.0, "keep-warm is off")
-    if prices is None:
-        return Ping(None, False, 0.0, "the price is not known, so the daily cap could not hold")
-    if lease is None or not lease.alive(warmth.now):
-        return Ping(None, False, 0.0, "there is no entry that a ping could keep alive")
-    usd = warmth.prefix_tokens * prices.read
-    write_usd = warmth.prefix_tokens * (prices.write(lease.lifetime) - prices.read)
-    if warmth.pings_since_request * usd >= write_usd:
-        return Ping(None, False, usd, "the pings of this pause have cost what a write costs")
-    if warmth.spent_today_usd + usd > warmth.day_usd:
-        return Ping(None, False, usd, f"the daily cap of ${warmth.day_usd:.2f} is reached")
-    margin = 0.1 * LIFETIME_SECONDS[lease.lifetime] if lease.lifetime == "5m" else 120.0
-    return Ping(lease.expires_at - margin, False, usd, "a ping costs less than a write")
+def _alive(lease: Lease | None, now: float) -> bool:
+    return lease is not None and lease.alive(now)
 
 
-def prewarm(opening: Opening) -> Prewarm:
-    """Whether it pays to write the entry now: without a history of openings it does not."""
-    if opening.snapshot_lease is not None and opening.snapshot_lease.alive(opening.now):
-        return Prewarm(None, 0.0, "the entry is alive")
-    return Prewarm(None, 0.0, "too little is known of what follows when the editor is opened")
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """For how long entries are to be written now, and how often one is then expected to be read
+    before it lapses."""
+
+    prices: Prices
+    snapshot: CacheLifetime | None
+    log: CacheLifetime | None
+    promote_at: int | None
+    reads: float
+    reason: str
+
+
+def _terms(state: State, prices: Prices) -> _Terms:
+    """The lifetimes that cost the least, by the user's own pauses."""
+    pauses = observed((*state.request_times, state.now))
+    bridges = {
+        lifetime: best_bridge(pauses, prices, lifetime, may_ping=state.keep_warm)
+        for lifetime in LIFETIME_SECONDS
+    }
+    costs: dict[CacheLifetime | None, float] = {
+        lifetime: bridge.pause_usd for lifetime, bridge in bridges.items()
+    }
+    costs[None] = prices.input
+    if state.ttl == "auto":
+        snapshot = min(costs, key=lambda lifetime: costs[lifetime])
+        shown = ", ".join(
+            f"{costs[lifetime] / prices.input:.2f} {name}"
+            for lifetime, name in _LIFETIME_NAMES.items()
+        )
+        reason = f"a token is expected to cost {shown} of its price at each request"
+    else:
+        snapshot = state.ttl
+        reason = f"the setting context.ttl asks for {_LIFETIME_NAMES[snapshot]}"
+    if snapshot is None:
+        return _Terms(prices, None, None, None, 0.0, reason)
+    survival = bridges[snapshot].survival
+    reads = min(MOST_EXPECTED_READS, survival / max(1.0 - survival, 1e-9))
+    log_costs: dict[CacheLifetime | None, float] = {None: _cost_of_a_change(prices, None, 0, 0)}
+    for lifetime, seconds in LIFETIME_SECONDS.items():
+        if seconds <= LIFETIME_SECONDS[snapshot]:
+            # Pings that keep a longer entry alive come too rarely for a shorter one.
+            kept = survival if lifetime == snapshot else pauses.share_up_to(seconds)
+            log_costs[lifetime] = _cost_of_a_change(prices, lifetime, kept, reads)
+    log = min(log_costs, key=lambda lifetime: log_costs[lifetime])
+    return _Terms(prices, snapshot, log, PROMOTE_AT if log else None, reads, reason)
+
+
+_LIFETIME_NAMES: dict[CacheLifetime | None, str] = {
+    "1h": "written for 1 h",
+    "5m": "for 5 min",
+    None: "not at all",
+}
+
+
+def _cost_of_a_change(
+    prices: Prices, lifetime: CacheLifetime | None, kept: float, reads: float
+) -> float:
+    """What a token of a changed file is expected to cost as long as the file is in that state.
+
+    `kept` is the share of pauses over which the log is kept, `reads` as in `_Terms`.
+    """
+    if lifetime is None:
+        return sum(share * length * prices.input for length, share in RUN_LENGTHS)
+    write = prices.write(lifetime)
+    again = kept * prices.read + (1.0 - kept) * write
+    usd = 0.0
+    for length, share in RUN_LENGTHS:
+        rented = min(length, PROMOTE_AT - 1)
+        usd += share * rented * prices.input
+        if length >= PROMOTE_AT:
+            # Afterwards it is dragged along until the log is folded.
+            dragged = min(reads, FOLD_READS) * prices.read
+            usd += share * (write + (length - PROMOTE_AT) * again + dragged)
+    return usd
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """The choice between going on, folding the log and rebuilding the snapshot."""
+
+    state: State
+    terms: _Terms
+
+    @property
+    def tail_tokens(self) -> int:
+        return sum(entry.tokens for entry in self.state.tail)
+
+    @property
+    def needed_tokens(self) -> int:
+        """What the changes would be without anything that no longer holds."""
+        return self.state.log_tokens - self.state.stale_log_tokens + self.tail_tokens
+
+    def taken(self) -> tuple[Step, str]:
+        state, now = self.state, self.state.now
+        if not state.prefix_known:
+            return "first", "nothing was sent for this repository and model before"
+        if not _alive(state.snapshot_lease, now):
+            return self._when_expired()
+        if state.log_tokens + self.tail_tokens > state.changes_budget_tokens:
+            return self._when_too_large()
+        if state.stale_log_tokens and not _alive(state.log_lease, now):
+            return "fold", (
+                f"the entry of the log has expired, so that dropping {state.stale_log_tokens:,} "
+                "tokens that no longer hold costs nothing"
+            )
+        return self._by_cost()
+
+    def _when_expired(self) -> tuple[Step, str]:
+        rebuild = self.state.rebuild
+        if rebuild is not None and rebuild.changes_tokens < self.needed_tokens:
+            return "rebuild", (
+                "the entry has expired and is written anew anyway; from the newer base "
+                f"{rebuild.changes_tokens:,} tokens of changes are to be told, not "
+                f"{self.needed_tokens:,}"
+            )
+        step: Step = "fold" if self.state.stale_log_tokens else "keep"
+        return step, "the entry has expired and is written anew; no newer base would be better"
+
+    def _when_too_large(self) -> tuple[Step, str]:
+        """Make room in the way in which a token of it costs the least."""
+        state, rebuild = self.state, self.state.rebuild
+        budget = state.changes_budget_tokens
+        told = (
+            f"the changes are {state.log_tokens + self.tail_tokens:,} tokens and may be {budget:,}"
+        )
+        fold_room = budget - self.needed_tokens if state.stale_log_tokens else 0
+        rebuild_room = budget - rebuild.changes_tokens if rebuild is not None else 0
+        can_fold, can_rebuild = fold_room > 0, rebuild is not None and rebuild_room > 0
+        if can_fold and can_rebuild:
+            can_fold = self._fold_usd() / fold_room <= self._rebuild_usd() / rebuild_room
+        if can_fold:
+            return "fold", f"{told}; {state.stale_log_tokens:,} of them no longer hold"
+        if rebuild is not None and rebuild.changes_tokens < self.needed_tokens:
+            return "rebuild", f"{told}; from the newer base they are {rebuild.changes_tokens:,}"
+        step: Step = "fold" if state.stale_log_tokens else "keep"
+        return step, f"{told}; no newer base would make them fewer"
+
+    def _by_cost(self) -> tuple[Step, str]:
+        state, prices, reads = self.state, self.terms.prices, self.terms.reads
+        dragged_usd = state.stale_log_tokens * prices.read * min(reads, FOLD_READS)
+        if dragged_usd > self._fold_usd():
+            return "fold", (
+                f"{state.stale_log_tokens:,} tokens of the log no longer hold; to read them on "
+                f"would cost {self._as_input(dragged_usd)}, to write the rest anew "
+                f"{self._as_input(self._fold_usd())}"
+            )
+        if state.rebuild is not None:
+            keep_usd = state.log_tokens * prices.read * reads + self.tail_tokens * (
+                prices.input + _COMES_AGAIN * self._log_write
+            )
+            rebuild_usd = self._rebuild_usd() + state.rebuild.changes_tokens * prices.read * reads
+            if keep_usd > rebuild_usd:
+                return "rebuild", (
+                    f"over some {reads:.0f} requests the changes would cost "
+                    f"{self._as_input(keep_usd)}, a newer base and its changes "
+                    f"{self._as_input(rebuild_usd)}"
+                )
+        assert state.snapshot_lease is not None, "it is alive"
+        minutes = (state.snapshot_lease.expires_at - state.now) / 60
+        return "keep", (
+            f"{state.rules_tokens + state.snapshot_tokens:,} tokens are in the cache for another "
+            f"{minutes:.0f} min; to read one costs {prices.read / prices.input:.3f} of its price"
+        )
+
+    @property
+    def _log_write(self) -> float:
+        """For one token; where there is to be no log, what it costs to send it instead."""
+        prices, lifetime = self.terms.prices, self.terms.log
+        return prices.write(lifetime) if lifetime is not None else prices.input
+
+    def _fold_usd(self) -> float:
+        """What it costs to write those entries anew that still hold, instead of reading them."""
+        if not self.state.stale_log_tokens:
+            return math.inf
+        live = self.state.log_tokens - self.state.stale_log_tokens
+        read = self.terms.prices.read if _alive(self.state.log_lease, self.state.now) else 0.0
+        return live * (self._log_write - read)
+
+    def _rebuild_usd(self) -> float:
+        """What it costs to write the newer snapshot and its changes, instead of reading the old."""
+        state, rebuild, prices = self.state, self.state.rebuild, self.terms.prices
+        if rebuild is None:
+            return math.inf
+        lifetime = self.terms.snapshot
+        write = prices.write(lifetime) if lifetime is not None else prices.input
+        written = state.rules_tokens + rebuild.snapshot_tokens - rebuild.readable_tokens
+        return written * (write - prices.read) + rebuild.changes_tokens * self._log_write
+
+    def _as_input(self, usd: float) -> str:
+        return f"as much as {usd / self.terms.prices.input:,.0f} tokens"
