@@ -78,6 +78,11 @@ def answers_folder(environ: Mapping[str, str]) -> Path:
     return cache_folder(environ) / "answers"
 
 
+def context_folder(environ: Mapping[str, str]) -> Path:
+    """Where symbols, snapshots and what was sent of them are kept; it may be deleted any time."""
+    return cache_folder(environ) / "context"
+
+
 def make_private(folder: Path) -> Path:
     """Make `folder` and what is missing above it, for the user alone (0700); returns it.
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kibitz.cli import doctor
+from kibitz.claude import catalogue
+from kibitz.cli import context_checks, doctor
 from kibitz.standin import Fault, StandIn
 from support.command_line import CommandLine, Outcome
 
@@ -20,9 +21,12 @@ SUBJECTS = [
     "models.fast",
     "models.standard",
     "models.deep",
+    "prices",
     "editor",
     "repository",
+    "index",
     "trust",
+    "keep-warm",
     "budget",
 ]
 
@@ -179,3 +183,39 @@ def test_an_unusable_state_folder(commands: CommandLine, tmp_path: Path) -> None
 def test_the_editor_around_it(commands: CommandLine) -> None:
     commands.set("NVIM", "/run/nvim.sock")
     assert "in neovim, whose client is known" in line_of(commands.run("doctor"), "editor")
+
+
+def test_how_old_the_prices_are(commands: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    as_of = catalogue.builtin().as_of
+    assert f"models and prices as of {as_of}" in line_of(commands.run("doctor"), "prices")
+    monkeypatch.setattr(context_checks, "OLDEST_PRICES_DAYS", -100_000)
+    line = line_of(commands.run("doctor"), "prices")
+    assert line.startswith("note prices")
+    assert "models.toml can say what holds" in line
+
+
+def test_an_index_that_is_not_there(commands: CommandLine) -> None:
+    line = line_of(commands.run("doctor"), "index")
+    assert line.startswith("note index this repository is not indexed yet")
+    assert not (commands.home / "cache" / "kibitz" / "context").exists(), "it only looks"
+
+
+def test_what_was_sent_is_seen(commands: CommandLine) -> None:
+    commands.write("table.py", "".join(f"ROW_{n} = {n * n}\n" for n in range(400)))
+    commands.commit()
+    commands.run("context")
+    assert line_of(commands.run("doctor"), "index").startswith("ok index the snapshot is prepared")
+    commands.run("explain", "prices.py")
+    outcome = commands.run("doctor")
+    assert line_of(outcome, "index").startswith("ok index the snapshot is that of commit ")
+    assert line_of(outcome, "keep-warm").startswith("note keep-warm $0.0000 of $0.25 today; the ")
+    assert "should be in the cache until" in line_of(outcome, "keep-warm")
+    commands.run("trust")
+    assert line_of(commands.run("doctor"), "keep-warm").startswith("ok keep-warm $0.0000 of $0.25")
+
+
+def test_keep_warm_can_be_off(commands: CommandLine) -> None:
+    commands.write_settings('context.keep_warm = "off"\n')
+    assert line_of(commands.run("doctor"), "keep-warm") == (
+        "ok keep-warm off, by `context.keep_warm`"
+    )

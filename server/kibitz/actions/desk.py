@@ -77,8 +77,9 @@ class Desk:
     `settings_for` gives the settings that hold in a repository.  What was sent is remembered in
     the folder `cache`, None for this process alone; there `preparer` puts what a request needs of
     a repository.  `known_models` are those that hold for the endpoint; `tokens_factor` says how
-    many tokens of a model there are to one that we estimate.  Both may block.  `follow` is told
-    of each response that has begun.
+    many tokens of a model there are to one that we estimate.  Both may block.  `may_warm` says
+    whether a repository's prefix may be kept alive by requests that nobody has asked for.
+    `follow` is told of each response that has begun.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Desk:
         preparer: Preparer | None = None,
         known_models: Callable[[], Catalogue] = catalogue.builtin,
         tokens_factor: Callable[[str], float] | None = None,
+        may_warm: Callable[[Path], bool] = lambda _: False,
         follow: Callable[[Brief, Prompt], None] | None = None,
     ) -> None:
         self._claude = claude
@@ -98,6 +100,7 @@ class Desk:
         self.preparer = preparer
         self.known_models = known_models
         self._tokens_factor = tokens_factor or (lambda model: known_models().tokens_factor(model))
+        self._may_warm = may_warm
         self._follow = follow
         self._repositories = Repositories()
 
@@ -203,7 +206,15 @@ class Desk:
             question=order.instruction,
             should_stop=should_stop,
             cache=self.cache,
-            prefix=self._prefix_request(settings, tier, model, tokens_factor, said, record),
+            prefix=self._prefix_request(
+                model,
+                tier,
+                said,
+                ttl=settings.context.ttl,
+                record=record,
+                tokens_factor=tokens_factor,
+                keep_warm=self._may_warm(repository.root),
+            ),
         )
         return Brief(
             order,
@@ -222,12 +233,14 @@ class Desk:
 
     def _prefix_request(
         self,
-        settings: Settings,
-        tier: Tier,
         model: str,
-        tokens_factor: float,
+        tier: Tier,
         said: Sequence[str],
+        *,
+        ttl: Literal["auto", "5m", "1h"],
         record: bool,
+        tokens_factor: float,
+        keep_warm: bool,
     ) -> PrefixRequest:
         """How the prefix of a request is to be kept; `said` is what the task will hold."""
         from kibitz_context.prefix import PrefixRequest
@@ -241,13 +254,13 @@ class Desk:
         return PrefixRequest(
             model,
             prices=known.prices(model),
-            ttl=settings.context.ttl,
+            ttl=ttl,
             record=record,
             tokens_factor=tokens_factor,
             max_prompt_tokens=most_tokens,
             caller_tokens=sum(map(estimate, said)) + TASK_WORDS_TOKENS,
             rules_tokens=rules_tokens + estimate(prompt_text("rules")),
-            keep_warm=settings.context.keep_warm == "auto",
+            keep_warm=keep_warm,
         )
 
     def prompt(

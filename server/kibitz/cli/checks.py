@@ -19,8 +19,7 @@ from urllib.parse import urlsplit
 
 from kibitz import __version__, errors, paths
 from kibitz.bill import dollars
-from kibitz.claude import catalogue
-from kibitz.claude.catalogue import KnownModel, canonical_id
+from kibitz.claude.catalogue import Catalogue, KnownModel, canonical_id
 from kibitz.claude.estimate import PESSIMISTIC_CHARS_PER_TOKEN
 from kibitz.claude.ledger import Ledger
 from kibitz.claude.values import ClaudeFailure, FailureKind, ModelFacts, Tier
@@ -50,22 +49,22 @@ class Check:
     exit_code: int = 0
 
 
-def _ok(subject: str, text: str) -> Check:
+def ok(subject: str, text: str) -> Check:
     return Check(subject, "ok", text)
 
 
-def _note(subject: str, text: str) -> Check:
+def note(subject: str, text: str) -> Check:
     return Check(subject, "note", text)
 
 
-def _fault(subject: str, text: str, exit_code: int = EXIT_USAGE) -> Check:
+def fault(subject: str, text: str, exit_code: int = EXIT_USAGE) -> Check:
     return Check(subject, "fault", text, exit_code)
 
 
 def version() -> Check:
     sdk = metadata.version("anthropic")
     python = ".".join(map(str, sys.version_info[:3]))
-    return _ok("version", f"kibitz {__version__}, anthropic {sdk}, Python {python}, {sys.platform}")
+    return ok("version", f"kibitz {__version__}, anthropic {sdk}, Python {python}, {sys.platform}")
 
 
 def settings_files(loaded: Loaded, root: Path, environ: Mapping[str, str]) -> Iterator[Check]:
@@ -74,12 +73,12 @@ def settings_files(loaded: Loaded, root: Path, environ: Mapping[str, str]) -> It
     origins = len(loaded.origins)
     if not loaded.problems:
         said = f"{origins} set" if origins else "all defaults"
-        yield _ok("settings", f"{said}; {' and '.join(there) or 'no settings file'}")
+        yield ok("settings", f"{said}; {' and '.join(there) or 'no settings file'}")
     for problem in loaded.problems:
-        yield _fault("settings", problem.sentence)
+        yield fault("settings", problem.sentence)
     context = loaded.settings.context
     for sentence in Gate(root, include=context.include, exclude=context.exclude).problems:
-        yield _fault("settings", f"{sentence}.")
+        yield fault("settings", f"{sentence}.")
 
 
 def folders(environ: Mapping[str, str]) -> Check:
@@ -87,8 +86,8 @@ def folders(environ: Mapping[str, str]) -> Check:
     try:
         paths.make_private(state)
     except UserError as error:
-        return _fault("files", error.sentence)
-    return _ok("files", f"ledger, trust and log are in {state}")
+        return fault("files", error.sentence)
+    return ok("files", f"ledger, trust and log are in {state}")
 
 
 def credentials(settings: Settings, environ: Mapping[str, str]) -> str:
@@ -141,27 +140,27 @@ def reached(
     source, address = credentials(settings, environ), endpoint(settings, environ)
     match outcome:
         case UserError():
-            yield _fault("endpoint", outcome.sentence, outcome.exit_code)
+            yield fault("endpoint", outcome.sentence, outcome.exit_code)
         case ClaudeFailure() if outcome.kind in _ABOUT_CREDENTIALS:
             sentence = errors.sentence_for(outcome)
-            yield _fault("credentials", sentence, _ABOUT_CREDENTIALS[outcome.kind])
+            yield fault("credentials", sentence, _ABOUT_CREDENTIALS[outcome.kind])
             if outcome.status is not None:
-                yield _ok("endpoint", f"{address} answers in {milliseconds:.0f} ms")
+                yield ok("endpoint", f"{address} answers in {milliseconds:.0f} ms")
         case ClaudeFailure() if _only_has_no_list(outcome, address):
-            yield _note("credentials", f"{source}; the endpoint does not check them unasked")
-            yield _note("endpoint", f"{address} answers, but has no list of models")
+            yield note("credentials", f"{source}; the endpoint does not check them unasked")
+            yield note("endpoint", f"{address} answers, but has no list of models")
         case ClaudeFailure():
-            yield _note("credentials", f"{source}; not checked, as the endpoint does not answer")
+            yield note("credentials", f"{source}; not checked, as the endpoint does not answer")
             is_setting = outcome.facts.get("cause") in _CAUSED_BY_SETTINGS
-            yield _fault(
+            yield fault(
                 "endpoint",
                 errors.sentence_for(outcome),
                 EXIT_USAGE if is_setting else EXIT_CLAUDE,
             )
         case _:
-            yield _ok("credentials", source)
+            yield ok("credentials", source)
             n_models = f"{len(outcome)} models" if len(outcome) != 1 else "1 model"
-            yield _ok("endpoint", f"{address} answers in {milliseconds:.0f} ms with {n_models}")
+            yield ok("endpoint", f"{address} answers in {milliseconds:.0f} ms with {n_models}")
 
 
 def _only_has_no_list(failure: ClaudeFailure, address: str) -> bool:
@@ -172,56 +171,63 @@ def _only_has_no_list(failure: ClaudeFailure, address: str) -> bool:
     )
 
 
-def models(settings: Settings, listed: tuple[ModelFacts, ...] | None) -> Iterator[Check]:
+def models(
+    settings: Settings, listed: tuple[ModelFacts, ...] | None, known_models: Catalogue
+) -> Iterator[Check]:
     """The model of each tier: whether it is served, its limits, cache minimum and price.
 
     `listed` is what the endpoint says, None where it says nothing.
     """
     for tier in get_args(Tier):
-        yield _model(tier, settings.models.of(tier), settings, listed)
+        yield _model(tier, settings.models.of(tier), settings, listed, known_models)
 
 
 def _model(
-    tier: Tier, model: str, settings: Settings, listed: tuple[ModelFacts, ...] | None
+    tier: Tier,
+    model: str,
+    settings: Settings,
+    listed: tuple[ModelFacts, ...] | None,
+    known_models: Catalogue,
 ) -> Check:
     subject, name = f"models.{tier}", one_line(model, 80)
-    known = catalogue.builtin().find(model)
+    known = known_models.find(model)
     facts = next(
         (each for each in listed or () if canonical_id(each.id) == canonical_id(model)), None
     )
     # A local server lists the one model that it has and answers to any name.
     if listed and facts is None and any("claude" in each.id for each in listed):
-        return _fault(
-            subject, f"{name} is not served by the endpoint; {_advice(model, subject, listed)}"
-        )
+        advice = _advice(model, subject, listed, known_models)
+        return fault(subject, f"{name} is not served by the endpoint; {advice}")
     reads = (facts and facts.max_input_tokens) or (known and known.context_tokens)
     writes = (facts and facts.max_output_tokens) or (known and known.max_output_tokens)
     parts = [
         f"reads {reads:,} tokens, writes {writes:,}" if reads and writes else "limits unknown",
-        f"caches prompts from {catalogue.builtin().cache_minimum_tokens(model):,} tokens on",
+        f"caches prompts from {known_models.cache_minimum_tokens(model):,} tokens on",
         _price(known),
     ]
     text = f"{name} {'; '.join(parts)}"
     if reads and settings.context.max_tokens >= reads:
-        return _fault(
+        return fault(
             subject,
             f"{text}; `context.max_tokens` is {settings.context.max_tokens:,}: lower it below "
             "what the model reads",
         )
-    successor = catalogue.builtin().successor(model)
+    successor = known_models.successor(model)
     is_deprecated = facts is not None and facts.lifecycle in ("deprecated", "retired")
     if is_deprecated or successor is not None:
         until = f" on {known.retires}" if known is not None and known.retires else ""
         instead = f"; set `{subject}` to {successor}" if successor else ""
-        return _note(subject, f"{text}; it will be retired{until}{instead}")
+        return note(subject, f"{text}; it will be retired{until}{instead}")
     if known is None:
-        return _note(subject, f"{text}; without a price no budget can limit it")
-    return _ok(subject, text)
+        return note(subject, f"{text}; without a price no budget can limit it")
+    return ok(subject, text)
 
 
-def _advice(model: str, setting: str, listed: tuple[ModelFacts, ...]) -> str:
+def _advice(
+    model: str, setting: str, listed: tuple[ModelFacts, ...], known_models: Catalogue
+) -> str:
     ids = [each.id for each in listed]
-    near = [each for each in catalogue.builtin().nearest(model) if each in ids]
+    near = [each for each in known_models.nearest(model) if each in ids]
     near = near or difflib.get_close_matches(model, ids, 1, 0.0)
     return f"set `{setting}` to {one_line(near[0], 80)}" if near else f"set `{setting}`"
 
@@ -253,26 +259,24 @@ def editor(environ: Mapping[str, str]) -> Check:
     here = f"in {profile.name}, whose client is known" if names else "not started from an editor"
     command = shutil.which("kibitz", path=environ.get("PATH"))
     if command is None:
-        return _note("editor", f"{here}; `kibitz` is not on PATH: give your editor its full path")
-    return _ok("editor", f"{here}; its command is {command} serve")
+        return note("editor", f"{here}; `kibitz` is not on PATH: give your editor its full path")
+    return ok("editor", f"{here}; its command is {command} serve")
 
 
 def repository(found: Repository) -> Check:
     root = one_line(str(found.root), 300)
     if not found.has_git:
         why = f" ({one_line(found.problem)})" if found.problem else ""
-        return _note(
+        return note(
             "repository",
             f"{root} is in no git repository{why}: what is sent is not tied to a commit, and the "
             "cache is of little use; `git init` helps",
         )
     commit = found.head()
     if commit is None:
-        return _note(
-            "repository", f"{root} has no commit yet; make one, so that the cache can work"
-        )
+        return note("repository", f"{root} has no commit yet; make one, so that the cache can work")
     n_files = len(found.tracked())
-    return _ok(
+    return ok(
         "repository", f"{root} at {commit[:12]}, {n_files:,} file{'' if n_files == 1 else 's'}"
     )
 
@@ -280,13 +284,18 @@ def repository(found: Repository) -> Check:
 def trust(root: Path, environ: Mapping[str, str]) -> Check:
     kept = Trust.load(paths.trust_file(environ))
     if kept.problem is not None:
-        return _fault("trust", kept.problem)
+        return fault("trust", kept.problem)
     if kept.is_trusted(root):
-        return _ok("trust", "automatic features may send this repository; --revoke takes it back")
-    return _note("trust", "automatic features send nothing from here; `kibitz trust` lets them")
+        return ok("trust", "automatic features may send this repository; --revoke takes it back")
+    return note("trust", "automatic features send nothing from here; `kibitz trust` lets them")
 
 
-def budget(settings: Settings, midnight: datetime.datetime, environ: Mapping[str, str]) -> Check:
+def budget(
+    settings: Settings,
+    midnight: datetime.datetime,
+    environ: Mapping[str, str],
+    known_models: Catalogue,
+) -> Check:
     """What is spent of the limits, and whether they leave room for one request."""
     limits = settings.budget
     ledger = Ledger(paths.ledger_file(environ))
@@ -294,7 +303,7 @@ def budget(settings: Settings, midnight: datetime.datetime, environ: Mapping[str
         today_usd = ledger.summary(midnight).total.cost_usd
         month_usd = ledger.summary(midnight.replace(day=1)).total.cost_usd
     except (sqlite3.Error, OSError) as error:
-        return _fault(
+        return fault(
             "budget",
             f"the ledger cannot be read ({one_line(str(error), 100)}), and without it nothing is "
             f"sent; move {ledger.path} away",
@@ -311,14 +320,14 @@ def budget(settings: Settings, midnight: datetime.datetime, environ: Mapping[str
     ):
         if spent_usd >= limit_usd:
             mend = f"wait for the next {period}, or raise `budget.{period}_usd` in config.toml"
-            return _fault("budget", f"{text}; it is used up: {mend}", EXIT_BUDGET)
+            return fault("budget", f"{text}; it is used up: {mend}", EXIT_BUDGET)
     # Dense text has more tokens than a snapshot is measured with.
     tokens = int(settings.context.max_tokens * CHARACTERS_PER_TOKEN / PESSIMISTIC_CHARS_PER_TOKEN)
-    worst_usd = catalogue.worst_case_usd(tokens, USUAL_REPLY_TOKENS, settings.models.standard)
+    worst_usd = known_models.worst_case_usd(tokens, USUAL_REPLY_TOKENS, settings.models.standard)
     if worst_usd is not None and worst_usd > limits.request_usd:
-        return _note(
+        return note(
             "budget",
             f"{text}; a full snapshot may cost {dollars(worst_usd)} and would be refused: lower "
             "`context.max_tokens`, or raise `budget.request_usd` in config.toml",
         )
-    return _ok("budget", text)
+    return ok("budget", text)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kibitz.backend import Backend
 from kibitz.claude.values import ClaudeFailure, ModelFacts
-from kibitz.cli import checks, logbook
+from kibitz.cli import checks, context_checks, logbook
 from kibitz.cli.arguments import Common, Parser
 from kibitz.cli.checks import Check
 from kibitz.cli.terminal import Terminal
@@ -61,11 +61,16 @@ def _checks(terminal: Terminal, common: Common) -> Iterator[Check]:
     backend = Backend(own, environ)
     outcome, seconds = asyncio.run(_models(backend))
     yield from checks.reached(own, environ, outcome, seconds * 1000)
-    yield from checks.models(settings, outcome if isinstance(outcome, tuple) else None)
+    known = backend.known_models()
+    listed = outcome if isinstance(outcome, tuple) else None
+    yield from checks.models(settings, listed, known.catalogue)
+    yield context_checks.prices(known, midnight().date())
     yield checks.editor(environ)
     yield checks.repository(found)
+    yield context_checks.index(found, settings, environ)
     yield checks.trust(found.root, environ)
-    yield checks.budget(settings, midnight(), environ)
+    yield context_checks.keep_warm(found, settings, midnight(), environ)
+    yield checks.budget(settings, midnight(), environ, known.catalogue)
 
 
 async def _models(
