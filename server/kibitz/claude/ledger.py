@@ -6,6 +6,7 @@ catalogue's.  Never holds code, prompts or answers.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import statistics
 import time
@@ -17,7 +18,7 @@ from typing import Any, Literal
 from kibitz.claude.budget import WARMING_ACTIONS
 from kibitz.claude.catalogue import Catalogue
 from kibitz.claude.ledger_file import LedgerFile
-from kibitz.claude.misses import Miss
+from kibitz.claude.misses import Miss, MissReason
 from kibitz.claude.values import FailureKind, StopReason, Usage
 
 Grouping = Literal["day", "task", "model", "repo"]
@@ -44,7 +45,11 @@ LEAST_TOKENS_FACTOR, MOST_TOKENS_FACTOR = 0.4, 2.5
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Sums over requests.  A request whose price is not known counts with no cost."""
+    """Sums over requests.
+
+    Of the `requests`, `without_price` are of models whose price is not known; they are not in
+    `cost_usd` and `saved_usd`, which mean nothing when there are no others.
+    """
 
     requests: int = 0
     cost_usd: float = 0.0
@@ -53,12 +58,26 @@ class Figures:
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
     output_tokens: int = 0
+    without_price: int = 0
+
+    @property
+    def prompt_tokens(self) -> int:
+        return self.input_tokens + self.cache_read_tokens + self.cache_write_tokens
+
+    @property
+    def cache_share(self) -> float:
+        """The share of the prompts' tokens that was read from the cache, 0 to 1."""
+        return self.cache_read_tokens / self.prompt_tokens if self.prompt_tokens else 0.0
+
+    @property
+    def is_cost_known(self) -> bool:
+        return not self.requests or self.without_price < self.requests
 
     def as_json(self) -> dict[str, Any]:
         return {
             "requests": self.requests,
-            "cost_usd": self.cost_usd,
-            "saved_usd": self.saved_usd,
+            "cost_usd": self.cost_usd if self.is_cost_known else None,
+            "saved_usd": self.saved_usd if self.is_cost_known else None,
             "input_tokens": self.input_tokens,
             "cache_read_tokens": self.cache_read_tokens,
             "cache_write_tokens": self.cache_write_tokens,
@@ -78,6 +97,48 @@ class Summary:
         return {
             "total": self.total.as_json(),
             "rows": [{"key": key, **figures.as_json()} for key, figures in self.rows],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class MissedRequest:
+    """A request that read less from the cache than it should have, for no reason we know of."""
+
+    at: datetime.datetime
+    repository: str
+    action: str
+    model: str
+    expected_read_tokens: int
+    cache_read_tokens: int
+    missed_tokens: int
+    request_id: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        return {**dataclasses.asdict(self), "at": self.at.isoformat(timespec="seconds")}
+
+
+@dataclass(frozen=True, slots=True)
+class CacheReport:
+    """What was expected of the cache beside what it did.
+
+    `expected_read_tokens` and `read_tokens` are of all requests that asked for a cache.  `misses`
+    are how many requests missed something, and tokens, by reason.
+    """
+
+    expected_read_tokens: int = 0
+    read_tokens: int = 0
+    misses: tuple[tuple[MissReason, int, int], ...] = ()
+    unexplained: tuple[MissedRequest, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "expected_read_tokens": self.expected_read_tokens,
+            "read_tokens": self.read_tokens,
+            "misses": [
+                {"reason": reason, "requests": requests, "tokens": tokens}
+                for reason, requests, tokens in self.misses
+            ],
+            "unexplained": [each.as_json() for each in self.unexplained],
         }
 
 
@@ -181,6 +242,41 @@ class Ledger:
             ).fetchall()
         return Summary(_figures(total), tuple((row["key"], _figures(row)) for row in rows))
 
+    def cache_report(self, since: datetime.datetime | None = None) -> CacheReport:
+        """What the cache did for requests that were begun at or after `since`.  The unexplained
+        misses are all of them, in their order."""
+        if not self.path.exists():
+            return CacheReport()
+        earliest = (0.0 if since is None else since.timestamp(),)
+        with self._file.reading() as connection:
+            (sums,) = connection.execute(
+                "SELECT COALESCE(SUM(expected_read_tokens), 0) AS expected,"
+                " COALESCE(SUM(cache_read_tokens), 0) AS read FROM requests"
+                " WHERE at >= ? AND expected_read_tokens IS NOT NULL",
+                earliest,
+            ).fetchall()
+            misses = connection.execute(
+                "SELECT cache_miss, COUNT(*) AS requests, SUM(cache_missed_tokens) AS tokens"
+                " FROM requests WHERE at >= ? AND cache_miss IS NOT NULL GROUP BY cache_miss"
+                " ORDER BY tokens DESC, cache_miss",
+                earliest,
+            ).fetchall()
+            unexplained = connection.execute(
+                "SELECT at, repository, action, model, expected_read_tokens, cache_read_tokens,"
+                " cache_missed_tokens, request_id FROM requests"
+                " WHERE at >= ? AND cache_miss = 'unexplained' ORDER BY at, id",
+                earliest,
+            ).fetchall()
+        return CacheReport(
+            sums["expected"],
+            sums["read"],
+            tuple((row["cache_miss"], row["requests"], row["tokens"]) for row in misses),
+            tuple(
+                MissedRequest(datetime.datetime.fromtimestamp(at).astimezone(), *others)
+                for at, *others in unexplained
+            ),
+        )
+
     def tokens_factor(self, model: str, known_models: Catalogue) -> float:
         """What an estimate of `kibitz_context.tokens` is to be multiplied by for this model.
 
@@ -233,7 +329,8 @@ _FIGURES = (
     " COALESCE(SUM(input_tokens), 0) AS input_tokens,"
     " COALESCE(SUM(cache_read_tokens), 0) AS cache_read_tokens,"
     " COALESCE(SUM(cache_write_5m_tokens + cache_write_1h_tokens), 0) AS cache_write_tokens,"
-    " COALESCE(SUM(output_tokens), 0) AS output_tokens"
+    " COALESCE(SUM(output_tokens), 0) AS output_tokens,"
+    " COUNT(*) FILTER (WHERE cost_usd IS NULL) AS without_price"
 )
 
 
@@ -252,4 +349,5 @@ def _figures(row: Mapping[str, Any]) -> Figures:
         cache_read_tokens=row["cache_read_tokens"],
         cache_write_tokens=row["cache_write_tokens"],
         output_tokens=row["output_tokens"],
+        without_price=row["without_price"],
     )

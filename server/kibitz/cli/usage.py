@@ -8,11 +8,13 @@ import json
 import os
 import re
 import sqlite3
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from kibitz import paths
 from kibitz.bill import dollars
-from kibitz.claude.ledger import Figures, Grouping, Ledger, Summary
+from kibitz.claude.ledger import CacheReport, Figures, Grouping, Ledger, Summary
+from kibitz.claude.misses import MissReason
 from kibitz.cli.arguments import Common, Parser
 from kibitz.cli.terminal import Terminal
 from kibitz.errors import UserError
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 BAR_COLUMNS = 24
+UNKNOWN = "unknown"
 
 
 def run(arguments: list[str]) -> int:
@@ -49,6 +52,7 @@ def run(arguments: list[str]) -> int:
     ledger = Ledger(paths.ledger_file(os.environ))
     try:
         summary = ledger.summary(options.since, by)
+        cache = ledger.cache_report(options.since)
     except (sqlite3.Error, OSError) as error:
         raise UserError(
             f"The ledger {ledger.path} cannot be read ({one_line(str(error), 100)}); move it away, "
@@ -57,7 +61,7 @@ def run(arguments: list[str]) -> int:
     finally:
         ledger.close()
     if options.json:
-        terminal.write(json.dumps(summary.as_json(), indent=2) + "\n")
+        terminal.write(json.dumps({**summary.as_json(), "cache": cache.as_json()}, indent=2) + "\n")
         return 0
     if not summary.total.requests:
         terminal.note("Nothing was asked of Claude in that time.")
@@ -65,6 +69,8 @@ def run(arguments: list[str]) -> int:
     with terminal.console_to_write() as console:
         console.print(_table(summary, by, draws=terminal.out_is_terminal))
     terminal.write(_in_words(summary.total))
+    for line in _misses(cache):
+        terminal.write(f"{line}\n")
     if terminal.err_is_terminal:
         _tell_limits(terminal, Common.of(options))
     return 0
@@ -95,25 +101,68 @@ def _table(summary: Summary, by: Grouping, *, draws: bool) -> RenderableType:
 
 def _cells(figures: Figures) -> list[str]:
     return [
-        dollars(figures.cost_usd),
-        _signed(figures.saved_usd),
+        dollars(figures.cost_usd) if figures.is_cost_known else UNKNOWN,
+        _signed(figures.saved_usd) if figures.is_cost_known else UNKNOWN,
         f"{figures.requests:,}",
-        f"{_prompt_tokens(figures):,}",
-        f"{_cache_share(figures):.0%}",
+        f"{figures.prompt_tokens:,}",
+        f"{figures.cache_share:.0%}",
         f"{figures.output_tokens:,}",
     ]
 
 
 def _in_words(total: Figures) -> str:
     """What the cache was worth: writing to it costs more than plain input, reading much less."""
-    of = total.cost_usd + total.saved_usd
-    share = f" ({total.saved_usd / of:.0%})" if of > 0 and total.saved_usd > 0 else ""
-    return (
+    words = (
         f"{total.input_tokens:,} tokens read plainly, {total.cache_write_tokens:,} written to the "
-        f"cache, {total.cache_read_tokens:,} read from it, {total.output_tokens:,} written by "
-        f"Claude. Without the cache: {dollars(max(of, 0.0))}; saved: {_signed(total.saved_usd)}"
-        f"{share}.\n"
+        f"cache, {total.cache_read_tokens:,} read from it ({total.cache_share:.0%} of all), "
+        f"{total.output_tokens:,} written by Claude. "
     )
+    if total.is_cost_known:
+        of = total.cost_usd + total.saved_usd
+        share = f" ({total.saved_usd / of:.0%})" if of > 0 and total.saved_usd > 0 else ""
+        words += (
+            f"Without the cache: {dollars(max(of, 0.0))}; saved: {_signed(total.saved_usd)}{share}."
+        )
+    if total.without_price:
+        words += (
+            f" What {_requests(total.without_price)} cost is unknown: there is no price for "
+            "their models; models.toml can give one."
+        )
+    return f"{words.strip()}\n"
+
+
+_REASONS: dict[MissReason, str] = {
+    "expired": "had expired",
+    "rebuilt": "were written anew for another commit",
+    "folded": "were written anew without what no longer held",
+    "provisional": "belonged to a snapshot that was not ready",
+    "no_cache": "are of an endpoint without a cache",
+    "model_changed": "were of another model",
+    "tools_changed": "came after other tools",
+    "system_changed": "came after a changed beginning",
+    "messages_changed": "came after a changed message",
+    "unexplained": "are missing without an explanation",
+}
+
+
+def _misses(cache: CacheReport) -> Iterator[str]:
+    """What was not read from the cache, by reason; each that has none on a line of its own."""
+    if not cache.misses:
+        return
+    yield "Not read from the cache, though it once was or should have been there:"
+    for reason, requests, tokens in cache.misses:
+        yield f"  {tokens:,} tokens in {_requests(requests)} {_REASONS.get(reason, reason)}"
+        if reason == "unexplained":
+            for each in cache.unexplained:
+                named = f" ({one_line(each.request_id, 60)})" if each.request_id else ""
+                yield (
+                    f"    {each.at:%Y-%m-%d %H:%M} {each.action} with {one_line(each.model, 60)}: "
+                    f"{each.cache_read_tokens:,} of {each.expected_read_tokens:,} tokens{named}"
+                )
+
+
+def _requests(count: int) -> str:
+    return "1 request" if count == 1 else f"{count:,} requests"
 
 
 def _tell_limits(terminal: Terminal, common: Common) -> None:
@@ -159,15 +208,6 @@ def since(text: str) -> datetime.datetime:
 def _midnight_before(days: int) -> datetime.datetime:
     day = datetime.datetime.now().astimezone().date() - datetime.timedelta(days=max(0, days))
     return datetime.datetime.combine(day, datetime.time()).astimezone()
-
-
-def _prompt_tokens(figures: Figures) -> int:
-    return figures.input_tokens + figures.cache_read_tokens + figures.cache_write_tokens
-
-
-def _cache_share(figures: Figures) -> float:
-    prompt_tokens = _prompt_tokens(figures)
-    return figures.cache_read_tokens / prompt_tokens if prompt_tokens else 0.0
 
 
 def _signed(usd: float) -> str:
