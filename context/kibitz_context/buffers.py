@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path, PurePosixPath
 
+from kibitz_context import discovery
 from kibitz_context.gate import Gate
 from kibitz_context.values import Focus
 from kibitz_context.view import View
@@ -65,4 +66,4 @@ def _refusals(view: View, names: list[str], asked: str | None) -> dict[str, str]
 def _is_nested(gate: Gate, name: str) -> bool:
     """Whether another repository lies between the root and `name`."""
     folders = PurePosixPath(name).parents
-    return any((gate.root / folder / ".git").exists() for folder in folders if folder.name)
+    return any(discovery.has_git(gate.root / folder) for folder in folders if folder.name)

@@ -5,6 +5,7 @@ Brings together what is remembered, what the repository is like now and what the
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -174,7 +175,8 @@ def _tells_what_is_private(view: View, state: PrefixState) -> bool:
         return True
     # A file that nobody lists any more is gone, or else git has been told to ignore it.
     unlisted = paths - view.base.by_path.keys() - view.changes.texts.keys()
-    there = sorted(path for path in unlisted if (gate.root / path).exists())
+    # Unlike `Path.exists` it takes any name.
+    there = sorted(path for path in unlisted if os.path.exists(gate.root / path))  # noqa: PTH110
     return bool(view.sources.repository.ignored(there))
 
 

@@ -404,6 +404,6 @@ def _is_folder(path: Path) -> bool:
 def _is_regular(path: Path, max_bytes: int | None = None) -> bool:
     try:
         facts = path.lstat()
-    except OSError:
+    except (OSError, ValueError):  # ValueError: the locale has no such name.
         return False
     return stat.S_ISREG(facts.st_mode) and (max_bytes is None or facts.st_size <= max_bytes)
