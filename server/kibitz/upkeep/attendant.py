@@ -95,7 +95,11 @@ class Attendant:
         try:
             while True:
                 self._woken.clear()
-                await self.catch_up()
+                try:
+                    await self.catch_up()
+                except Exception:
+                    # A bug in here is no reason to attend to nothing any more.
+                    logger.exception("attending to a repository failed")
                 await self._woken.wait()
                 await asyncio.sleep(GATHERING_SECONDS)
         finally:

@@ -83,7 +83,7 @@ def meaning(repository: Repository, paths: Iterable[str]) -> Happened:
         if name is None:
             continue
         *folders, last = name.split("/")
-        if ".git" in folders or repository.only not in (None, name):
+        if ".." in folders or ".git" in folders or repository.only not in (None, name):
             continue
         if last == ".git":
             git = True
