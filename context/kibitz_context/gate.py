@@ -67,8 +67,10 @@ class Gate:
     ) -> None:
         self.root = Path(os.path.realpath(root))
         self._folded = _ignores_case(self.root) if folded is None else folded
-        self._include = Patterns(tuple(include), self._folded)
-        self._exclude = Patterns(tuple(exclude), self._folded)
+        self.include = tuple(include)
+        self.exclude = tuple(exclude)
+        self._include = Patterns(self.include, self._folded)
+        self._exclude = Patterns(self.exclude, self._folded)
         self._ignore_files = IgnoreFiles(self.root, KIBITZ_IGNORE, folded=self._folded)
         self._repositories: dict[Path, Repository | None] = {}
         self._lock = threading.Lock()
