@@ -2,7 +2,7 @@
 
 It is begun as ``python -m kibitz_context.worker_child``, and says what it has done in lines of
 JSON.  Knows no work of its own: see `indexer`.
-
+"""
 
 from __future__ import annotations
 
