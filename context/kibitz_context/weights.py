@@ -39,31 +39,31 @@ class RelatedWeights:
     """
 
     #: It defines names that are used here.
-    defines: float = 0.3
+    defines: float = 0.6
     #: It uses names that are defined here: the callers.
-    uses: float = 0.25
+    uses: float = 0.6
     #: It is imported here.
     imports: float = 0.1
     #: It imports this file.
     imported_by: float = 0.1
     #: It was changed in the same commits, the recent ones above all.
-    co_change: float = 1.7
+    co_change: float = 2.0
     #: It is the test of this file, or what this file tests, or its header, by their names.
-    test_pair: float = 1.5
+    test_pair: float = 1.2
     #: It is made of the same words (BM25).
-    similar: float = 2.0
+    similar: float = 1.6
     #: It stands in the same folder, or near it.
-    near: float = 0.5
+    near: float = 0.35
     #: It was changed a short while ago.
-    recent: float = 0.8
+    recent: float = 1.3
     #: It holds the words of the instruction (BM25).
-    said: float = 2.6
+    said: float = 2.3
     #: Its path holds the words of the instruction.
-    said_path: float = 1.4
+    said_path: float = 1.7
     #: It defines a name that stands in the instruction.
     said_name: float = 1.1
     #: Commits whose message has the words of the instruction changed it.
-    said_before: float = 1.1
+    said_before: float = 0.7
 
 
 @dataclass(frozen=True, slots=True)
