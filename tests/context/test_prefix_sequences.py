@@ -273,7 +273,10 @@ class Session:
                 assert blocks[0] == sent[0], after
             if plan.step == "keep":
                 assert blocks[: len(sent)] == sent, after
-        assert plan.snapshot_alive == self.cache.is_alive(blocks[:1], self.now), after
+        # A snapshot that was sent once before, for another commit, may be there unexpectedly.
+        is_alive = self.cache.is_alive(blocks[:1], self.now)
+        assert plan.snapshot_alive == is_alive or plan.step == "rebuild", after
+        assert is_alive or not plan.snapshot_alive, after
         if plan.log_blocks_alive:
             assert self.cache.is_alive(blocks[: 1 + plan.log_blocks_alive], self.now), after
         self.cache.take(context, self.now)
