@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
+import sqlite3
 
 import pytest
 
@@ -86,3 +88,53 @@ def test_a_ledger_that_is_none(commands: CommandLine) -> None:
     outcome = commands.run("usage")
     assert (outcome.code, outcome.out) == (2, "")
     assert f"The ledger {ledger} cannot be read" in outcome.err
+
+
+def test_a_price_that_is_not_known(commands: CommandLine) -> None:
+    commands.set("KIBITZ_MODELS_STANDARD", "claude-sonnet-5-5")
+    commands.set("KIBITZ_PROVIDER", "compatible")
+    explained = commands.run("explain", "prices.py", "--verbose")
+    assert "cost unknown" in explained.err
+    summary = json.loads(commands.run("usage", "--by", "model", "--json").out)
+    (row,) = summary["rows"]
+    for figures in (row, summary["total"]):
+        assert (figures["cost_usd"], figures["saved_usd"]) == (None, None)
+        assert figures["output_tokens"] > 0
+    header, row, total, words = commands.run("usage").out.splitlines()
+    assert row.split()[1:4] == total.split()[1:4] == ["unknown", "unknown", "1"]
+    assert "What 1 request cost is unknown" in words
+    assert "$" not in header + row + total + words
+
+
+def test_what_was_not_read_from_the_cache(commands: CommandLine) -> None:
+    commands.run("explain", "prices.py")
+    ledger = commands.home / "state" / "kibitz" / "ledger.sqlite"
+    with contextlib.closing(sqlite3.connect(ledger)) as connection:
+        connection.execute(
+            "UPDATE requests SET cache_miss = 'unexplained', cache_missed_tokens = 5000,"
+            " expected_read_tokens = 6000, cache_read_tokens = 1000, request_id = 'req_7'"
+        )
+        connection.execute(
+            "INSERT INTO requests (at, day, repository, action, session, tier, model, outcome,"
+            " touched, host, pid, process_started, cache_miss, cache_missed_tokens)"
+            " SELECT at, day, repository, 'ask', session, tier, model, 'finished', touched, host,"
+            " pid, process_started, 'expired', 9000 FROM requests"
+        )
+        connection.commit()
+    *_, told, expired, unexplained, which = commands.run("usage").out.splitlines()
+    assert told.startswith("Not read from the cache")
+    assert expired == "  9,000 tokens in 1 request had expired"
+    assert unexplained == "  5,000 tokens in 1 request are missing without an explanation"
+    assert which.endswith("explain with claude-sonnet-5-5: 1,000 of 6,000 tokens (req_7)")
+    cache = json.loads(commands.run("usage", "--json").out)["cache"]
+    assert (cache["expected_read_tokens"], cache["read_tokens"]) == (6000, 1000)
+    assert [miss["reason"] for miss in cache["misses"]] == ["expired", "unexplained"]
+    (each,) = cache["unexplained"]
+    assert (each["missed_tokens"], each["request_id"]) == (5000, "req_7")
+    assert datetime.datetime.fromisoformat(each["at"]).tzinfo is not None
+    assert json.loads(commands.run("usage", "--json", "--since", "2099-01-01").out)["cache"] == {
+        "expected_read_tokens": 0,
+        "read_tokens": 0,
+        "misses": [],
+        "unexplained": [],
+    }
