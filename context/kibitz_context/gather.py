@@ -95,7 +95,15 @@ def _context(
         view.snapshot.whole, {each.path: each.form for each in told}, view.changes.texts
     )
     left = max(0, room - changes.tokens) if room is not None else None
-    about, unfit = task.build(view.sources, seen, focus, question, max_tokens, left)
+    about, unfit = task.build(
+        view.sources,
+        seen,
+        focus,
+        question,
+        max_tokens,
+        index_folder=None if view.provisional else view.cache,
+        room_tokens=left,
+    )
     omitted = dict(refused)
     for omission in (*view.omitted, *advanced.omitted, *unfit):
         omitted[omission.path] = omission.reason

@@ -6,12 +6,17 @@ The text that was asked about, as far as nothing else shows it, and excerpts of 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from kibitz_context import layers, related
 from kibitz_context.baseline import Sources
+from kibitz_context.history import history
+from kibitz_context.index import index_of
+from kibitz_context.indexer import HISTORY_FILE_NAME
 from kibitz_context.lines import Span
 from kibitz_context.outline import definitions
+from kibitz_context.related import Known
 from kibitz_context.tokens import characters, estimate
 from kibitz_context.values import Allowed, FileForm, FileUse, Focus, Layer, Omission
 
@@ -58,21 +63,26 @@ def build(
     focus: Focus | None,
     question: str,
     max_tokens: int,
+    *,
+    index_folder: Path | None = None,
     room_tokens: int | None = None,
 ) -> tuple[Layer, tuple[Omission, ...]]:
     """The layer, and what had no room in it.
 
     `max_tokens` is what the snapshot may be, `room_tokens` what is left of the whole prompt,
-    None: as much as is wanted.
+    None: as much as is wanted.  `index_folder` is the cache folder where the base is indexed,
+    None where it is not.
     """
     room = characters(room_tokens) if room_tokens is not None else None
     blocks: list[str] = []
     uses: list[FileUse] = []
     omitted: list[Omission] = []
     words = related.words_in_prose(question)
+    selected: Focus | None = None
     if focus is not None:
         answer = sources.gate.admit(focus.path, focus.text)
         if isinstance(answer, Allowed):
+            selected = replace(focus, text=answer.text)
             if not seen.shows(focus.path):
                 wanted = characters(max(LEAST_FOCUS_TOKENS, int(max_tokens * FOCUS_SHARE)))
                 shown = _focus_blocks(focus, answer.text, _least(wanted, room))
@@ -94,10 +104,25 @@ def build(
         max_characters=_least(
             characters(max(LEAST_RELATED_TOKENS, int(max_tokens * RELATED_SHARE))), room
         ),
+        known=_known(sources, index_folder, selected, question),
     )
     blocks += nearby.blocks
     uses += nearby.files
     return layers.layer("task", layers.section("task-context", blocks), uses), tuple(omitted)
+
+
+def _known(
+    sources: Sources, index_folder: Path | None, focus: Focus | None, question: str
+) -> Known | None:
+    commit = sources.base.commit
+    if index_folder is None or commit is None:
+        return None
+    return Known(
+        index_of(sources.repository, index_folder),
+        history(sources.repository, commit, index_folder / HISTORY_FILE_NAME),
+        focus,
+        question,
+    )
 
 
 def _least(wanted: int, room: int | None) -> int:
