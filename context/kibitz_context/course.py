@@ -88,12 +88,15 @@ def without_prefix(view: View) -> Course:
 
 
 def with_prefix(
-    lookout: Lookout, request: PrefixRequest, store: PrefixStore, key: str, cache: Path | None
+    lookout: Lookout,
+    request: PrefixRequest,
+    store: PrefixStore,
+    prefix: PrefixId,
+    state: PrefixState,
 ) -> Course:
-    """The course of the prefix called `key`; what was decided is remembered."""
+    """The course of `prefix`, which is in `state`; what is decided is remembered in `store`."""
     now = time.time()
     for _ in range(MAX_ATTEMPTS):
-        state = store.get(key)
         view, decision = _decided(lookout, request, state, now)
         ground = _within(view, request)
         if not request.record:
@@ -112,10 +115,11 @@ def with_prefix(
             done.append(advance(fresh, ground, decision, now=now))
             return done[0].state
 
-        store.update(key, step)
+        store.update(prefix.key, step)
         if done:
-            recorded = PrefixId(key, done[0].state.generation, cache)
+            recorded = replace(prefix, generation=done[0].state.generation)
             return Course(view, done[0], prefix=recorded)
+        state = store.get(prefix.key)
     return Course(view, advance(state, ground, decision, now=now))
 
 

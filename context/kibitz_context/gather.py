@@ -16,10 +16,10 @@ from kibitz_context.buffers import allowed_buffers
 from kibitz_context.changes import changes_budget
 from kibitz_context.course import Course, Lookout, left_tokens, with_prefix, without_prefix
 from kibitz_context.gate import Gate
-from kibitz_context.prefix import PrefixRequest
+from kibitz_context.prefix import PrefixRequest, PrefixState
 from kibitz_context.repository import Repository
 from kibitz_context.tokens import estimate
-from kibitz_context.values import Context, Focus, Layer, Omission
+from kibitz_context.values import Context, Focus, Layer, Omission, PrefixId
 from kibitz_context.view import View
 
 __all__ = ["Focus", "GatherStopped", "PrefixRequest", "gather"]
@@ -65,15 +65,15 @@ def gather(
     check()
     store = prefixes.store_in(cache)
     key = prefixes.prefix_key(gate, prefix.model, max_tokens) if prefix is not None else ""
-    before = store.get(key).base if prefix is not None else None
-    found = bases(repository, changes_budget(max_tokens), before)
+    state = store.get(key) if prefix is not None else PrefixState()
+    found = bases(repository, changes_budget(max_tokens), state.base)
     with opened(repository, gate, check) as sources:
         lookout = Lookout(sources, found, buffers, max_tokens, cache)
         if prefix is None:
             course = without_prefix(lookout.at(found.head) if cache is None else lookout.preferred)
             room = None
         else:
-            course = with_prefix(lookout, prefix, store, key, cache)
+            course = with_prefix(lookout, prefix, store, PrefixId(key, 0, cache), state)
             room = left_tokens(course.view, prefix)
         return _context(course, focus, question, max_tokens, room, refused)
 
@@ -104,19 +104,21 @@ def _context(
         index_folder=None if view.provisional else view.cache,
         room_tokens=left,
     )
-    omitted = dict(refused)
-    for omission in (*view.omitted, *advanced.omitted, *unfit):
-        omitted[omission.path] = omission.reason
-    for use in (*changes.files, *about.files):
-        if use.form == "full":
-            omitted.pop(use.path, None)
+    shown = {use.path for use in (*changes.files, *about.files) if use.form == "full"}
+    news = {path: Omission(path, reason) for path, reason in refused.items()}
+    for omission in (*view.base.others, *view.changes.omitted, *advanced.omitted, *unfit):
+        news[omission.path] = omission
+    # Nearly all of them are the snapshot's: thousands, and in order already.
+    omitted = [each for each in view.snapshot.omitted if each.path not in news]
+    omitted += news.values()
+    omitted.sort(key=lambda omission: omission.path)
     return Context(
         view.sources.repository.root,
         view.base.commit,
         view.snapshot.layer,
         changes,
         about,
-        tuple(Omission(path, omitted[path]) for path in sorted(omitted)),
+        tuple(each for each in omitted if each.path not in shown),
         plan if course.is_planned else None,
         course.prefix,
         view.provisional,

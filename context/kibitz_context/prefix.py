@@ -133,6 +133,7 @@ class PrefixStore:
                         "INSERT OR REPLACE INTO prefixes VALUES (?, ?, ?)",
                         (key, json.dumps(_as_json(after)), time.time()),
                     )
+                if not before.was_sent:
                     connection.execute(
                         "DELETE FROM prefixes WHERE key NOT IN"
                         " (SELECT key FROM prefixes ORDER BY used_at DESC, key LIMIT ?)",

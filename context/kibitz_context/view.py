@@ -19,7 +19,6 @@ from kibitz_context.advance import Ground
 from kibitz_context.baseline import Baseline, Sources
 from kibitz_context.changes import Changes, Listed, changes_budget
 from kibitz_context.snapshot import Snapshot
-from kibitz_context.values import Omission
 
 MAX_REMEMBERED_SNAPSHOTS = 6
 
@@ -131,10 +130,6 @@ class View:
             },
             budget_tokens=changes_budget(self.max_tokens),
         )
-
-    @property
-    def omitted(self) -> tuple[Omission, ...]:
-        return (*self.base.others, *self.snapshot.omitted, *self.changes.omitted)
 
     def _remembered(self, key: str, *, is_whole: bool) -> Snapshot:
         """A snapshot that is built here; remembered for a commit, a folder's is made anew."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -77,6 +77,53 @@ def test_a_focus_that_did_not_fit_is_in_the_task(tmp_path: Path) -> None:
     assert "a.py" not in {omission.path for omission in found.omitted}
 
 
+def test_lines_that_the_task_itself_shows_are_not_repeated(tmp_path: Path) -> None:
+    git_folder(tmp_path, {"a.py": BODY})
+    start, end = BODY.index("def function9():"), BODY.index("def function12():")
+    found = context(tmp_path, Focus("a.py", BODY, Span(start, end), in_task=True), max_tokens=500)
+    above, below = BODY[:start], BODY[end:]
+    n_lines = BODY.count("\n")
+    assert found.task.text == (
+        "<task-context>\n"
+        f'<excerpt path="a.py">\nlines 1-36:\n{above}</excerpt>\n'
+        f'<excerpt path="a.py">\nlines 49-{n_lines}:\n{below}</excerpt>\n'
+        "</task-context>\n"
+    )
+    assert [(use.path, use.form) for use in found.task.files] == [("a.py", "excerpt")]
+
+
+@pytest.mark.parametrize(
+    ("span", "shown"),
+    [
+        (Span(0, 6), "lines 2-3:\ny = 2\nz = 3\n"),
+        (Span(8, 9), "lines 1-1:\nx = 1\n|lines 3-3:\nz = 3\n"),
+        (Span(6, 6), "lines 1-1:\nx = 1\n|lines 3-3:\nz = 3\n"),
+        (Span(12, 18), "lines 1-2:\nx = 1\ny = 2\n"),
+        (Span(0, 18), ""),
+        (Span(50, 90), "lines 1-3:\nx = 1\ny = 2\nz = 3\n"),
+    ],
+)
+def test_whole_lines_are_left_out(tmp_path: Path, span: Span, shown: str) -> None:
+    text = "x = 1\ny = 2\nz = 3\n"
+    git_folder(tmp_path, {"b.lock": text})
+    found = context(tmp_path, Focus("b.lock", text, span, in_task=True))
+    blocks = [f'<excerpt path="b.lock">\n{part}</excerpt>\n' for part in shown.split("|") if part]
+    assert excerpts(found) == "".join(blocks)
+
+
+def test_round_a_region_of_a_huge_file_both_sides_are_shown(tmp_path: Path) -> None:
+    text = BODY * 10
+    git_folder(tmp_path, {"a.py": text})
+    start = text.index("return 399\n", len(text) // 2)
+    found = context(
+        tmp_path, Focus("a.py", text, Span(start, start + 9), in_task=True), max_tokens=500
+    )
+    assert found.task.text.count("<excerpt ") == 2
+    assert "def function399():\n</excerpt>" in found.task.text, "up to the region"
+    assert "return 398\n" in found.task.text
+    assert 12_000 < found.task.tokens <= 16_100
+
+
 def test_a_changed_focus_whose_base_is_not_to_be_seen_is_in_the_task(tmp_path: Path) -> None:
     git_folder(tmp_path, {"a.py": BODY})
     text = BODY.replace("return 7\n", "return seven\n")
@@ -139,6 +186,31 @@ def test_secrets_in_the_focus_are_replaced(tmp_path: Path) -> None:
     git_folder(tmp_path, {"a.py": "x\n"})
     assert times_shown(context(tmp_path, whole("a.py", text)), "hunter2") == 0
     assert times_shown(context(tmp_path, whole("new.py", text), max_tokens=0), "hunter2") == 0
+
+
+def test_of_many_open_buffers_git_is_asked_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = git_folder(tmp_path, {"a.py": "x\n", ".gitignore": "*.log\n"})
+    git_folder(tmp_path / "inner", {"z.py": "z\n", ".gitignore": "own.py\n"})
+    made.write({"here.py": "on the disk\n", "b.log": "ignored\n"})
+    overlays = {tmp_path / f"new{number}.py": f"buffer {number}\n" for number in range(20)}
+    overlays[tmp_path / "here.py"] = "buffer\n"
+    overlays[tmp_path / "b.log"] = "ignored, unsaved\n"
+    overlays[tmp_path / "inner/own.py"] = "ignored by the inner repository\n"
+    asked: list[int] = []
+    really = Repository.ignored
+
+    def ignored(self: Repository, paths: Sequence[str]) -> frozenset[str]:
+        asked.extend([len(paths)] if paths and self.root == tmp_path else [])
+        return really(self, paths)
+
+    monkeypatch.setattr(Repository, "ignored", ignored)
+    found = context(tmp_path, overlays=overlays)
+    assert asked == [21], "the new ones and the ignored one"
+    assert all(f"buffer {number}\n" in found.changes.text for number in range(20))
+    assert "ignored" not in found.changes.text
+    assert found.omitted == ()
 
 
 def test_a_file_outside_any_repository_is_shown_alone(tmp_path: Path) -> None:
