@@ -56,6 +56,8 @@ In an environment variable or after `--set`, a list is written with commas or as
 One entry of a table has a name of its own: `KIBITZ_COMPLETION_TRIGGER_PYTHON=auto`.
 An empty variable counts as not set.
 
+What kibitz knows of models and their prices is changed in a file of its own, beside `config.toml`: see [models.md](models.md).
+
 ## Guarded settings
 
 An editor's settings and a project's file can come from a repository that you have only just cloned.

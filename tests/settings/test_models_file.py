@@ -62,6 +62,14 @@ class TestFile:
             f"models and prices as of 2027-01-01; {known.file} changes {SONNET}, in-house"
         )
 
+    def test_the_example_of_the_documentation(self, environ: Mapping[str, str]) -> None:
+        page = (Path(__file__).parents[2] / "docs" / "models.md").read_text("utf-8")
+        known = written(environ, page.partition("```toml\n")[2].partition("```")[0])
+        assert known.problems == ()
+        assert known.changed == (SONNET, "in-house-large", "prod-sonnet")
+        assert known.catalogue.cost_usd("prod-sonnet", MILLION) == 2.0
+        assert known.catalogue.most_prompt_tokens("in-house-large", "fast") == 32_000
+
     @pytest.mark.parametrize(
         ("entry", "problem"),
         [

@@ -53,6 +53,9 @@ LONGEST_LOOK_SECONDS = 0.4
 
 CLOSING_SECONDS = 3.0
 
+# A longer prompt is hashed in a thread: on the event loop a million tokens take 5 to 10 ms.
+MOST_TOKENS_AT_ONCE = 200_000
+
 
 class MeteredClaude:
     """Implements `values.Claude` over another one, with a ledger and a budget."""
@@ -310,7 +313,10 @@ class _Sending:
     async def _prepare(self) -> None:
         claude, prompt = self._claude, self._prompt
         options = claude.known_models.request_options(prompt.model, prompt.tier)
-        self._prefixes = prefixes(prompt, options)
+        if self._estimated_tokens > MOST_TOKENS_AT_ONCE:
+            self._prefixes = await asyncio.to_thread(prefixes, prompt, options)
+        else:
+            self._prefixes = prefixes(prompt, options)
         self._tokens_factor = await claude.tokens_factor(prompt.model)
         await claude._limits.check(prompt, self._prefixes, self._tokens_factor)
 
