@@ -15,6 +15,7 @@ import os
 import shlex
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kibitz import models_file, paths
@@ -119,6 +120,14 @@ class Backend:
             for problem in self._known_models.problems:
                 logger.warning("%s", problem)
         return self._known_models
+
+    def context_folder(self) -> Path | None:
+        """Where the context's caches are, made if need be; None where no folder can be."""
+        try:
+            return paths.make_private(paths.context_folder(self._environ))
+        except UserError as error:
+            logger.warning("%s", error.sentence)
+            return None
 
     async def spent_today(self) -> SpentToday:
         """What was spent today, from the ledger."""

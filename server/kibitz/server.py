@@ -81,9 +81,5 @@ def create_server(
     on_command(server, commands.names, commands.run)
     on_notification(server, types.WINDOW_WORK_DONE_PROGRESS_CANCEL, commands.cancel_progress)
 
-    async def close() -> None:
-        await session.jobs.aclose()
-        await backend.aclose()
-
-    server.on_close(close)
+    server.on_close(connection.aclose)
     return server

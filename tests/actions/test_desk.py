@@ -18,6 +18,7 @@ from kibitz.actions.values import Begun, Indexing, Order, Said, Step
 from kibitz.claude.values import Event, Finished, Limits, Prompt, Purpose, Started, TextDelta, Usage
 from kibitz.settings import Settings, load
 from kibitz_context import prefix, snapshots
+from kibitz_context.indexer import Prepared
 from kibitz_context.rank import Ranking
 from support.workshop import make_repository
 
@@ -48,6 +49,8 @@ class Builder:
     def look_at(self, subject: Subject, files: Sequence[str]) -> Preparation:
         raise AssertionError(f"{files} of {subject}")
 
+    def close(self) -> None: ...
+
     def finish(self) -> None:
         while self.running:
             subject, preparation = self.running.pop()
@@ -59,7 +62,7 @@ class Builder:
                 ranking=Ranking({}, {}),
                 outline_of=lambda file, text: "",
             )
-            preparation.future.set_result(None)
+            preparation.future.set_result(Prepared())
 
 
 @dataclass

@@ -48,7 +48,8 @@ def test_it_is_what_is_sent(commands: CommandLine, context: list[str], command: 
         "task",
     ]
     assert [layer["sha256"] for layer in document["layers"]] == [sha256(text) for text in sent]
-    assert all(text in printed for text in sent)
+    blocks = [*body["system"], *body["messages"][0]["content"]]
+    assert printed == "\n".join(block["text"] for block in blocks) + "\n"
     assert document["model"] == body["model"]
     assert document["tier"] == "standard"
 

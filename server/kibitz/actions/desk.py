@@ -114,7 +114,7 @@ class Desk:
         subject = await asyncio.to_thread(self._missing, order)
         if subject is None:
             return
-        preparation = self.preparer.prepare(subject)
+        preparation = await asyncio.to_thread(self.preparer.prepare, subject)
         deadline = time.monotonic() + self.preparer.longest_wait_seconds
         while not await preparation.wait(PROGRESS_SECONDS) and time.monotonic() < deadline:
             yield Indexing(preparation.done, preparation.total)

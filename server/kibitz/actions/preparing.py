@@ -9,15 +9,22 @@ on with a small provisional snapshot.
 from __future__ import annotations
 
 import asyncio
+import logging
+import math
+import threading
 from collections.abc import Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from kibitz_context.gate import Gate
+    from kibitz_context.indexer import Prepared, Request
     from kibitz_context.repository import Repository
+    from kibitz_context.worker import Worker
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -28,16 +35,20 @@ class Subject:
     gate: Gate
     max_tokens: int
 
+    def request(self) -> Request:
+        from kibitz_context.indexer import Request
+
+        return Request.of(self.repository, self.gate, self.max_tokens)
+
 
 @dataclass
 class Preparation:
-    """Something that is being prepared.
+    """Something that is being prepared: `done` of `total` files are indexed.
 
-    `future` ends when it is ready, or with a sentence that says why it cannot be.  `done` of
-    `total` files are indexed; both are 0 until that is known.
+    Both are 0 until that is known.  `future` ends when it is ready, or when it cannot be.
     """
 
-    future: Future[str | None]
+    future: Future[Prepared]
     done: int = 0
     total: int = 0
 
@@ -49,24 +60,105 @@ class Preparation:
         """Wait for the end, but no longer than that; whether it has come."""
         if not self.future.done():
             await asyncio.wait([asyncio.wrap_future(self.future)], timeout=seconds)
-        return self.future.done()
+        if not self.future.done():
+            return False
+        if (problem := self.future.result().problem) is not None:
+            logger.warning("%s", problem)
+        return True
 
 
 class Preparer(Protocol):
-    """Prepares repositories."""
+    """Prepares repositories.  `longest_wait_seconds` is what a request should wait for it."""
 
-    @property
-    def longest_wait_seconds(self) -> float:
-        """How long a request should wait for it; infinite where nothing is gained by going on."""
-        ...
+    longest_wait_seconds: float
 
     def prepare(self, subject: Subject) -> Preparation:
-        """Begin, or join what is being prepared already.  Does not block."""
+        """Begin, or join what is being prepared already.  Imports what is slow, but does not wait
+        for it: for a thread."""
         ...
 
     def look_at(self, subject: Subject, files: Sequence[str]) -> Preparation:
-        """Index these files anew; paths are relative to the root.  Does not block."""
+        """Index these files anew; paths are relative to the root.  As `prepare`."""
         ...
+
+    def close(self) -> None:
+        """Stop whatever runs.  Blocking."""
+        ...
+
+
+class InOtherProcess:
+    """Implements `Preparer` for a server; its process is begun when it is first needed."""
+
+    # Longer: a user looks at a progress that will not come to its end soon; shorter: a snapshot
+    # that would have been ready in a moment is done without, and written twice.
+    longest_wait_seconds = 4.0
+
+    def __init__(self, cache: Path) -> None:
+        self._cache = cache
+        self._worker: Worker | None = None
+        self._lock = threading.Lock()
+
+    def prepare(self, subject: Subject) -> Preparation:
+        preparation = Preparation(Future())
+        preparation.future = self._running().prepare(subject.request(), preparation.count)
+        return preparation
+
+    def look_at(self, subject: Subject, files: Sequence[str]) -> Preparation:
+        return Preparation(self._running().look_at(subject.request(), files))
+
+    def close(self) -> None:
+        if self._worker is not None:
+            self._worker.close()
+
+    def _running(self) -> Worker:
+        with self._lock:
+            if self._worker is None:
+                from kibitz_context.worker import Worker
+
+                self._worker = Worker(self._cache)
+            return self._worker
+
+
+class InThisProcess:
+    """Implements `Preparer` for a command in the terminal: its user waits for the answer anyway,
+    and pays less for a snapshot that is whole from the first request on."""
+
+    longest_wait_seconds = math.inf
+
+    def __init__(self, cache: Path) -> None:
+        self._cache = cache
+        self._threads = ThreadPoolExecutor(1, "kibitz-index")
+        self._ended = threading.Event()
+
+    def prepare(self, subject: Subject) -> Preparation:
+        preparation = Preparation(Future())
+        preparation.future = self._threads.submit(self._prepare, subject, preparation)
+        return preparation
+
+    def look_at(self, subject: Subject, files: Sequence[str]) -> Preparation:
+        from kibitz_context import indexer
+
+        request, cache = subject.request(), self._cache
+        return Preparation(
+            self._threads.submit(lambda: indexer.look_at(request, files, cache_folder=cache))
+        )
+
+    def close(self) -> None:
+        self._ended.set()
+        self._threads.shutdown()
+
+    def _prepare(self, subject: Subject, preparation: Preparation) -> Prepared:
+        from kibitz_context import indexer
+
+        try:
+            return indexer.prepare(
+                subject.request(),
+                cache_folder=self._cache,
+                progress=preparation.count,
+                should_stop=self._ended.is_set,
+            )
+        except indexer.PrepareStopped:
+            return indexer.Prepared(problem="Indexing was stopped.")
 
 
 def is_missing(subject: Subject, model: str, cache: Path | None) -> bool:

@@ -9,7 +9,9 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
+from kibitz import paths
 from kibitz.actions.desk import Desk
+from kibitz.actions.preparing import InThisProcess
 from kibitz.actions.values import Step
 from kibitz.backend import Backend
 from kibitz.cli import logbook
@@ -26,6 +28,7 @@ from kibitz.cli.tally import Tally
 from kibitz.cli.terminal import Terminal
 from kibitz.errors import UserError
 from kibitz.settings import Settings, load, log_lines, problems_by_source
+from kibitz.trust import Trust
 from kibitz_context.gate import Gate
 from kibitz_context.repository import Repository
 
@@ -49,7 +52,20 @@ class Workplace:
         self.settings = self.settings_in(self.start)
         for problem in self.backend.known_models().problems:
             terminal.note(problem)
-        self.desk = Desk(self.backend, self.settings_in)
+        cache = self.backend.context_folder()
+        trust = Trust.load(paths.trust_file(os.environ))
+        self.desk = Desk(
+            self.backend,
+            self.settings_in,
+            cache=cache,
+            preparer=InThisProcess(cache) if cache is not None else None,
+            known_models=lambda: self.backend.known_models().catalogue,
+            tokens_factor=self.backend.tokens_factor,
+            # An editor that is open may keep the prefix alive that this command writes.
+            may_warm=lambda root: (
+                self.settings_in(root).context.keep_warm == "auto" and trust.is_trusted(root)
+            ),
+        )
 
     def settings_in(self, start: Path) -> Settings:
         """The settings that hold in the repository of `start`; what is wrong is told once.
@@ -87,6 +103,12 @@ class Workplace:
                 self.progress.count(step)
                 yield step
 
+    async def aclose(self) -> None:
+        """Stop what still runs, and close Claude and the ledger."""
+        if self.desk.preparer is not None:
+            await asyncio.to_thread(self.desk.preparer.close)
+        await self.backend.aclose()
+
     def _order_root(self, path: Path) -> Path:
         """Where an order about `path` looks for its repository.
 
@@ -123,7 +145,7 @@ def work(
         try:
             return await rest
         finally:
-            await workplace.backend.aclose()
+            await workplace.aclose()
 
     try:
         return asyncio.run(run(begin(workplace)))

@@ -14,9 +14,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kibitz import paths
-from kibitz.trust import Trust
-
 if TYPE_CHECKING:
     from kibitz.actions.brief import Brief
     from kibitz.claude.values import Prompt
@@ -35,7 +32,6 @@ class Attendance:
         self._connection = connection
         self._attendant: Attendant | None = None
         self._keep_warm: KeepWarm | None = None
-        self._trust: Trust | None = None
 
     # -- what happens in the editor ------------------------------------------------------------
 
@@ -75,13 +71,15 @@ class Attendance:
             tiers.add(settings.route.get("hover", "fast"))
         for tier in sorted(tiers):
             subject = await asyncio.to_thread(desk.subject, repository, tier)
-            await desk.preparer.prepare(subject).wait(None)
+            preparation = await asyncio.to_thread(desk.preparer.prepare, subject)
+            await preparation.wait(None)
 
     async def look_at(self, repository: Repository, files: Sequence[str]) -> None:
         desk = self._connection.desk
         if desk.preparer is not None:
             subject = await asyncio.to_thread(desk.subject, repository, "standard")
-            await desk.preparer.look_at(subject, files).wait(None)
+            preparation = await asyncio.to_thread(desk.preparer.look_at, subject, files)
+            await preparation.wait(None)
 
     def settings_changed(self) -> None:
         self._connection.forget_settings()
@@ -96,23 +94,19 @@ class Attendance:
         settings = await asyncio.to_thread(self._connection.settings_in, repository.root)
         # Remembered of every repository, so that something is known when one comes to be trusted.
         at = await asyncio.to_thread(pre_warm.opened, repository, desk, settings, backend)
-        if self._may_send(repository.root):
+        if self.may_send(repository.root):
             await pre_warm.pre_warm(at, desk, backend)
+
+    def may_send(self, root: Path) -> bool:
+        """Whether code of a repository may be sent unasked, at this moment."""
+        settings = self._connection.settings_in(root)
+        return settings.context.keep_warm == "auto" and self._connection.is_trusted(root)
 
     def _warmth(self) -> KeepWarm:
         if self._keep_warm is None:
             from kibitz.upkeep.keep_warm import KeepWarm
 
             backend = self._connection.backend
-            self._keep_warm = KeepWarm(
-                backend.warm, backend.warming_spent_today_usd, self._may_send
-            )
+            self._keep_warm = KeepWarm(backend.warm, backend.warming_spent_today_usd, self.may_send)
             self._connection.session.jobs.in_background(self._keep_warm.run(), "keeping warm")
         return self._keep_warm
-
-    def _may_send(self, root: Path) -> bool:
-        """Whether code of a repository may be sent unasked, at this moment."""
-        if self._trust is None:
-            self._trust = Trust.load(paths.trust_file(self._connection.environ))
-        settings = self._connection.settings_in(root)
-        return settings.context.keep_warm == "auto" and self._trust.is_trusted(root)

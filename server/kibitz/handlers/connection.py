@@ -13,6 +13,7 @@ from typing import Any
 
 from kibitz import errors, paths
 from kibitz.actions.desk import Desk
+from kibitz.actions.preparing import InOtherProcess
 from kibitz.actions.prompt_files import (
     PromptFile,
     PromptsStamp,
@@ -65,14 +66,19 @@ class Connection:
     )
     _problems: list[Problem] = field(default_factory=list[Problem])
     _warm: bool = False
+    _trust: Trust | None = None
 
     def __post_init__(self) -> None:
         self.attendance = Attendance(self)
+        cache = self.backend.context_folder()
         self.desk = Desk(
             self.backend,
             self.settings_in,
+            cache=cache,
+            preparer=InOtherProcess(cache) if cache is not None else None,
             known_models=lambda: self.backend.known_models().catalogue,
             tokens_factor=self.backend.tokens_factor,
+            may_warm=self.attendance.may_send,
             follow=self.attendance.response_began,
         )
 
@@ -162,6 +168,12 @@ class Connection:
         self._prompts[folder] = (stamp, prompts)
         return prompts
 
+    def is_trusted(self, root: Path) -> bool:
+        """Whether automatic features may send the code of a repository, at this moment."""
+        if self._trust is None:
+            self._trust = Trust.load(paths.trust_file(self.environ))
+        return self._trust.is_trusted(root)
+
     def set_trust(self, path: Path | None, *, granted: bool) -> dict[str, Any]:
         """Trust the repository of `path` (the first folder for None), or stop to."""
         root = project_root(self.root_of(path))
@@ -173,6 +185,15 @@ class Connection:
         word = "trusted" if granted else "not trusted any more"
         self.editor.tell(f"{root} is {word}.")
         return {"root": str(root), "trusted": granted}
+
+    async def aclose(self) -> None:
+        """Stop everything that runs for this client."""
+        preparer = self.desk.preparer
+        if preparer is not None:
+            await asyncio.gather(self.session.jobs.aclose(), asyncio.to_thread(preparer.close))
+        else:
+            await self.session.jobs.aclose()
+        await self.backend.aclose()
 
     def warm_up(self) -> None:
         """Load the SDK in a thread, once: the user seems to be about to ask for something.
