@@ -34,10 +34,16 @@ LEXICAL = "lexical"
 MAX_PARSED_BYTES = 1024 * 1024
 # Larger: not even its lines are looked at.
 MAX_LEXICAL_CHARACTERS = 4 * 1024 * 1024
+# How far the end of a definition is looked for without a parser.
+MAX_LEXICAL_LINES = 200
 # A megabyte of ordinary source takes some 7 000 steps, and 60 000 take about a second.
 MAX_PARSER_STEPS = 60_000
 # Patterns that a query may be in the middle of; the grammars' own need a few hundred.
 MAX_OPEN_MATCHES = 4_096
+# A query holds the interpreter for the whole of its range: longer, and an event loop in another
+# thread would feel it.  The overlap is for matches that lie across a border.
+WINDOW_BYTES = 64 * 1024
+WINDOW_OVERLAP_BYTES = 16 * 1024
 # What a parser cannot make sense of is one flat node, which a query walks by the square of its
 # length; a text that is broken in more places than this has no symbols worth the time.
 MAX_BROKEN_CHILDREN = 8_000
@@ -112,14 +118,14 @@ def lexical(text: str) -> Symbols:
         return Symbols(LEXICAL)
     lines = text.split("\n")
     found = outline.definitions(lines)[:MAX_DEFINITIONS]
-    ends = [len(lines)] * len(found)
-    depths = [0] * len(found)
+    ends = [outline.block_end(lines, each.line, MAX_LEXICAL_LINES) for each in found]
+    depths: list[int] = []
     around: list[int] = []
-    for position, each in enumerate(found):
-        while around and found[around[-1]].indent >= each.indent:
-            ends[around.pop()] = each.line
-        depths[position] = len(around)
-        around.append(position)
+    for each in found:
+        while around and around[-1] >= each.indent:
+            around.pop()
+        depths.append(len(around))
+        around.append(each.indent)
     definitions = tuple(
         Definition(each.name, "function", each.line, end, each.line + 1, depth)
         for each, end, depth in zip(found, ends, depths, strict=True)
@@ -153,8 +159,17 @@ def _parsed(wanted: Language, source: bytes) -> Symbols | None:
         return None
     cursor = QueryCursor(reader.query, match_limit=MAX_OPEN_MATCHES)
     gathered = _Gathered(wanted, source)
-    for pattern, captures in cursor.matches(root):
-        gathered.take(pattern, captures)
+    names, of_reference = gathered.names, reader.of_reference
+    for window in range(0, len(source), WINDOW_BYTES):
+        cursor.set_byte_range(max(0, window - WINDOW_OVERLAP_BYTES), window + WINDOW_BYTES)
+        for pattern, captures in cursor.matches(root):
+            # Nine of ten matches: a call of a function for each would be felt.
+            if of_reference[pattern]:
+                node = captures["reference"][0]
+                start = node.start_byte
+                names[start] = source[start : node.end_byte]
+            else:
+                gathered.take(pattern, captures)
     found = gathered.symbols()
     if not found.definitions and root.has_error:
         return None
@@ -203,21 +218,18 @@ class _Gathered:
         self._language = wanted
         self._source = source
         self._found: dict[int, _Found] = {}
-        self._names: dict[int, bytes] = {}
+        self.names: dict[int, bytes] = {}
         self._imports: dict[str, None] = {}
         self._keywords = {word.encode(): kind for word, kind in wanted.keywords}
 
     def take(self, pattern: int, captures: dict[str, list[Node]]) -> None:
-        """Note one match, of the pattern `pattern`."""
-        if (nodes := captures.get("reference")) is not None:
-            start = nodes[0].start_byte
-            self._names[start] = self._source[start : nodes[0].end_byte]
-        elif (nodes := captures.get("value") or captures.get("constant")) is not None:
+        """Note one match that is no reference, of the pattern `pattern`."""
+        if (nodes := captures.get("value") or captures.get("constant")) is not None:
             start = nodes[0].start_byte
             name = self._source[start : nodes[0].end_byte]
             # A plain word in lower case is nearly always a local variable.
             if name.isupper() or ("value" in captures and (not name.islower() or b"_" in name)):
-                self._names[start] = name
+                self.names[start] = name
         elif (nodes := captures.pop("keyword", None)) is not None:
             self._take_call(pattern, self._written(nodes[0]), captures)
         elif (nodes := captures.get("import")) is not None:
@@ -266,8 +278,8 @@ class _Gathered:
                 else:
                     definitions.append(definition)
         for name_start in self._found:
-            self._names.pop(name_start, None)
-        uses = Counter(self._names.values())
+            self.names.pop(name_start, None)
+        uses = Counter(self.names.values())
         references = sorted(
             (_decoded(name), count)
             for name, count in uses.items()
@@ -337,6 +349,7 @@ class _Reader:
 
     parser: Parser
     query: Query
+    of_reference: tuple[bool, ...]
 
 
 _of_thread = threading.local()
@@ -352,7 +365,8 @@ def _reader(wanted: Language) -> _Reader | None:
         else:
             from tree_sitter import Parser
 
-            readers[wanted.name] = _Reader(Parser(loaded[0]), loaded[1])
+            grammar, query = loaded
+            readers[wanted.name] = _Reader(Parser(grammar), query, _of_reference(query, wanted))
     return readers[wanted.name]
 
 
@@ -370,8 +384,21 @@ def _loaded(wanted: Language) -> tuple[TreeSitterLanguage, Query] | None:
         # Older grammars hand over a number where newer ones hand over a capsule.
         warnings.simplefilter("ignore", DeprecationWarning)
         grammar = Grammar(getattr(module, wanted.function)())
+    return grammar, Query(grammar, _query_text(wanted))
+
+
+@cache
+def _query_text(wanted: Language) -> str:
     folder = resources.files("kibitz_context") / "queries"
     names = wanted.queries or (wanted.name,)
-    return grammar, Query(
-        grammar, "\n".join((folder / f"{name}.scm").read_text("utf-8") for name in names)
-    )
+    return "\n".join((folder / f"{name}.scm").read_text("utf-8") for name in names)
+
+
+def _of_reference(query: Query, wanted: Language) -> tuple[bool, ...]:
+    """Which patterns of the query capture a reference, and nothing else."""
+    text = _query_text(wanted).encode()
+    patterns = [
+        text[query.start_byte_for_pattern(each) : query.end_byte_for_pattern(each)]
+        for each in range(query.pattern_count)
+    ]
+    return tuple(0 < pattern.count(b"@") == pattern.count(b"@reference") for pattern in patterns)

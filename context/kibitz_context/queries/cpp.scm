@@ -31,7 +31,8 @@
   declarator: (function_declarator
     declarator: [(field_identifier) @name (operator_name) @name])) @function
 (field_declaration
-  declarator: (_ (function_declarator declarator: (field_identifier) @name))) @function
+  declarator: (_
+    (function_declarator declarator: [(field_identifier) @name (operator_name) @name]))) @function
 (class_specifier name: (type_identifier) @name body: (_)) @class
 (struct_specifier name: (type_identifier) @name body: (_)) @struct
 (union_specifier name: (type_identifier) @name body: (_)) @struct

@@ -1,9 +1,9 @@
 ; What Zig defines, uses and imports.
 
 (function_declaration name: (identifier) @name) @function
-(variable_declaration (identifier) @name (struct_declaration)) @struct
-(variable_declaration (identifier) @name (union_declaration)) @struct
-(variable_declaration (identifier) @name (enum_declaration)) @enum
+(variable_declaration (identifier) @name (struct_declaration) @body) @struct
+(variable_declaration (identifier) @name (union_declaration) @body) @struct
+(variable_declaration (identifier) @name (enum_declaration) @body) @enum
 (variable_declaration (identifier) @name (error_set_declaration)) @enum
 (source_file (variable_declaration . (identifier) @name) @variable)
 (source_file (variable_declaration "pub" . (identifier) @name) @variable)
