@@ -16,10 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kibitz_context import baseline as baseline_module
-from kibitz_context import lexical, secrets
+from kibitz_context import indexer, lexical, secrets
 from kibitz_context import view as view_module
 from kibitz_context.gate import Gate
-from kibitz_context.gather import Focus, gather
+from kibitz_context.gather import Focus, PrefixRequest, gather
 from kibitz_context.lines import Span
 from kibitz_context.repository import Repository
 
@@ -101,12 +101,6 @@ def print_repository(root: Path) -> None:
     focus = Focus(path, text, Span(len(text) - 30, len(text)))
     gate = Gate(root)
 
-    def forget() -> None:
-        secrets._cache.clear()
-        view_module._snapshots.clear()
-        baseline_module._remembered.clear()
-        lexical._remembered.clear()
-
     def once() -> None:
         gather(repository, gate, max_tokens=MAX_TOKENS, focus=focus)
 
@@ -118,8 +112,44 @@ def print_repository(root: Path) -> None:
         file = root / f"pkg{number:02}/mod{number:04}.py"
         file.write_text(file.read_text() + "# changed\n")
     row("gather again, 20 files changed", median(once))
+    print_prefixed(repository, gate, focus, row)
     row("refusal() of one path, git asked", median(lambda: gate.refusal("pkg00/new.py")))
     row("read() of one file", median(lambda: gate.read("pkg00/mod0001.py")))
+
+
+def print_prefixed(
+    repository: Repository, gate: Gate, focus: Focus, row: Callable[[str, float], None]
+) -> None:
+    """As in a server: the index and the snapshot are prepared, what was sent is remembered."""
+    with tempfile.TemporaryDirectory() as folder:
+        cache = Path(folder)
+
+        def once(with_focus: bool) -> None:
+            gather(
+                repository,
+                gate,
+                max_tokens=MAX_TOKENS,
+                focus=focus if with_focus else None,
+                cache=cache,
+                prefix=PrefixRequest("a-model"),
+            )
+
+        row("with a prefix, not prepared yet", median(lambda: once(False)))
+        indexer.prepare(
+            indexer.Request.of(repository, gate, MAX_TOKENS),
+            cache_folder=cache,
+        )
+        row("with a prefix, first in a process", median(lambda: once(False), before=forget))
+        row("with a prefix, again", median(lambda: once(True)))
+        row("with a prefix, again, no focus", median(lambda: once(False)))
+
+
+def forget() -> None:
+    """As a process that has just started."""
+    secrets._cache.clear()
+    view_module._snapshots.clear()
+    baseline_module._remembered.clear()
+    lexical._remembered.clear()
 
 
 def make_repository(root: Path) -> None:
