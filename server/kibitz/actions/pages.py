@@ -10,6 +10,7 @@ import datetime
 import re
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from typing import TYPE_CHECKING
 
 from kibitz.actions.answer import answer_prompt
 from kibitz.actions.desk import Desk
@@ -18,6 +19,9 @@ from kibitz.actions.values import Order, Said, Step
 from kibitz.backend import Backend
 from kibitz.bill import dollars
 from kibitz.plain_text import one_line
+
+if TYPE_CHECKING:
+    from kibitz.claude.ledger import Figures
 
 USAGE_DAYS = 30
 LISTED_FILES = 200
@@ -28,21 +32,24 @@ async def usage(backend: Backend) -> AsyncIterator[Step]:
     since = datetime.datetime.now().astimezone() - datetime.timedelta(days=USAGE_DAYS)
     summary = await asyncio.to_thread(lambda: backend.ledger().summary(since, "day"))
     total = summary.total
+    saved = f"; the cache saved {dollars(total.saved_usd)}" if total.is_cost_known else ""
     lines = [
-        f"{total.requests:,} requests in {USAGE_DAYS} days for {dollars(total.cost_usd)}; "
-        f"the cache saved {dollars(total.saved_usd)}.",
+        f"{total.requests:,} {'request' if total.requests == 1 else 'requests'} in {USAGE_DAYS} "
+        f"days, cost {_cost(total)}{saved}.",
         "",
         "| day | requests | in | from cache | out | cost |",
         "|---|--:|--:|--:|--:|--:|",
     ]
     for key, day in summary.rows:
-        prompt = day.input_tokens + day.cache_read_tokens + day.cache_write_tokens
-        share = day.cache_read_tokens / prompt if prompt else 0.0
         lines.append(
-            f"| {key} | {day.requests:,} | {prompt:,} | {share:.0%} | {day.output_tokens:,} | "
-            f"{dollars(day.cost_usd)} |"
+            f"| {key} | {day.requests:,} | {day.prompt_tokens:,} | {day.cache_share:.0%} | "
+            f"{day.output_tokens:,} | {_cost(day)} |"
         )
     yield Said("\n".join(lines) + "\n")
+
+
+def _cost(figures: Figures) -> str:
+    return dollars(figures.cost_usd) if figures.is_cost_known else "unknown"
 
 
 async def context(order: Order, desk: Desk) -> AsyncIterator[Step]:
