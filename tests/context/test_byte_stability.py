@@ -19,9 +19,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kibitz_context.gate import Gate
-from kibitz_context.gather import gather
-from kibitz_context.repository import Repository
+from kibitz_context.indexer import Request, prepare
+from kibitz_context.snapshots import store_in
 from support.commands_as_processes import KIBITZ
 from support.git_folder import GitFolder, git_folder
 from support.raw_client import clean_environment
@@ -277,6 +276,18 @@ def test_two_processes_that_begin_at_once_make_the_same(
     assert [snapshot_of(process) for process in both] == [expected] * 2
 
 
+def test_a_database_that_is_damaged_is_made_anew(
+    origin: GitFolder, expected: dict[str, Any], tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    snapshot_of(run(origin.root, home))
+    databases = [file for file in (home / "cache").rglob("*.sqlite*") if file.is_file()]
+    assert databases
+    for file in databases:
+        file.write_bytes(b"SQLite format 3\0" + b"\xff" * 5_000)
+    assert snapshot_of(run(origin.root, home)) == expected
+
+
 # --- any repository ----------------------------------------------------------------------------
 
 NAMES = st.sampled_from(["a", "b", "Z", "é", "z-1", "_x"])
@@ -293,10 +304,11 @@ TEXTS = st.lists(LINES, max_size=30).map("\n".join)
 COMMITS = st.lists(st.dictionaries(PATHS, TEXTS, min_size=1, max_size=5), min_size=1, max_size=3)
 
 
-def in_this_process(root: Path, max_tokens: int) -> tuple[str, Any]:
-    repository = Repository.find(root)
-    found = gather(repository, Gate(repository.root), max_tokens=max_tokens)
-    return found.snapshot.sha256, found.snapshot.files
+def in_this_process(root: Path, cache: Path, max_tokens: int) -> tuple[str, Any]:
+    prepared = prepare(Request(root, max_tokens), cache_folder=cache)
+    found = store_in(cache).get(prepared.snapshot_key)
+    assert found is not None, prepared.problem
+    return found.layer.sha256, found.layer.files
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
@@ -317,4 +329,7 @@ def test_any_commit_is_the_same_bytes_in_any_clone(
         made.commit(files)
     clone = cloned(made, folder / "elsewhere é/two")
     prepare(clone)
-    assert in_this_process(clone.root, max_tokens) == in_this_process(made.root, max_tokens)
+    one, two = folder / "cache", folder / "cache of somebody else"
+    expected = in_this_process(made.root, one, max_tokens)
+    assert in_this_process(clone.root, two, max_tokens) == expected
+    assert in_this_process(clone.root, one, max_tokens) == expected
