@@ -36,11 +36,14 @@ class Baseline:
     """The files of one commit, or those of a folder (`commit` is None), sorted by path.
 
     `others` is what the commit has besides: links and submodules, which are not looked into.
+    `texts` are those of a folder at an earlier moment, as far as they were kept; None: those on
+    the disk.
     """
 
     commit: str | None
     files: tuple[TrackedFile, ...]
     others: tuple[Omission, ...] = ()
+    texts: Mapping[str, str] | None = None
 
     @property
     def identity(self) -> str:
@@ -199,6 +202,9 @@ class Sources:
         self.check()
         if self.base.commit is not None:
             return self.read_blob(file.path, file.blob_id)
+        if self.base.texts is not None:
+            text = self.base.texts.get(file.path)
+            return Allowed(text) if text is not None else _NOT_KEPT
         return _with_line_feeds(self.gate.read_listed(file.path))
 
     def read_blob(self, path: str, blob_id: str) -> Allowed | Refused:
@@ -214,6 +220,9 @@ class Sources:
         file = self.base.by_path.get(path)
         answer = self.read(file) if file is not None else None
         return answer.text if isinstance(answer, Allowed) else None
+
+
+_NOT_KEPT = Refused("what it held then was not kept")
 
 
 def _with_line_feeds(answer: Allowed | Refused) -> Allowed | Refused:

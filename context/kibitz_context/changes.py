@@ -91,6 +91,21 @@ def listed(repository: Repository, commit: str | None) -> Listed:
     return Listed(repository.changed_paths(commit), repository.untracked())
 
 
+def listed_since(earlier: Baseline, now: Baseline) -> Listed:
+    """What may differ in a folder from an earlier moment.
+
+    Files whose text was kept are compared, of the others size and identity are looked at.
+    """
+    texts = earlier.texts or {}
+    changed = [
+        ChangedPath(path, "modified" if path in now.by_path else "deleted")
+        for path, file in earlier.by_path.items()
+        if path in texts or file != now.by_path.get(path)
+    ]
+    new = [path for path in now.by_path if path not in earlier.by_path]
+    return Listed(tuple(changed), tuple(new[:MAX_UNTRACKED_FILES]))
+
+
 @dataclass
 class _Room:
     """What may still be read, in tokens of entries."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kibitz_context import policy
+from kibitz_context import policy, snapshots
 from kibitz_context.advance import (
     Advanced,
     Ground,
@@ -67,6 +67,14 @@ class Lookout:
     def preferred(self) -> View:
         return self.at(self.bases.preferred)
 
+    def kept(self, snapshot_key: str) -> View | None:
+        """The view from a folder's earlier moment; None where that is not stored any more."""
+        known = snapshots.store_in(self._cache).get(snapshot_key)
+        if known is None or known.folder is None:
+            return None
+        sources = self._sources.at(known.folder)
+        return View(sources, self._buffers, self._max_tokens, self._cache, known)
+
 
 @dataclass(frozen=True)
 class Course:
@@ -115,6 +123,8 @@ def with_prefix(
             done.append(advance(fresh, ground, decision, now=now))
             return done[0].state
 
+        if decision.step != "keep":
+            view.keep()
         store.update(prefix.key, step)
         if done:
             recorded = replace(prefix, generation=done[0].state.generation)
@@ -155,19 +165,20 @@ def _standing(lookout: Lookout, state: PrefixState) -> tuple[View, str | None]:
         return lookout.preferred, None
     if state.base is not None and lookout.bases.known is None:
         return lookout.preferred, "the commit that the snapshot stood for is gone"
-    view = lookout.at(state.base)
+    view = lookout.at(state.base) if state.base is not None else None
+    if view is None and lookout.bases.preferred is not None:
+        return lookout.preferred, "there is a commit now"
+    view = view or lookout.kept(state.snapshot_key)
+    if view is None:
+        return lookout.preferred, "the snapshot that was sent is not stored any more"
     if view.base.commit != state.base:
         return lookout.preferred, "the commit that the snapshot stood for cannot be read"
-    if state.base is None and lookout.bases.preferred is not None:
-        return lookout.preferred, "there is a commit now"
     if state.snapshot_key == view.shown_key:
         return view, None
     if state.snapshot_key == view.provisional_key:
         return view, "the whole snapshot is ready"
     if state.snapshot_key == view.snapshot_key:
         return lookout.preferred, "the snapshot that was sent is not stored any more"
-    if view.base.commit is None:
-        return lookout.preferred, "files of the folder have changed on the disk"
     return lookout.preferred, "what may be sent has changed, or how it is shown"
 
 
@@ -215,6 +226,8 @@ def _policy_state(
 
 def _rebuild(lookout: Lookout, view: View, real: Callable[[int], int]) -> policy.Rebuild | None:
     """What the preferred base would be like, once its snapshot is prepared."""
+    if view.kept is not None:
+        return _rebuild_of_folder(view, real)
     if lookout.bases.preferred == view.base.commit:
         return None
     other = lookout.preferred
@@ -227,6 +240,17 @@ def _rebuild(lookout: Lookout, view: View, real: Callable[[int], int]) -> policy
     tokens = sum(known.get(path, guess) for path, guess in differs.items())
     tokens += sum(known.get(path, 0) for path in other.listed.untracked if path not in differs)
     return policy.Rebuild(real(other.prepared.layer.tokens), real(tokens))
+
+
+def _rebuild_of_folder(view: View, real: Callable[[int], int]) -> policy.Rebuild | None:
+    """What a folder's snapshot would be like if it were made now: about the same, and only what
+    is not saved would be left to tell."""
+    unsaved = view.overlays.keys()
+    told = view.changes.entries
+    if all(entry.path in unsaved for entry in told):
+        return None
+    left = sum(entry.tokens for entry in told if entry.path in unsaved)
+    return policy.Rebuild(real(view.snapshot.layer.tokens), real(left))
 
 
 def _within(view: View, request: PrefixRequest) -> Ground:

@@ -9,11 +9,11 @@ those that did not.  Which files are worth most is not judged here.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kibitz_context import kinds, layers
-from kibitz_context.baseline import Sources
+from kibitz_context.baseline import Baseline, Sources
 from kibitz_context.outline import outline
 from kibitz_context.repository import TrackedFile
 from kibitz_context.tokens import characters, estimate
@@ -52,11 +52,15 @@ _FOLDER_INTRODUCTION = (
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The layer; the paths of the files that it holds whole; what it left out, sorted by path."""
+    """The layer; the paths of the files that it holds whole; what it left out, sorted by path.
+
+    `folder` is what a folder held then, None for a commit, which remembers that by itself.
+    """
 
     layer: Layer
     whole: frozenset[str]
     omitted: tuple[Omission, ...]
+    folder: Baseline | None = None
 
 
 # The definitions of a file, given its gated text; "" where there are none.
@@ -107,7 +111,7 @@ class _Builder:
         self._gate = sources.gate
         self._max_characters = max_characters
         self._room = max_characters
-        self._whole: set[str] = set()
+        self._texts: dict[str, str] = {}
         self._uses: dict[str, FileUse] = {}
         self._omitted: dict[str, str] = {}
 
@@ -143,8 +147,9 @@ class _Builder:
         text = layers.section("repository", sections) if any(sections[1:]) else ""
         return Snapshot(
             layers.layer("snapshot", text, [self._uses[path] for path in sorted(self._uses)]),
-            frozenset(self._whole),
+            frozenset(self._texts),
             tuple(Omission(path, self._omitted[path]) for path in sorted(self._omitted)),
+            replace(base, texts=self._texts) if base.commit is None else None,
         )
 
     def _worst_last(self, file: TrackedFile) -> tuple[float, tuple[int, int, str]]:
@@ -188,7 +193,7 @@ class _Builder:
                 block = layers.block("file", text, path=path)
                 if len(block) <= room:
                     room -= len(block)
-                    blocks.append(self._take(path, block))
+                    blocks.append(self._take(path, block, text))
         return blocks
 
     def _whole_files(
@@ -217,7 +222,7 @@ class _Builder:
                 room = min(room, self._room - reserve)
                 continue
             room -= len(block)
-            blocks[file.path] = self._take(file.path, block)
+            blocks[file.path] = self._take(file.path, block, text)
         return blocks, rest
 
     def _outlines(self, files: Sequence[tuple[TrackedFile, str | None]]) -> dict[str, str]:
@@ -258,8 +263,8 @@ class _Builder:
             return True
         return False
 
-    def _take(self, path: str, block: str) -> str:
+    def _take(self, path: str, block: str, text: str) -> str:
         self._room -= len(block)
-        self._whole.add(path)
+        self._texts[path] = text
         self._uses[path] = FileUse(path, estimate(block), "full", self._score(path))
         return block

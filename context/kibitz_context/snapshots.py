@@ -23,7 +23,7 @@ from kibitz_context.baseline import Baseline, baseline, bases, opened
 from kibitz_context.changes import changes_budget
 from kibitz_context.database import Database
 from kibitz_context.gate import Gate
-from kibitz_context.repository import Repository
+from kibitz_context.repository import Repository, TrackedFile
 from kibitz_context.secret_names import NAMED
 from kibitz_context.secret_shapes import SHAPED
 from kibitz_context.snapshot import SNAPSHOT_VERSION, OutlineOf, Snapshot
@@ -48,11 +48,12 @@ CREATE TABLE snapshots (
     tokens INTEGER NOT NULL,
     files TEXT NOT NULL,
     omitted TEXT NOT NULL,
+    folder TEXT,
     bytes INTEGER NOT NULL,
     used_at REAL NOT NULL
 );
 """
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
 
 _logger = logging.getLogger(__name__)
 
@@ -148,14 +149,15 @@ class SnapshotStore:
         try:
             with self._database.reading() as connection:
                 row = connection.execute(
-                    "SELECT text, tokens, files, omitted, used_at FROM snapshots WHERE key = ?",
+                    "SELECT text, tokens, files, omitted, folder, used_at FROM snapshots"
+                    " WHERE key = ?",
                     (key,),
                 ).fetchone()
             if row is None:
                 return None
-            self._note_use(key, row[4])
-            return _read(*row[:4])
-        except (sqlite3.Error, ValueError, TypeError) as error:
+            self._note_use(key, row[5])
+            return _read(*row[:5])
+        except (sqlite3.Error, ValueError, TypeError, KeyError) as error:
             _logger.warning("A stored snapshot cannot be read: %s", error)
             return None
 
@@ -172,12 +174,13 @@ class SnapshotStore:
         layer = built.layer
         files = json.dumps([[use.path, use.tokens, use.form, use.score] for use in layer.files])
         omitted = json.dumps([[each.path, each.reason] for each in built.omitted])
-        n_bytes = len(layer.text.encode()) + len(files) + len(omitted)
-        values = (key, layer.text, layer.tokens, files, omitted, n_bytes, time.time())
+        folder = _folder_as_json(built.folder) if built.folder is not None else None
+        n_bytes = len(layer.text.encode()) + len(files) + len(omitted) + len(folder or "")
+        values = (key, layer.text, layer.tokens, files, omitted, folder, n_bytes, time.time())
         try:
             with self._database.transaction() as connection:
                 connection.execute(
-                    "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?, ?, ?)", values
+                    "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values
                 )
                 _make_room(connection)
         except sqlite3.Error as error:
@@ -190,23 +193,37 @@ class SnapshotStore:
                 connection.execute("UPDATE snapshots SET used_at = ? WHERE key = ?", (now, key))
 
 
-def store_in(cache_folder: Path) -> SnapshotStore:
-    """The store of a cache folder; one for all who ask in this process."""
+def store_in(cache_folder: Path | None) -> SnapshotStore:
+    """The store of a cache folder, or this process's own; one for all who ask."""
     with _lock:
-        return _stores.setdefault(cache_folder, SnapshotStore(cache_folder))
+        if cache_folder not in _stores:
+            _stores[cache_folder] = SnapshotStore(cache_folder)
+        return _stores[cache_folder]
 
 
-_stores: dict[Path, SnapshotStore] = {}
+_stores: dict[Path | None, SnapshotStore] = {}
 _lock = threading.Lock()
 
 
-def _read(text: str, tokens: int, files: str, omitted: str) -> Snapshot:
+def _read(text: str, tokens: int, files: str, omitted: str, folder: str | None) -> Snapshot:
     uses = tuple(FileUse(*fields) for fields in json.loads(files))
     return Snapshot(
         Layer("snapshot", text, tokens, uses),
         frozenset(use.path for use in uses if use.form == "full"),
         tuple(Omission(*fields) for fields in json.loads(omitted)),
+        _folder_from_json(folder) if folder is not None else None,
     )
+
+
+def _folder_as_json(folder: Baseline) -> str:
+    files = [[file.path, file.blob_id, file.size_bytes] for file in folder.files]
+    return json.dumps({"files": files, "texts": dict(folder.texts or {})})
+
+
+def _folder_from_json(stored: str) -> Baseline:
+    folder = json.loads(stored)
+    files = tuple(TrackedFile(*fields) for fields in folder["files"])
+    return Baseline(None, files, texts=folder["texts"])
 
 
 def _make_room(connection: sqlite3.Connection) -> None:

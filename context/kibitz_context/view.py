@@ -6,6 +6,7 @@ folder, built by the indexer and read; until then there is a provisional one.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from kibitz_context import changes, snapshot, snapshots
 from kibitz_context.advance import Ground
-from kibitz_context.baseline import Baseline, Sources
+from kibitz_context.baseline import Baseline, Sources, baseline
 from kibitz_context.changes import Changes, Listed, changes_budget
 from kibitz_context.snapshot import Snapshot
 
@@ -27,13 +28,16 @@ MAX_REMEMBERED_SNAPSHOTS = 6
 class View:
     """What is to be seen from the base of `sources`; looked at when it is asked for.
 
-    `buffers` tells the open buffers that may be sent, by path.
+    `buffers` tells the open buffers that may be sent, by path.  `kept` is the snapshot of a
+    folder at an earlier moment, of which `sources` are then; None: the folder's as it is now, or
+    a commit's.
     """
 
     sources: Sources
     buffers: Callable[[View], Mapping[str, str]]
     max_tokens: int
     cache: Path | None
+    kept: Snapshot | None = None
 
     @property
     def base(self) -> Baseline:
@@ -41,12 +45,18 @@ class View:
 
     @cached_property
     def listed(self) -> Listed:
+        if self.kept is not None:
+            return changes.listed_since(self.base, self._folder_now)
         return changes.listed(self.sources.repository, self.base.commit)
+
+    @cached_property
+    def _folder_now(self) -> Baseline:
+        return baseline(self.sources.repository, None) if self.kept is not None else self.base
 
     def is_listed(self, path: str) -> bool:
         """Whether git tracks `path` or has just listed it as not ignored."""
         if self.base.commit is None:
-            return path in self.base.by_path
+            return path in self._folder_now.by_path
         return path in self._listed_paths
 
     @cached_property
@@ -60,7 +70,11 @@ class View:
 
     @cached_property
     def hidden(self) -> frozenset[str]:
-        """Files of the commit that git has since been told to forget and to ignore: private."""
+        """Files of the base that have since been told to be forgotten and ignored: private."""
+        if self.kept is not None:
+            gone = self.base.by_path.keys() - self._folder_now.by_path.keys()
+            root = self.sources.gate.root
+            return frozenset(path for path in gone if os.path.lexists(root / path))
         return changes.hidden(self.sources.repository, self.base, self.listed)
 
     @cached_property
@@ -72,10 +86,11 @@ class View:
     @cached_property
     def prepared(self) -> Snapshot | None:
         """The whole snapshot, as far as it can be had without building it elsewhere."""
+        if self.kept is not None:
+            return self.kept
         if self.cache is None or self.base.commit is None:
             return self._remembered(self.snapshot_key, is_whole=True)
-        with _lock:
-            known = _snapshots.get((self.cache, self.snapshot_key))
+        known = _known((self.cache, self.snapshot_key))
         if known is None:
             known = snapshots.store_in(self.cache).get(self.snapshot_key)
             if known is not None:
@@ -99,16 +114,26 @@ class View:
             return f"{self.snapshot_key}-{self.snapshot.layer.sha256}"
         return self.provisional_key if self.provisional else self.snapshot_key
 
+    def keep(self) -> None:
+        """See to it that what is shown of a folder can be shown again."""
+        if self.base.commit is None and self.kept is None:
+            snapshots.store_in(self.cache).put(self.shown_key, self.snapshot)
+
     @property
     def provisional_key(self) -> str:
         return f"{self.snapshot_key}-provisional"
+
+    @cached_property
+    def overlays(self) -> Mapping[str, str]:
+        """The open buffers that may be sent, by path."""
+        return self.buffers(self)
 
     @cached_property
     def changes(self) -> Changes:
         return changes.found(
             self.listed,
             self.sources,
-            self.buffers(self),
+            self.overlays,
             self.hidden,
             changes_budget(self.max_tokens),
         )
@@ -135,15 +160,21 @@ class View:
         """A snapshot that is built here; remembered for a commit, a folder's is made anew."""
         if self.base.commit is None:
             return snapshot.build(self.sources, self.hidden, self.max_tokens)
-        with _lock:
-            known = _snapshots.get((self.cache, key))
-            if known is not None:
-                _snapshots.move_to_end((self.cache, key))
-                return known
+        known = _known((self.cache, key))
+        if known is not None:
+            return known
         make = snapshot.build if is_whole else snapshot.build_provisional
         built = make(self.sources, self.hidden, self.max_tokens)
         _remember((self.cache, key), built)
         return built
+
+
+def _known(key: tuple[Path | None, str]) -> Snapshot | None:
+    with _lock:
+        known = _snapshots.get(key)
+        if known is not None:
+            _snapshots.move_to_end(key)
+        return known
 
 
 def _remember(key: tuple[Path | None, str], built: Snapshot) -> None:

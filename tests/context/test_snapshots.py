@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kibitz_context import snapshots
+from kibitz_context.baseline import Baseline
 from kibitz_context.gate import Gate
 from kibitz_context.gather import gather
 from kibitz_context.outline import outline
 from kibitz_context.rank import Ranking
-from kibitz_context.repository import Repository
+from kibitz_context.repository import Repository, TrackedFile
 from kibitz_context.snapshot import Snapshot
 from kibitz_context.snapshots import FILE_NAME, SnapshotStore, Wanted, build, store_in, wanted
 from kibitz_context.values import FileUse, Layer, Omission
@@ -58,6 +60,13 @@ def test_what_is_stored_is_read_as_it_was(tmp_path: Path) -> None:
     assert store.has("k")
     assert store.get("k") == SHOWN
     assert (store.has("other"), store.get("other")) == (False, None)
+
+
+def test_what_a_folder_held_is_stored_too(tmp_path: Path) -> None:
+    files = (TrackedFile("a.py", "", 3), TrackedFile("b.py"))
+    shown = replace(SHOWN, folder=Baseline(None, files, texts={"a.py": "é\n"}))
+    SnapshotStore(tmp_path).put("k", shown)
+    assert SnapshotStore(tmp_path).get("k") == shown
 
 
 def test_without_a_folder_it_is_in_memory() -> None:
