@@ -330,9 +330,10 @@ class TestMisses:
 
     async def test_a_normal_end_is_no_explanation(self, standin: StandIn, tmp_path: Path) -> None:
         """The log has grown, as it does: that is not why the snapshot is gone."""
+        short = dataclasses.replace(NEW, snapshot_lifetime="5m")
         async with claude_at(standin.base_url, tmp_path) as claude:
-            await ask(claude, prompt_of(dataclasses.replace(NEW, changes_log=LOG[:1])))
-            standin.clock.advance(7_200)
+            await ask(claude, prompt_of(dataclasses.replace(short, changes_log=LOG[:1])))
+            standin.clock.advance(400)  # the endpoint still knows the message
             plan = dataclasses.replace(KEPT, changes_log=LOG[:2], log_blocks_alive=1)
             await ask(claude, prompt_of(plan))
         assert misses(tmp_path) == [None, "unexplained"]
@@ -344,6 +345,26 @@ class TestMisses:
             await ask(claude, prompt_of())
             await ask(claude, prompt_of(KEPT))
         assert misses(tmp_path) == ["no_cache", "no_cache"]
+
+    async def test_an_endpoint_that_caches_what_it_likes(self, tmp_path: Path) -> None:
+        """llama.cpp reads what its slot holds by chance, question and all, and never writes."""
+
+        def answer(**usage: int) -> bytes:
+            body = message_start(**usage) + text_start() + block_stop()
+            return chunked(body + message_delta() + MESSAGE_STOP)
+
+        answers = [
+            answer(input_tokens=1, cache_read_input_tokens=16_400),
+            answer(input_tokens=400, cache_read_input_tokens=15_900),
+            answer(input_tokens=16_300),
+        ]
+        async with (
+            serving(*([each] for each in answers)) as server,
+            claude_at(server.url, tmp_path) as claude,
+        ):
+            for _ in answers:
+                await ask(claude, prompt_of(None))
+        assert misses(tmp_path) == [None, None, "no_cache"]
 
     async def test_without_a_marker_nothing_is_expected(
         self, standin: StandIn, tmp_path: Path

@@ -117,6 +117,9 @@ class CacheMemory:
         for prefix in marked:
             assert prefix.marker is not None
             self._entered(self._entry(prefix), prefix.marker, asked_at)
+        if not usage.cache_write_tokens:
+            # Some endpoints cache whatever they like: what is read says nothing about markers.
+            return
         # What is read and what is written add up to all that is marked.
         self._entry(marked[-1]).tokens = cached
         for_an_hour = [prefix for prefix in marked if prefix.marker == "1h"]

@@ -61,6 +61,9 @@ def miss(
     missed = expected - usage.cache_read_tokens
     tolerance = COUNTED_TOLERANCE if outlook.exactly else ESTIMATE_TOLERANCE
     if missed > max(LEAST_MISSED_TOKENS, expected * tolerance):
+        if not usage.cache_write_tokens:
+            # What is marked and missing is written anew, wherever markers mean anything.
+            return Miss("no_cache", missed)
         return Miss(_difference(started, missed) or "unexplained", missed)
     reason = _foreseen(outlook, expectation)
     if reason is None:
