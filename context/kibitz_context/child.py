@@ -140,11 +140,13 @@ class Parent:
         self._answers.flush()
 
     def _listen(self) -> None:
-        for line in sys.stdin.buffer:
-            try:
-                message = json.loads(line)
-            except ValueError:
-                break
-            self._said.put(message)
-        # Nobody is there to tell the result to, and what is stored can be lost at any moment.
-        os._exit(0)
+        # Not through `sys.stdin`, whose lock Python would wait for at its end.
+        rest = b""
+        try:
+            while data := os.read(0, 1 << 16):
+                *lines, rest = (rest + data).split(b"\n")
+                for line in lines:
+                    self._said.put(json.loads(line))
+        finally:
+            # Nobody is there to tell the result to, and what is stored was stored whole.
+            os._exit(0)

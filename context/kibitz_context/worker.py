@@ -169,11 +169,14 @@ class Worker:
                 listener(done, total)
 
     def _running(self) -> Child:
+        if self._child is None:
+            # Outside the lock: starting takes milliseconds, and nobody who asks may wait.
+            child = self._start()
+            with self._lock:
+                self._child = child
         with self._lock:
             if self._is_closed:
                 raise ChildEnded(_CLOSED)
-            if self._child is None:
-                self._child = self._start()
             return self._child
 
     def _let_go(self) -> None:
