@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncGenerator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,97 +12,18 @@ import pytest
 from kibitz.actions.answer import ask, explain
 from kibitz.actions.brief import Brief
 from kibitz.actions.desk import FAST_SNAPSHOT_TOKENS, Desk, limits_of, snapshot_tokens
-from kibitz.actions.preparing import Preparation, Subject
 from kibitz.actions.values import Begun, Indexing, Order, Said, Step
-from kibitz.claude.values import Event, Finished, Limits, Prompt, Purpose, Started, TextDelta, Usage
+from kibitz.claude.values import Event, Limits, Prompt, Purpose
 from kibitz.settings import Settings, load
-from kibitz_context import prefix, snapshots
-from kibitz_context.indexer import Prepared
-from kibitz_context.rank import Ranking
+from kibitz_context import prefix
+from support.preparing import Builder
+from support.scripted_claude import Scripted
 from support.workshop import make_repository
 
 FILES = {
     "prices.py": "def total(prices):\n    return sum(prices)\n",
     "table.py": "".join(f"ROW_{n} = {n * n}\n" for n in range(800)),
 }
-
-
-@dataclass
-class Builder:
-    """Prepares when it is told to; `longest_wait_seconds` as given."""
-
-    cache: Path
-    longest_wait_seconds: float = 60.0
-    at_once: bool = True
-    asked: list[Subject] = field(default_factory=list)
-    running: list[tuple[Subject, Preparation]] = field(default_factory=list)
-
-    def prepare(self, subject: Subject) -> Preparation:
-        self.asked.append(subject)
-        preparation = Preparation(Future())
-        self.running.append((subject, preparation))
-        if self.at_once:
-            self.finish()
-        return preparation
-
-    def look_at(self, subject: Subject, files: Sequence[str]) -> Preparation:
-        raise AssertionError(f"{files} of {subject}")
-
-    def close(self) -> None: ...
-
-    def finish(self) -> None:
-        while self.running:
-            subject, preparation = self.running.pop()
-            wanted = snapshots.wanted(subject.repository, subject.gate, subject.max_tokens)
-            assert wanted is not None
-            snapshots.build(
-                wanted,
-                snapshots.store_in(self.cache),
-                ranking=Ranking({}, {}),
-                outline_of=lambda file, text: "",
-            )
-            preparation.future.set_result(Prepared())
-
-
-@dataclass
-class Scripted:
-    """Implements `Claude`: a cache that remembers the marked prefixes it was sent."""
-
-    caches: bool = True
-    prompts: list[Prompt] = field(default_factory=list)
-    purposes: list[Purpose] = field(default_factory=list)
-    known: set[str] = field(default_factory=set)
-
-    async def stream(self, prompt: Prompt, purpose: Purpose) -> AsyncGenerator[Event, None]:
-        self.prompts.append(prompt)
-        self.purposes.append(purpose)
-        usage = self.usage(prompt) if self.caches else Usage(input_tokens=1_000)
-        yield Started("req_1", prompt.model, usage)
-        yield TextDelta("Yes.")
-        yield Finished("end_turn", None, usage, "req_1", prompt.model, 0.0)
-
-    def usage(self, prompt: Prompt) -> Usage:
-        text, read, written = "", 0, 0
-        for block in prompt.system:
-            text += block.text
-            if block.marker is not None:
-                if text in self.known:
-                    read, written = len(text), 0
-                else:
-                    written = len(text) - read
-                self.known.add(text)
-        return Usage(10, read, 0, written, 1)
-
-    async def models(self) -> tuple[object, ...]:
-        return ()
-
-    async def warm(self, prompt: Prompt, purpose: Purpose) -> Usage:
-        return Usage()
-
-    async def count_tokens(self, prompt: Prompt) -> int | None:
-        return None
-
-    async def aclose(self) -> None: ...
 
 
 @pytest.fixture

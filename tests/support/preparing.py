@@ -1,0 +1,50 @@
+"""Preparing repositories for a test: at once, or when the test says so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kibitz.actions.preparing import Preparation, Subject
+from kibitz_context import snapshots
+from kibitz_context.indexer import Prepared
+from kibitz_context.rank import Ranking
+
+
+@dataclass
+class Builder:
+    """Prepares when it is told to; `longest_wait_seconds` as given."""
+
+    cache: Path
+    longest_wait_seconds: float = 60.0
+    at_once: bool = True
+    asked: list[Subject] = field(default_factory=list)
+    running: list[tuple[Subject, Preparation]] = field(default_factory=list)
+
+    def prepare(self, subject: Subject) -> Preparation:
+        self.asked.append(subject)
+        preparation = Preparation(Future())
+        self.running.append((subject, preparation))
+        if self.at_once:
+            self.finish()
+        return preparation
+
+    def look_at(self, subject: Subject, files: Sequence[str]) -> Preparation:
+        raise AssertionError(f"{files} of {subject}")
+
+    def close(self) -> None: ...
+
+    def finish(self) -> None:
+        while self.running:
+            subject, preparation = self.running.pop()
+            wanted = snapshots.wanted(subject.repository, subject.gate, subject.max_tokens)
+            assert wanted is not None
+            snapshots.build(
+                wanted,
+                snapshots.store_in(self.cache),
+                ranking=Ranking({}, {}),
+                outline_of=lambda file, text: "",
+            )
+            preparation.future.set_result(Prepared())
