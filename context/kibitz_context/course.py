@@ -106,7 +106,7 @@ def with_prefix(
     now = time.time()
     for _ in range(MAX_ATTEMPTS):
         view, decision = _decided(lookout, request, state, now)
-        ground = _within(view, request)
+        ground = _within(view, request, state)
         if not request.record:
             return Course(view, advance(state, ground, decision, now=now))
         done: list[Advanced] = []
@@ -184,15 +184,18 @@ def _standing(lookout: Lookout, state: PrefixState) -> tuple[View, str | None]:
 
 def _tells_what_is_private(view: View, state: PrefixState) -> bool:
     """Whether the log holds text of a file that may not be sent now."""
-    paths = state.log.newest.keys()
     gate = view.sources.gate
-    if any(gate.name_refusal(path) is not None for path in paths):
+    if any(gate.name_refusal(path) is not None for path in state.log.newest):
         return True
-    # A file that nobody lists any more is gone, or else git has been told to ignore it.
-    unlisted = paths - view.base.by_path.keys() - view.changes.texts.keys()
-    # Unlike `Path.exists` it takes any name.
-    there = sorted(path for path in unlisted if os.path.exists(gate.root / path))  # noqa: PTH110
-    return bool(view.sources.repository.ignored(there))
+    return bool(view.sources.repository.ignored(_unlisted(view, state)))
+
+
+def _unlisted(view: View, state: PrefixState) -> list[str]:
+    """Files that the log tells of and that are there, though nobody has listed them as new: they
+    are ignored now, or too large, or one of too many."""
+    paths = state.log.newest.keys() - view.base.by_path.keys() - view.changes.texts.keys()
+    root = view.sources.gate.root
+    return sorted(path for path in paths if os.path.lexists(root / path))
 
 
 def _policy_state(
@@ -203,7 +206,7 @@ def _policy_state(
     def real(tokens: int) -> int:
         return round(tokens * factor)
 
-    ground = _within(view, request)
+    ground = _within(view, request, state)
     waiting = tail_entries(pending(state, ground))
     return policy.State(
         now=now,
@@ -253,12 +256,15 @@ def _rebuild_of_folder(view: View, real: Callable[[int], int]) -> policy.Rebuild
     return policy.Rebuild(real(view.snapshot.layer.tokens), real(left))
 
 
-def _within(view: View, request: PrefixRequest) -> Ground:
+def _within(view: View, request: PrefixRequest, state: PrefixState) -> Ground:
     """The ground of `view` with the room that the prompt leaves for the changes."""
+    ground = view.ground
+    if unlisted := _unlisted(view, state):
+        ground = replace(ground, untellable=(*ground.untellable, *unlisted))
     left = left_tokens(view, request)
     if left is None:
-        return view.ground
-    return replace(view.ground, most_tokens=left - int(left * TASK_SHARE))
+        return ground
+    return replace(ground, most_tokens=left - int(left * TASK_SHARE))
 
 
 def left_tokens(view: View, request: PrefixRequest) -> int | None:

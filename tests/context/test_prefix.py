@@ -39,7 +39,7 @@ from kibitz_context.rank import Ranking
 from kibitz_context.repository import Repository
 from kibitz_context.snapshots import build, store_in, wanted
 from kibitz_context.values import Context, Layer, Plan, PrefixId, Prices
-from support.context_reader import as_read
+from support.context_reader import NOT_SHOWN, as_read
 from support.git_folder import GitFolder, git_folder
 
 PRICES = Prices(3e-6, 3.75e-6, 6e-6, 3e-7, 1.5e-5)
@@ -475,6 +475,20 @@ def test_a_file_of_the_log_that_becomes_private(
     assert plan(found).step == "fold"
     assert "a private thought" not in found.changes.text
     assert why(editor, "keep")
+
+
+def test_a_new_file_of_the_log_that_becomes_too_large_is_not_taken_for_deleted(
+    editor: Editor, made: GitFolder, keeps_on: None
+) -> None:
+    made.write({"notes.py": "n = 1\n"})
+    for _ in range(3):
+        editor.ask()
+    made.write({"notes.py": "n = 1\n" * 20_000})
+    for _ in range(2):
+        found = editor.ask()
+        assert as_read(found)["notes.py"] == NOT_SHOWN
+    made.write({"notes.py": "n = 1\n"})
+    assert as_read(editor.ask())["notes.py"] == "n = 1\n"
 
 
 def test_a_snapshot_that_is_lost(editor: Editor, made: GitFolder, keeps_on: None) -> None:
