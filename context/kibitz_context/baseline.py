@@ -119,17 +119,19 @@ def _shared(repository: Repository, head: str, tip: str, changes_tokens: int) ->
             return _branchings[key]
     commit = repository.merge_base(head, tip)
     if commit is not None and commit != head:
-        tokens = 0
-        for n_lines in repository.lines_between(commit, head):
-            tokens += TOKENS_PER_FILE + n_lines * TOKENS_PER_LINE
-            if tokens > NEAR_SHARE * changes_tokens:
-                commit = None
-                break
+        room = int(NEAR_SHARE * changes_tokens)
+        counts = repository.lines_between(commit, head, room // TOKENS_PER_FILE)
+        if counts is None or sum(map(_tokens_of_change, counts)) > room:
+            commit = None
     with _lock:
         _branchings[key] = commit
         while len(_branchings) > MAX_REMEMBERED_BRANCHINGS:
             _branchings.popitem(last=False)
     return commit
+
+
+def _tokens_of_change(n_lines: int) -> int:
+    return TOKENS_PER_FILE + n_lines * TOKENS_PER_LINE
 
 
 _branchings: OrderedDict[tuple[Path, str, str, int], str | None] = OrderedDict()

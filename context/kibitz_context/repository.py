@@ -31,9 +31,6 @@ _MAX_COMPARED_BYTES = 4 * 1024 * 1024
 # Lines that were searched for: more are of no use, and a minified line may be a megabyte long.
 MAX_GREP_BYTES = 4 * 1024 * 1024
 
-# More files differ between two commits: nobody wants to hear of each.
-MAX_COMPARED_FILES = 10_000
-
 _COMMIT = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64}) commit")
 _REGULAR_MODES = frozenset({"100644", "100755", "100664"})
 _OTHER_MODES = {
@@ -145,19 +142,26 @@ class Repository:
         answer = git_commands.decoded(output.stdout).partition("\n")[0]
         return answer if output.failure is None and answer else None
 
-    def lines_between(self, older: str, newer: str) -> Iterator[int]:
+    def lines_between(self, older: str, newer: str, max_files: int) -> tuple[int, ...] | None:
         """For each file that differs between two commits, how many lines were added or removed.
 
-        They are compared one after the other, so that a caller who has seen enough can stop.
+        None when these are more than `max_files`, which costs no comparison of contents.
         """
         if self.git is None:
-            return
-        options = ["-r", "--numstat", "-z", "--no-renames", "--no-ext-diff", "--no-textconv"]
-        arguments = ["diff-tree", *options, "--ignore-submodules=all", older, newer]
-        for record in git_commands.lines(self.git, arguments, MAX_COMPARED_FILES):
-            added, removed, *_ = record.split("\t")
-            # A binary file has no lines.
-            yield int(added) + int(removed) if added.isdigit() and removed.isdigit() else 0
+            return ()
+        commits = ["-r", "-z", "--no-renames", "--ignore-submodules=all", older, newer]
+        names = git_commands.lines(self.git, ["diff-tree", "--name-only", *commits], max_files + 1)
+        if sum(1 for _ in names) > max_files:
+            return None
+        options = ["--numstat", "--no-ext-diff", "--no-textconv"]
+        output = git_commands.run(self.git, ["diff-tree", *options, *commits])
+        records = (record.split("\t") for record in git_commands.decoded(output.stdout).split("\0"))
+        # A binary file has no lines.
+        return tuple(
+            sum(int(count) for count in record[:2] if count.isdigit())
+            for record in records
+            if len(record) >= 3
+        )
 
     def tracked(self) -> tuple[TrackedFile, ...]:
         """The regular files in git's index, sorted by path; without git, those of a walk.
