@@ -160,7 +160,7 @@ KEYS: tuple[Key, ...] = (
         "context.max_tokens",
         "whole",
         60_000,
-        "Size of the repository snapshot in tokens.",
+        "Size of the repository snapshot in tokens; the fast tier's is at most 40,000.",
         highest=MOST_CONTEXT_TOKENS,
     ),
     Key(
@@ -188,13 +188,15 @@ KEYS: tuple[Key, ...] = (
         "context.keep_warm",
         "choice",
         "auto",
-        "Keep the cached snapshot alive across pauses when that is cheaper than writing it again.",
+        "Keep the cached snapshot alive across pauses when that is cheaper than writing it again, "
+        "and write it ahead where that pays; only in trusted repositories, while an editor is "
+        "connected.",
         choices=("auto", "off"),
     ),
     _money(
         "context.keep_warm_day_usd",
         0.25,
-        "What keeping it alive may cost a day, in USD.",
+        "What that may cost a day, in all repositories together, in USD.",
         lowered_only=False,
     ),
     _money("budget.request_usd", 0.50, "Hard limit of one request, in USD."),

@@ -120,3 +120,44 @@ def test_a_file_that_may_not_be_sent(commands: CommandLine) -> None:
     outcome = commands.run("context", ".env")
     assert (outcome.code, outcome.out) == (2, "")
     assert ".env is not sent" in outcome.err
+
+
+def test_the_plan_is_explained(commands: CommandLine) -> None:
+    commands.write("table.py", "".join(f"ROW_{n} = {n * n}\n" for n in range(2_000)))
+    commands.commit()
+    before = shown(commands, "prices.py")
+    assert before["plan"]["step"] == "first"
+    assert before["plan"]["expected"]["cache_read_tokens"] == 0
+    assert before == shown(commands, "prices.py"), "looking changes nothing"
+    commands.run("explain", "prices.py")
+    plan = shown(commands, "prices.py")["plan"]
+    assert (plan["step"], plan["snapshot_alive"], plan["provisional"]) == ("keep", True, False)
+    assert plan["reason"]
+    assert plan["snapshot_lifetime"] in ("5m", "1h")
+    assert plan["expected"]["cache_read_tokens"] > 1_000
+    assert plan["expected"]["cost_usd"] < before["plan"]["expected"]["cost_usd"] / 2
+    out = commands.run("context", "prices.py").out
+    assert f"plan: keep, {plan['reason']}" in out
+    assert "should be in the cache now" in out
+    commands.run("explain", "prices.py")
+    use = commands.asked[-1].cache_use
+    assert use.read_tokens > 0
+    assert use.write_5m_tokens + use.write_1h_tokens == 0
+
+
+def test_what_has_changed_since_stands_in_blocks(commands: CommandLine) -> None:
+    commands.write("table.py", "".join(f"ROW_{n} = {n * n}\n" for n in range(2_000)))
+    commands.commit()
+    commands.write("prices.py", (commands.root / "prices.py").read_text() + "\nX = 1\n")
+    for _ in range(4):
+        commands.run("explain", "prices.py")
+    plan = shown(commands, "prices.py")["plan"]
+    assert plan["log_blocks"] >= 1, "it has held still for some requests"
+    commands.write("prices.py", (commands.root / "prices.py").read_text() + "\nY = 1\n")
+    document = shown(commands, "prices.py")
+    changes = next(layer for layer in document["layers"] if layer["name"] == "changes")
+    assert changes["tokens"] > 0
+    commands.run("explain", "prices.py")
+    sent = [block["text"] for block in commands.asked[-1].request.body["system"]]
+    assert sha256("".join(sent[2:])) == changes["sha256"]
+    assert "+Y = 1" in sent[-1]
