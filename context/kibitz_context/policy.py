@@ -47,7 +47,7 @@ OPEN_TIMES_KEPT = 32
 
 # No prefix is expected to be read more often than this before something else ends it.  Higher:
 # rebuilds that pay only after weeks; lower: a base that stays although a newer one is cheaper.
-MOST_EXPECTED_READS = 100.0
+MOST_EXPECTED_READS = 50.0
 
 # For so many requests the reading of what no longer holds is counted against folding the log.
 # Higher: it is written anew again and again; lower: it drags the past along.
