@@ -137,7 +137,7 @@ class TestFirstAlone:
         self, standin: StandIn, tmp_path: Path
     ) -> None:
         standin.enqueue(Fault.overloaded())
-        async with claude_at(standin.base_url, tmp_path) as claude:
+        async with claude_at(standin.base_url, tmp_path) as claude, asyncio.timeout(20):
             ends = await asyncio.gather(
                 *(ask(claude, prompt_of()) for _ in range(4)), return_exceptions=True
             )
@@ -185,13 +185,25 @@ class TestFirstAlone:
         assert {getattr(end, "kind", None) for end in ends[1:]} == {"dropped"}
         assert len(rows(tmp_path)) == 1
 
-    async def test_an_endpoint_without_a_cache_is_asked_at_once(self, tmp_path: Path) -> None:
-        async with serving([WHOLE]) as server, claude_at(server.url, tmp_path) as claude:
-            await ask(claude, prompt_of())  # 10 tokens, it says: too short for an entry
-            stream = claude.stream(prompt_of(), PURPOSE)
-            await anext(stream)
+    @pytest.mark.parametrize("input_tokens", [10, 16_000])
+    async def test_where_nothing_is_cached_nobody_waits(
+        self, tmp_path: Path, input_tokens: int
+    ) -> None:
+        """The prefix turns out to be too short for an entry, or the endpoint has no cache."""
+        body = message_start(input_tokens=input_tokens) + text_start() + block_stop()
+        whole = chunked(body + message_delta() + MESSAGE_STOP)
+        async with (
+            serving([whole], ["stall"], [whole]) as server,
+            claude_at(server.url, tmp_path) as claude,
+        ):
             await ask(claude, prompt_of())
-            await stream.aclose()
+            stalled = asyncio.create_task(ask(claude, prompt_of()))
+            while len(server.requests) < 2:
+                await asyncio.sleep(0)
+            async with asyncio.timeout(20):
+                await ask(claude, prompt_of())
+            stalled.cancel()
+            await asyncio.wait([stalled])
 
 
 class TestFigures:
@@ -321,10 +333,11 @@ class TestMisses:
 
     async def test_other_repositories_are_no_reason(self, standin: StandIn, tmp_path: Path) -> None:
         other = Purpose("explain", "/other")
+        short = dataclasses.replace(NEW, snapshot_lifetime="5m")
         async with claude_at(standin.base_url, tmp_path) as claude:
-            await ask(claude, prompt_of(), PURPOSE)
+            await ask(claude, prompt_of(short), PURPOSE)
             await ask(claude, prompt_of(snapshot="Y" + SNAPSHOT), other)
-            standin.clock.advance(7_200)
+            standin.clock.advance(400)  # the endpoint still knows both messages
             await ask(claude, prompt_of(KEPT), PURPOSE)
         assert misses(tmp_path) == [None, None, "unexplained"]
 
@@ -338,13 +351,19 @@ class TestMisses:
             await ask(claude, prompt_of(plan))
         assert misses(tmp_path) == [None, "unexplained"]
 
-    async def test_an_endpoint_without_a_cache(self, tmp_path: Path) -> None:
+    async def test_an_endpoint_without_a_cache(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.INFO, "kibitz.claude.metered")
         body = message_start(input_tokens=16_000) + text_start() + block_stop()
         whole = chunked(body + message_delta() + MESSAGE_STOP)
         async with serving([whole]) as server, claude_at(server.url, tmp_path) as claude:
             await ask(claude, prompt_of())
             await ask(claude, prompt_of(KEPT))
         assert misses(tmp_path) == ["no_cache", "no_cache"]
+        assert [record.getMessage() for record in caplog.records] == [
+            "the endpoint keeps no cache of prompts"
+        ]
 
     async def test_an_endpoint_that_caches_what_it_likes(self, tmp_path: Path) -> None:
         """llama.cpp reads what its slot holds by chance, question and all, and never writes."""

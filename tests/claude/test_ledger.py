@@ -224,8 +224,9 @@ class TestTokensFactor:
         for real in (9_000, 13_000, 99_000):
             self.learn(path, real, 10_000)
         assert self.factor(path) == 1.3
-        for _ in range(32):
-            self.learn(path, 8_000, 10_000)
+        for real in (13_000, 8_000):
+            for _ in range(32):
+                self.learn(path, real, 10_000)
         assert self.factor(path) == 0.8, "old ones are forgotten"
         assert self.factor(path, "claude-opus-5-5") == 1.0, "each model has its own"
 

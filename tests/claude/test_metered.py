@@ -371,6 +371,26 @@ class TestClosing:
             await meter.aclose()
             assert only_row(path)["outcome"] == "cancelled"
 
+    async def test_those_who_wait_for_another_are_let_go(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("kibitz.claude.metered.CLOSING_SECONDS", 0.0)
+        claude = ScriptedClaude("stall")
+        marked = replace(PROMPT, system=(Block("Rules.", "1h"),))
+        async with metered(claude, path) as meter:
+            first = asyncio.create_task(read(meter, marked))
+            await claude.stalled.wait()
+            second = asyncio.create_task(read(meter, marked))
+            while not meter._first_alone.n_held:
+                await asyncio.sleep(0)
+            await meter.aclose()
+            async with asyncio.timeout(10):
+                with pytest.raises(ClaudeFailure) as caught:
+                    await second
+            first.cancel()
+            await asyncio.wait([first])
+        assert (caught.value.kind, claude.sent) == ("dropped", 1)
+
     async def test_models_pass_through(self, path: Path) -> None:
         async with metered(ScriptedClaude(), path) as meter:
             assert await meter.models() == (ModelFacts("m"),)

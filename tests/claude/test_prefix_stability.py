@@ -14,7 +14,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +136,7 @@ def test_a_marker_that_moves_keeps_the_names() -> None:
     assert seen_by_the_standin(after)[: len(names(before))] == seen_by_the_standin(before)
 
 
-blocks = st.lists(st.text(st.characters(codec="utf-8"), min_size=1, max_size=6), max_size=6)
+blocks = st.lists(st.text("ab", min_size=1, max_size=3), max_size=4)
 
 
 @given(blocks, blocks)
@@ -146,11 +145,8 @@ def test_equal_names_mean_equal_bytes(one: list[str], other: list[str]) -> None:
         system = tuple(Block(text, "5m") for text in texts)
         return Prompt("fast", "m", system, (Message("user", (Block("?"),)),), 1)
 
-    def n_same(ones: Sequence[object], others: Sequence[object]) -> int:
-        pairs = zip(ones, others, strict=False)
-        return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
-
-    assert n_same(names(prompt(one)), names(prompt(other))) == n_same(one, other)
+    same = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
+    assert len(set(names(prompt(one))) & set(names(prompt(other)))) == len(list(same))
 
 
 def test_another_process_makes_the_same_bytes() -> None:

@@ -211,7 +211,9 @@ class TestCap:
         async with claude_at(standin.base_url, tmp_path, limits) as claude:
             with pytest.raises(ClaudeFailure) as caught:
                 await claude.warm(prompt_of(), PRE_WARM)
-        assert caught.value.facts["needed_usd"] > 0.06
+        assert caught.value.facts["needed_usd"] > 0.075, (
+            "of dense text, as long as nobody has counted"
+        )
         assert len(standin.journal.exchanges) == 0
 
     async def test_an_entry_that_was_gone_is_the_last_one_of_that_day(

@@ -29,7 +29,7 @@ from kibitz.claude.first_alone import FirstAlone, Names, Turn
 from kibitz.claude.ledger import Ledger, Outcome, Settlement, SoFar
 from kibitz.claude.limits import PromptLimits
 from kibitz.claude.meter import Meter
-from kibitz.claude.misses import Miss, miss
+from kibitz.claude.misses import SURPRISES, Miss, miss
 from kibitz.claude.ordered_thread import OrderedThread
 from kibitz.claude.prefixes import Prefix, prefixes
 from kibitz.claude.values import (
@@ -81,6 +81,7 @@ class MeteredClaude:
         self._tokens_factors: dict[str, float] = {}
         self._without_price: set[str] = set()
         self._warms = True
+        self._told_of_no_cache = False
         self._running = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -173,6 +174,19 @@ class MeteredClaude:
                 await self._idle.wait()
         await self._books.aclose()
         await asyncio.to_thread(self._budget.close)
+
+    def _tell(self, missed: Miss) -> None:
+        """What was foreseen is told by whoever has decided it."""
+        if missed.reason == "no_cache":
+            if not self._told_of_no_cache:
+                self._told_of_no_cache = True
+                log.info("the endpoint keeps no cache of prompts")
+        elif missed.reason in SURPRISES:
+            log.info(
+                "%d tokens of a prompt were not read from the cache: %s",
+                missed.tokens,
+                missed.reason,
+            )
 
     def _stop_warming(self, because: str) -> None:
         if self._warms:
@@ -363,12 +377,8 @@ class _Sending:
     async def _settle(self, outcome: Outcome) -> None:
         claude, meter = self._claude, self._meter
         missed = self._miss()
-        if missed is not None and missed.reason not in ("expired", "rebuilt", "folded"):
-            log.info(
-                "%d tokens of a prompt were not read from the cache: %s",
-                missed.tokens,
-                missed.reason,
-            )
+        if missed is not None:
+            claude._tell(missed)
         await claude._settle(self._reservation, meter.settlement(outcome, missed))
         self._settled = True
         # What was learnt from this one is read again from the ledger when it is next needed.

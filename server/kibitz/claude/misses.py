@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 from kibitz.claude.cache_memory import Outlook
 from kibitz.claude.values import Expectation, Started, Usage
@@ -18,6 +18,7 @@ Surprise = Literal[
     "no_cache",
     "unexplained",
 ]
+SURPRISES: frozenset[str] = frozenset(get_args(Surprise))
 # What was known beforehand.
 Foreseen = Literal["expired", "rebuilt", "folded", "provisional"]
 MissReason = Surprise | Foreseen
