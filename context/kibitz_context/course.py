@@ -63,6 +63,11 @@ class Lookout:
             )
         return self._views[commit]
 
+    def has(self, commit: str) -> bool:
+        """Whether a commit is there; asked again only of one that nobody has asked about yet."""
+        known = (self.bases.head, self.bases.shared, self.bases.known)
+        return commit in known or self._sources.repository.commits([commit])[0] is not None
+
     @property
     def preferred(self) -> View:
         return self.at(self.bases.preferred)
@@ -150,20 +155,18 @@ def _decided(
     known = PrefixState(request_times=state.request_times) if forced is not None else state
     decision = policy.decide(_policy_state(lookout, view, request, known, now))
     if forced is not None:
-        decision = replace(decision, step="rebuild", reason=forced)
-    elif must_fold:
+        return view, replace(decision, step="rebuild", reason=forced)
+    if must_fold:
         reason = "the log told of a file that may not be sent any more"
-        decision = replace(decision, step="fold", reason=reason)
-    if decision.step == "rebuild":
-        view = lookout.preferred
-    return view, decision
+        return view, replace(decision, step="fold", reason=reason)
+    return lookout.preferred if decision.step == "rebuild" else view, decision
 
 
 def _standing(lookout: Lookout, state: PrefixState) -> tuple[View, str | None]:
     """The view that the prefix has had so far, or the one that has to take its place and why."""
     if not state.was_sent:
         return lookout.preferred, None
-    if state.base is not None and lookout.bases.known is None:
+    if state.base is not None and not lookout.has(state.base):
         return lookout.preferred, "the commit that the snapshot stood for is gone"
     view = lookout.at(state.base) if state.base is not None else None
     if view is None and lookout.bases.preferred is not None:

@@ -440,6 +440,42 @@ def test_a_snapshot_that_is_ready_after_a_provisional_one(
     assert not editor.ask().provisional
 
 
+def test_the_ready_snapshot_is_taken_although_there_is_a_newer_commit(
+    made: GitFolder, tmp_path: Path, keeps_on: None
+) -> None:
+    editor = Editor(made, tmp_path / "cache")
+    early = editor.ask()
+    editor.prepare()
+    made.commit({"b.py": "b = 3\n"})
+    found = editor.ask()
+    assert (found.provisional, found.commit) == (False, early.commit)
+    assert as_read(found)["b.py"] == "b = 3\n"
+
+
+def test_who_comes_second_goes_on_from_the_first(
+    editor: Editor, made: GitFolder, monkeypatch: pytest.MonkeyPatch, keeps_on: None
+) -> None:
+    """Another process sends the first request between our looking and our writing."""
+    other = Editor(made, editor.cache)
+    really = PrefixStore.update
+    sent: list[Context] = []
+    is_there: list[bool] = []
+
+    def update(
+        self: PrefixStore, key: str, change: Callable[[PrefixState], PrefixState]
+    ) -> PrefixState:
+        if not is_there:
+            is_there.append(True)
+            sent.append(other.ask())
+        return really(self, key, change)
+
+    monkeypatch.setattr(PrefixStore, "update", update)
+    found = editor.ask()
+    assert [plan(each).step for each in (sent[0], found)] == ["first", "keep"]
+    assert prefix_of(found) == prefix_of(sent[0])
+    assert found.prefix == sent[0].prefix
+
+
 def test_rules_that_change(editor: Editor, made: GitFolder, keeps_on: None) -> None:
     assert "c = 3" in editor.ask().snapshot.text
     made.write({"d/.kibitzignore": "c.py\n"})
