@@ -1,0 +1,44 @@
+"""The fast tier never pays the high price: its prompts stay below 100,000 tokens, whatever there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kibitz.standin import Reply
+from support.workshop import lines, open_workshop
+
+MOST_TOKENS = 100_000
+
+
+def table(name: str, rows: int) -> str:
+    """Dense text: hardly two characters a token."""
+    return "".join(f"{name}_{n}={{{n % 7}:{n % 11},{n % 13}:{n % 17}}}\n" for n in range(rows))
+
+
+async def test_a_large_repository_and_much_changed_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {f"tables/t{n}.py": table(f"T{n}", 2_000) for n in range(20)}
+    async with open_workshop(tmp_path, monkeypatch, files={**files}) as shop:
+        for number in range(12):
+            (shop.root / f"tables/t{number}.py").write_text(table(f"N{number}", 2_000))
+        text = await shop.open("tables/t0.py")
+        shop.standin.enqueue(Reply("Rows.\n"))
+        await shop.do("kibitz.explain", text, tier="fast", range=lines(1, 40))
+        use = shop.standin.journal.last.cache_use
+        tokens = use.input_tokens + use.read_tokens + use.write_5m_tokens + use.write_1h_tokens
+        assert MOST_TOKENS / 4 < tokens <= MOST_TOKENS
+
+
+async def test_what_cannot_be_that_short_is_refused_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        text = await shop.open("prices.py", table("P", 14_000))
+        await shop.do("kibitz.explain", text, tier="fast")
+        assert not shop.standin.journal.messages
+        (sentence,) = shop.client.messages()
+        assert "100,000" in sentence
+        assert "`route`" in sentence
