@@ -93,6 +93,19 @@ def test_when_the_next_ping_is_due(case: Case) -> None:
     assert (ping.at, case.reason in ping.reason) == (case.at, True), ping.reason
 
 
+def test_only_pauses_that_were_longer_already_say_how_this_one_goes_on() -> None:
+    """After three hours it is a night or a weekend, however many short pauses there were."""
+    times = days((9, 9.2, 9.4, 9.6, 9.8, 17), count=21)
+    soon = next_ping(warmth(request_times=times))
+    assert "bridge 9" in soon.reason
+    late = replace(
+        warmth(request_times=times, now=NOW + 9 * HOUR, pings_since_request=9),
+        snapshot_lease=Lease("1h", NOW + 9.5 * HOUR),
+    )
+    assert "bridge 9" not in next_ping(late).reason
+    assert "% of pauses like this one" in next_ping(late).reason
+
+
 def test_pings_bridge_the_lunch_break_and_the_night_but_not_the_weekend() -> None:
     """Somebody who works from nine to five, whose machine stays on."""
     times = days((9, 10, 11, 13, 14, 15, 16, 17), count=21)

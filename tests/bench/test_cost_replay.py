@@ -1,0 +1,96 @@
+"""The replay of working days: small, and with goals that leave room for another seed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from bench.cost_replay import ALWAYS_1H, DEFAULT_MODEL
+from bench.replay_git import Replica
+from bench.replay_optimum import Optimum, Sizes, pings_across
+from bench.replay_players import FIXED, KIBITZ, NO_CACHE, RULES_TOKENS, Player
+from bench.replay_stage import MAX_TOKENS, play
+from bench.replay_traces import SHAPES, Action, Arrival, trace
+from bench.replay_world import World
+
+from kibitz_context.changes import changes_budget
+
+HOUR = 3_600.0
+SPARSE, DENSE, HOPPING = SHAPES
+
+
+def test_kibitz_pays_little_more_than_who_knows_the_future(tmp_path: Path) -> None:
+    players = {
+        policy: Player(policy, DEFAULT_MODEL, str(tmp_path))
+        for policy in (NO_CACHE, *FIXED, KIBITZ)
+    }
+    session = play(trace(DENSE, 7, actions=30), list(players.values()), tmp_path)
+    prices = players[KIBITZ].prices
+    sizes = Sizes(RULES_TOKENS + MAX_TOKENS, changes_budget(MAX_TOKENS))
+    best_usd = Optimum(session, sizes).usd(prices)
+    usd = {policy: player.bill.layers_usd(prices) for policy, player in players.items()}
+    assert best_usd <= usd[KIBITZ]
+    assert usd[KIBITZ] <= min(usd[policy] for policy in FIXED) * 1.001
+    assert usd[KIBITZ] <= 0.2 * usd[NO_CACHE]
+    task_usd = sum(players[KIBITZ].bill.task_tokens) * prices.input
+    assert usd[KIBITZ] + task_usd <= 1.2 * (best_usd + task_usd)
+    bill = players[KIBITZ].bill
+    assert len(bill.requests) == 30
+    # What was sent stays as it was, but for steps that the policy took.
+    gave_up = [step != "keep" for step in bill.steps[1:]]
+    assert all(
+        kept > 0.85 or is_given_up
+        for kept, is_given_up in zip(bill.kept_shares, gave_up, strict=True)
+    )
+    assert players[ALWAYS_1H].bill.pings == []
+
+
+def test_a_trace_is_a_pure_function_of_its_seed() -> None:
+    for shape in SHAPES:
+        assert trace(shape, 7) == trace(shape, 7)
+        assert trace(shape, 7) != trace(shape, 8)
+        assert len(trace(shape, 7).action_times) == 200
+        times = [event.at for event in trace(shape, 7).events]
+        assert times == sorted(times)
+
+
+def test_the_folder_on_the_disk_is_what_the_world_says(tmp_path: Path) -> None:
+    played = trace(HOPPING, 3, actions=12)
+    assert any(isinstance(event, Arrival) for event in played.events)
+    for scene in Replica(tmp_path, played).scenes():
+        shown = dict(scene.overlays)
+        for path, blocks in scene.now.items():
+            on_disk = (tmp_path / path).read_text(encoding="utf-8")
+            assert shown.get(tmp_path / path, on_disk) == "".join(blocks)
+
+
+def test_the_world_comes_to_the_same_texts_each_time() -> None:
+    played = trace(HOPPING, 5, actions=40)
+    ends = []
+    for _ in range(2):
+        world = World()
+        for event in played.events:
+            world.play(event)
+        ends.append(world.now())
+    assert ends[0] == ends[1]
+    assert isinstance(played.events[-1], Action)
+
+
+@pytest.mark.parametrize(
+    ("pause", "awake", "pings"),
+    [
+        (0.5, ((0.0, 100.0),), 0),
+        (1.0, ((0.0, 100.0),), 1),
+        (1.5, ((0.0, 100.0),), 1),
+        (16.5, ((0.0, 100.0),), 16),
+        # The machine sleeps for longer than an entry lives.
+        (16.5, ((0.0, 1.0), (16.0, 100.0)), None),
+        # It sleeps for half an hour, over the time at which a ping would be due.
+        (1.8, ((0.0, 0.9), (1.4, 100.0)), 1),
+    ],
+)
+def test_pings_across_a_pause(
+    pause: float, awake: tuple[tuple[float, float], ...], pings: int | None
+) -> None:
+    spans = tuple((since * HOUR, until * HOUR) for since, until in awake)
+    assert pings_across(0.0, pause * HOUR, HOUR, spans) == pings
