@@ -30,7 +30,7 @@ def test_kibitz_pays_little_more_than_who_knows_the_future(tmp_path: Path) -> No
     best_usd = Optimum(session, sizes).usd(prices)
     usd = {policy: player.bill.layers_usd(prices) for policy, player in players.items()}
     assert best_usd <= usd[KIBITZ]
-    assert usd[KIBITZ] <= min(usd[policy] for policy in FIXED) * 1.001
+    assert usd[KIBITZ] <= min(usd[policy] for policy in FIXED) * 1.05
     assert usd[KIBITZ] <= 0.2 * usd[NO_CACHE]
     task_usd = sum(players[KIBITZ].bill.task_tokens) * prices.input
     assert usd[KIBITZ] + task_usd <= 1.2 * (best_usd + task_usd)
