@@ -10,8 +10,9 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from kibitz.edits.splices import Splice, explained, same_lines
 from kibitz.edits.values import LineEdit, Refusal
-from kibitz_context.lines import LineChange, without_ending
+from kibitz_context.lines import LineChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,22 @@ class Hunk:
         That is so again when a change inside was undone.  The kind of line ending does not
         count: some editors change it on their own.
         """
-        there = [without_ending(line) for line in lines[self.first : self.stop]]
-        return not self.broken and there == [without_ending(line) for line in self.new_lines]
+        return not self.broken and same_lines(lines[self.first : self.stop], self.new_lines)
+
+    def is_taken_back(self, splice: Splice, before: Sequence[str], after: Sequence[str]) -> bool:
+        """Whether `splice`, which made `after` of `before`, did just what `revert` would."""
+        reach = len(self.old_lines) + len(self.new_lines)
+        is_near = splice.first <= self.stop + reach and self.first - reach <= splice.stop
+        grown = len(splice.added) - len(splice.removed)
+        if not is_near or grown != len(self.old_lines) - len(self.new_lines):
+            return False
+        edit = self.revert(before)
+        return isinstance(edit, LineEdit) and explained(before, after, [edit], [splice])
+
+    def is_undone(self, lines: Sequence[str]) -> bool:
+        """Whether changes inside it have brought the old lines back, one after the other."""
+        changed = bool(self.grown or self.new_lines) and not self.broken
+        return changed and same_lines(lines[self.first : self.stop], self.old_lines)
 
     def revert(self, lines: Sequence[str]) -> LineEdit | Refusal:
         """The edit of the text `lines` that brings the old lines back.
@@ -91,6 +106,12 @@ class HunkLedger:
     def follow(self, change: LineChange) -> None:
         """Move all hunks with a change of the text that is not one of our own edits."""
         self._hunks = [hunk.after(change) for hunk in self._hunks]
+
+    def follow_user(self, splice: Splice, before: Sequence[str], after: Sequence[str]) -> None:
+        """Move all hunks with a change, and forget those that it has taken back."""
+        left = [hunk for hunk in self._hunks if not hunk.is_taken_back(splice, before, after)]
+        moved = [hunk.after(splice.change) for hunk in left]
+        self._hunks = [hunk for hunk in moved if not hunk.is_undone(after)]
 
     def keep(self, hunk: Hunk) -> None:
         """Forget `hunk`: the user wants it to stay."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -29,6 +30,18 @@ def apply_line_edits(old: list[str], edits: list[LineEdit]) -> list[str]:
         new += edit.lines
         done = edit.end
     return new + old[done:]
+
+
+def coalesced(edits: Sequence[LineEdit]) -> list[LineEdit]:
+    """`edits` with those that touch made one: editors disagree about two at one place."""
+    merged: list[LineEdit] = []
+    for edit in edits:
+        if merged and merged[-1].end == edit.start:
+            last = merged.pop()
+            merged.append(LineEdit(last.start, edit.end, last.lines + edit.lines))
+        else:
+            merged.append(edit)
+    return merged
 
 
 @dataclass(frozen=True, slots=True)
