@@ -100,10 +100,10 @@ async def with_kibitz(old: list[str], reply: str) -> tuple[float, InstantEditor,
     reader, normalizer, diff = ReplacementReader(old), LineNormalizer(old), StreamingDiff(old)
     began = time.process_time()
     for chunk in chunks(reply):
-        delivery.offer(diff.push(normalizer.feed(reader.feed(chunk))))
+        delivery.write(diff.push(normalizer.feed(reader.feed(chunk))))
         await asyncio.sleep(0)
     rest = reader.finish(closed=True)
-    delivery.offer(diff.push(normalizer.feed(rest) + normalizer.finish()) + diff.finish())
+    delivery.write(diff.push(normalizer.feed(rest) + normalizer.finish()) + diff.finish())
     await delivery.finish()
     seconds = time.process_time() - began
     document = editor.document(URI)

@@ -17,7 +17,8 @@ class Profile:
     it).  `edit_interval_seconds` is the least time between two edits of a stream: each is an
     undo step for a client without our plugin.  `echo_seconds` is how long the `didChange` that
     proves an edit may take after the client's answer.  An edit never names a version below
-    `least_edit_version`.
+    `least_edit_version`.  A client that does not compare versions gets one edit at the end
+    (`live_edits`): each may hit a text that the user has just changed.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Profile:
     edit_interval_seconds: float = 0.5
     echo_seconds: float = 3.0
     least_edit_version: int = 0
+    live_edits: bool = True
 
 
 PLAIN = Profile("plain")
@@ -49,10 +51,10 @@ _PROFILES = {
     "emacs": Profile("lsp-mode", echo_seconds=10.0),
     "zed": Profile("zed", shows_documents=False),
     # Ignores versions and answers before it applies: only the echo proves anything.
-    "kakoune-lsp": Profile("kakoune"),
-    "kak-lsp": Profile("kakoune"),
+    "kakoune-lsp": Profile("kakoune", live_edits=False),
+    "kak-lsp": Profile("kakoune", live_edits=False),
     "sublime text lsp": Profile("sublime"),
-    "vim-lsp": Profile("vim-lsp", asks_messages=False),
+    "vim-lsp": Profile("vim-lsp", asks_messages=False, live_edits=False),
     "coc.nvim": Profile("coc"),
 }
 

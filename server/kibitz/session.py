@@ -8,12 +8,14 @@ It knows neither LSP types nor Claude.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kibitz.edits.hunks import HunkLedger
+from kibitz.edits.offers import Offer
+from kibitz.edits.splices import Splice
 from kibitz.findings.track import Tracked, follow
 from kibitz.findings.values import Finding
 from kibitz.jobs import Jobs
@@ -81,6 +83,16 @@ class DocumentChange:
     after: Document
     changes: tuple[LineChange, ...]
     added: tuple[tuple[str, ...], ...]
+
+    def steps(self) -> Iterator[tuple[Splice, list[str], list[str]]]:
+        """Each change with the lines of the document before and after it."""
+        before = self.before.lines.lines
+        for change, added in zip(self.changes, self.added, strict=True):
+            removed = before[change.first : change.first + change.removed]
+            splice = Splice(change.first, tuple(removed), added)
+            after = splice.applied(before)
+            yield splice, before, after
+            before = after
 
 
 @dataclass
@@ -234,12 +246,16 @@ class Shelf:
 
 @dataclass
 class WrittenEdit:
-    """A finished edit that the user has neither kept nor reverted yet."""
+    """A finished edit that the user has neither kept nor reverted yet.
+
+    `offers` are what was not written because the user had changed the lines.
+    """
 
     job_id: str
     uri: str
     title: str
     ledger: HunkLedger
+    offers: list[Offer] = field(default_factory=list[Offer])
 
 
 @dataclass

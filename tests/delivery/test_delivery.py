@@ -8,12 +8,29 @@ import dataclasses
 import pytest
 
 from kibitz.delivery import Conflict, Delivery
+from kibitz.edits.offers import Offer
 from kibitz.edits.values import LineEdit
 from kibitz.profiles import PLAIN
 from kibitz_context.lines import split_lines
-from support.fake_editor import BLIND, HONEST, LIAR, NEOVIM, SLOW, URI, VSCODE, FakeEditor, Manners
+from support.fake_editor import (
+    BLIND,
+    EGLOT,
+    HONEST,
+    KAKOUNE,
+    LIAR,
+    NEOVIM,
+    PATIENT_NEOVIM,
+    SLOW,
+    URI,
+    VSCODE,
+    ZED,
+    FakeEditor,
+    Manners,
+)
 
 QUICK = dataclasses.replace(PLAIN, edit_interval_seconds=0.0)
+
+CAREFUL = [HONEST, VSCODE, NEOVIM, PATIENT_NEOVIM, EGLOT, ZED]
 
 BEFORE = "import os\n\ndef f(x):\n    y = x\n    return y\n\nprint(f(1))\n"
 REGION = (2, 5)
@@ -44,8 +61,8 @@ async def test_edits_are_delivered_one_at_a_time(manners: Manners) -> None:
     editor = FakeEditor(BEFORE, manners)
     delivery = delivery_in(editor)
 
-    delivery.offer(EDITS[:1])
-    delivery.offer(EDITS[1:])
+    delivery.write(EDITS[:1])
+    delivery.write(EDITS[1:])
     await asyncio.sleep(0)
     assert len(editor.requests) == 1
     assert await finish(editor, delivery) is None
@@ -59,8 +76,8 @@ async def test_held_edits_go_out_as_one() -> None:
     editor = FakeEditor(BEFORE, HONEST)
     delivery = delivery_in(editor, hold=True)
 
-    delivery.offer(EDITS[:1])
-    delivery.offer(EDITS[1:])
+    delivery.write(EDITS[:1])
+    delivery.write(EDITS[1:])
     await editor.settle()
     assert editor.buffer == BEFORE
     assert await finish(editor, delivery) is None
@@ -80,12 +97,12 @@ async def test_nothing_to_change_sends_nothing() -> None:
 async def test_typing_at_the_border_may_be_told_together_with_the_edit(line: int) -> None:
     editor = FakeEditor(BEFORE, NEOVIM)
     delivery = delivery_in(editor)
-    delivery.offer(EDITS[:1])
+    delivery.write(EDITS[:1])
     editor.handle_request()
     place = len("".join(split_lines(editor.buffer)[:line]))
     editor.user_changes(place, place, "# mine\n")
     editor.tell_together()
-    delivery.offer(EDITS[1:])
+    delivery.write(EDITS[1:])
 
     assert await finish(editor, delivery) is None
     expected = split_lines(AFTER)
@@ -96,7 +113,7 @@ async def test_typing_at_the_border_may_be_told_together_with_the_edit(line: int
 async def test_an_undo_that_is_told_together_with_the_edit_stops_it() -> None:
     editor = FakeEditor(BEFORE, NEOVIM)
     delivery = delivery_in(editor)
-    delivery.offer(EDITS[:1])
+    delivery.write(EDITS[:1])
     editor.handle_request()
     written, original = EDITS[0].lines[0], "def f(x):\n"
     start = editor.buffer.index(written)
@@ -110,10 +127,10 @@ async def test_an_undo_that_is_told_together_with_the_edit_stops_it() -> None:
 async def test_a_user_above_and_below_moves_the_region() -> None:
     editor = FakeEditor(BEFORE, HONEST)
     delivery = delivery_in(editor)
-    delivery.offer(EDITS[:1])
+    delivery.write(EDITS[:1])
     editor.user_changes(0, 0, "# mine\n")
     editor.user_changes(len(editor.buffer), len(editor.buffer), "# too\n")
-    delivery.offer(EDITS[1:])
+    delivery.write(EDITS[1:])
 
     assert await finish(editor, delivery) is None
     assert editor.buffer == "# mine\n" + AFTER + "# too\n"
@@ -122,7 +139,7 @@ async def test_a_user_above_and_below_moves_the_region() -> None:
 async def test_a_stale_edit_is_sent_once_more() -> None:
     editor = FakeEditor(BEFORE, VSCODE)
     delivery = delivery_in(editor)
-    delivery.offer(EDITS)
+    delivery.write(EDITS)
     editor.user_changes(0, 0, "# mine\n")  # the editor is ahead when it gets the edit
 
     assert await finish(editor, delivery) is None
@@ -130,29 +147,148 @@ async def test_a_stale_edit_is_sent_once_more() -> None:
     assert (editor.edits_sent, editor.edits_applied) == (2, 1)
 
 
-@pytest.mark.parametrize("manners", [HONEST, VSCODE, NEOVIM])
-async def test_a_user_inside_the_region_stops_it_and_keeps_their_text(manners: Manners) -> None:
+@pytest.mark.parametrize("manners", CAREFUL)
+async def test_edits_go_round_what_the_user_types_in_the_region(manners: Manners) -> None:
     editor = FakeEditor(BEFORE, manners)
     delivery = delivery_in(editor)
-    delivery.offer(EDITS[:1])
+    delivery.write(EDITS[:1])
     await editor.settle()
-    editor.user_changes(editor.buffer.index("    y = x"), editor.buffer.index("    y = x"), "#me\n")
+    place = editor.buffer.index("    return y")
+    editor.user_changes(place, place, "    # me\n")
+    delivery.write([LineEdit(1, 2, ("    y = 2 * x\n",))])
+
+    assert await finish(editor, delivery) is None
+    assert editor.buffer == BEFORE.replace("def f(x):", "def f(x: int) -> int:").replace(
+        "    y = x\n", "    y = 2 * x\n    # me\n"
+    )
+    assert delivery.offers() == []
+
+
+@pytest.mark.parametrize("manners", CAREFUL)
+async def test_claudes_version_of_lines_that_the_user_changed_is_offered(
+    manners: Manners,
+) -> None:
+    editor = FakeEditor(BEFORE, manners)
+    delivery = delivery_in(editor)
+    place = editor.buffer.index("x\n    return")
+    editor.user_changes(place, place, "3 * ")
+    await editor.settle()
+    delivery.write(EDITS)
+
+    assert await finish(editor, delivery) is None
+    assert editor.buffer == BEFORE.replace("def f(x):", "def f(x: int) -> int:").replace(
+        "y = x", "y = 3 * x"
+    )
+    assert delivery.offers() == [Offer(3, 5, ("    return x\n",))]
+
+
+@pytest.mark.parametrize("manners", CAREFUL)
+async def test_text_that_is_put_over_the_region_stops_it(
+    manners: Manners,
+) -> None:
+    editor = FakeEditor(BEFORE, manners)
+    delivery = delivery_in(editor)
+    delivery.write(EDITS[:1])
+    await editor.settle()
+    start, end = editor.buffer.index("    y = x"), editor.buffer.index("\nprint")
+    editor.user_changes(start, end, "    pass\n")
+    await editor.settle()
+
+    assert await finish(editor, delivery) == "you changed the same lines"
+    with pytest.raises(Conflict):
+        delivery.write(EDITS[1:])
+    assert editor.buffer == AFTER.replace("    return x\n", "    pass\n")
+    assert [hunk.first for hunk in delivery.hunks()] == [2]
+
+
+async def test_what_has_come_when_the_region_is_lost_is_offered() -> None:
+    editor = FakeEditor(BEFORE, HONEST)
+    delivery = delivery_in(editor, hold=True)
+    delivery.write(EDITS)
+    editor.user_changes(0, len(editor.buffer), "another\ntext\n")
+    await editor.settle()
+
+    assert await finish(editor, delivery) == "you changed the same lines"
+    assert editor.buffer == "another\ntext\n"
+    (offer,) = delivery.offers()
+    assert offer.lines == (*EDITS[0].lines, *EDITS[1].lines)
+
+
+@pytest.mark.parametrize("kind", [KAKOUNE, BLIND])
+async def test_what_a_version_blind_client_overwrites_is_put_back(kind: Manners) -> None:
+    editor = FakeEditor(BEFORE, kind)
+    delivery = delivery_in(editor)
+    delivery.write(EDITS)
+    editor.user_changes(0, 0, "# mine 1\n# mine 2\n# mine 3\n")
+    editor.handle_request()
+    assert "print" in editor.buffer
+    assert "# mine 3" not in editor.buffer
 
     reason = await finish(editor, delivery)
-    assert reason is None  # nothing was left to send
-    assert "#me\n" in editor.buffer
 
-    delivery_2 = delivery_in(editor, (2, 6))
-    delivery_2.offer([LineEdit(1, 2, ())])
-    editor.user_changes(editor.buffer.index("#me"), editor.buffer.index("#me"), "X")
-    assert await finish(editor, delivery_2) == "you changed the same lines"
-    assert "X#me" in editor.buffer
+    assert reason is not None
+    assert "it was taken back" in reason
+    assert editor.buffer == "# mine 1\n# mine 2\n# mine 3\n" + BEFORE
+
+
+async def test_a_change_that_is_told_as_one_with_the_edit_is_told_apart() -> None:
+    editor = FakeEditor(BEFORE, dataclasses.replace(EGLOT, tells_whole_text=True))
+    delivery = delivery_in(editor)
+    delivery.write(EDITS[:1])
+    await asyncio.sleep(0)
+    editor.handle_request()
+    editor.user_changes(0, 0, "# mine\n")
+    place = editor.buffer.index("    return y")
+    editor.user_changes(place, place, "    # mine\n")
+    delivery.write(EDITS[1:])
+
+    assert await finish(editor, delivery) is None
+    assert editor.edits_applied == 1
+    assert editor.buffer == "# mine\n" + BEFORE.replace("f(x):", "f(x: int) -> int:").replace(
+        "    return", "    # mine\n    return"
+    )
+    assert delivery.offers() == [Offer(4, 7, ("    return x\n",))]
+
+
+async def test_an_edit_that_is_all_held_sends_nothing() -> None:
+    editor = FakeEditor(BEFORE, HONEST)
+    delivery = delivery_in(editor)
+    place = editor.buffer.index("def")
+    editor.user_changes(place, place, "async ")
+    await editor.settle()
+    delivery.write(EDITS[:1])
+
+    assert await finish(editor, delivery) is None
+    assert editor.edits_sent == 0
+    assert delivery.offers() == [Offer(2, 3, EDITS[0].lines)]
+
+
+@pytest.mark.parametrize(
+    ("before", "typed", "edits", "after"),
+    [
+        ("a\nb", "\nmine", (LineEdit(1, 2, ("B",)),), "a\nB\nmine"),
+        ("a\nb", "\n", (LineEdit(1, 2, ("B",)),), "a\nB\n"),
+        ("a\nb", "\nmine", (LineEdit(2, 2, ("c",)),), "a\nb\nc\nmine"),
+        ("a\nb", "\nmine", (LineEdit(1, 2, ()),), "a\nmine"),
+    ],
+)
+async def test_what_is_typed_behind_a_last_line_without_an_end_stays_apart(
+    before: str, typed: str, edits: tuple[LineEdit, ...], after: str
+) -> None:
+    editor = FakeEditor(before, HONEST)
+    delivery = delivery_in(editor, (0, 2))
+    editor.user_changes(len(before), len(before), typed)
+    await editor.settle()
+    delivery.write(edits)
+
+    assert await finish(editor, delivery) is None
+    assert editor.buffer == after
 
 
 async def test_applied_true_without_the_text_is_not_applied() -> None:
     editor = FakeEditor(BEFORE, LIAR)
     delivery = delivery_in(editor)
-    delivery.offer(EDITS)
+    delivery.write(EDITS)
 
     reason = await finish(editor, delivery)
 
@@ -164,7 +300,7 @@ async def test_applied_true_without_the_text_is_not_applied() -> None:
 async def test_restore_brings_the_original_back() -> None:
     editor = FakeEditor(BEFORE, HONEST)
     delivery = delivery_in(editor)
-    delivery.offer(EDITS)
+    delivery.write(EDITS)
     await editor.settle()
     assert editor.buffer == AFTER
 
@@ -178,8 +314,8 @@ async def test_restore_brings_the_original_back() -> None:
 async def test_halt_lets_the_edit_in_flight_arrive_and_offers_it_for_revert() -> None:
     editor = FakeEditor(BEFORE, HONEST)
     delivery = delivery_in(editor)
-    delivery.offer(EDITS[:1])
-    delivery.offer(EDITS[1:])
+    delivery.write(EDITS[:1])
+    delivery.write(EDITS[1:])
     halting = asyncio.ensure_future(delivery.halt("you stopped it"))
     await editor.settle(fire_timers=False)
     await halting
@@ -188,13 +324,13 @@ async def test_halt_lets_the_edit_in_flight_arrive_and_offers_it_for_revert() ->
     (hunk,) = delivery.hunks()
     assert (hunk.first, hunk.old_lines) == (2, ("def f(x):\n",))
     with pytest.raises(Conflict):
-        delivery.offer(EDITS[1:])
+        delivery.write(EDITS[1:])
 
 
 async def test_closing_the_document_stops_it() -> None:
     editor = FakeEditor(BEFORE, HONEST)
     delivery = delivery_in(editor)
-    delivery.offer(EDITS)
+    delivery.write(EDITS)
     delivery.document_closed(URI)
 
     assert delivery.stopped == "the document was closed"
@@ -203,14 +339,14 @@ async def test_closing_the_document_stops_it() -> None:
 async def test_a_user_undo_of_our_text_stops_it() -> None:
     editor = FakeEditor(BEFORE, HONEST)
     delivery = delivery_in(editor)
-    delivery.offer(EDITS[:1])
+    delivery.write(EDITS[:1])
     await editor.settle()
     start = editor.buffer.index("def f(x: int)")
     editor.user_changes(start, start + len("def f(x: int) -> int:\n"), "def f(x):\n")
     await editor.settle()
 
     with pytest.raises(Conflict):
-        delivery.offer(EDITS[1:])
+        delivery.write(EDITS[1:])
     assert editor.buffer == BEFORE
 
 
@@ -231,24 +367,45 @@ async def test_the_end_of_a_text_without_a_final_newline(
 ) -> None:
     editor = FakeEditor(before, HONEST)
     delivery = delivery_in(editor, (0, len(split_lines(before))))
-    delivery.offer(edits)
+    delivery.write(edits)
 
     assert await finish(editor, delivery) is None
     assert editor.buffer == after
 
 
-async def test_typing_between_the_echo_and_a_late_answer_stops_it() -> None:
+async def test_typing_between_the_echo_and_a_late_answer_is_the_users() -> None:
     editor = FakeEditor(BEFORE, SLOW)
     delivery = delivery_in(editor)
-    delivery.offer(EDITS[:1])
+    delivery.write(EDITS[:1])
     await asyncio.sleep(0)
     editor.handle_request()
     editor.deliver_message()  # the echo
-    editor.user_changes(editor.buffer.index("    y = x"), editor.buffer.index("    y = x"), "#me\n")
+    place = editor.buffer.index("def f")
+    editor.user_changes(place, place, "async ")
     editor.deliver_message()
+    delivery.write(EDITS[1:])
 
-    assert delivery.stopped == "you changed the same lines"
-    assert "#me\n" in editor.buffer
+    assert await finish(editor, delivery) is None
+    assert editor.buffer == AFTER.replace("def", "async def")
+
+
+async def test_a_user_undo_while_the_edit_is_in_flight_waits_for_it() -> None:
+    editor = FakeEditor(BEFORE, HONEST)
+    delivery = delivery_in(editor)
+    reasons: list[str] = []
+    delivery.on_stop = reasons.append
+    delivery.write(EDITS[:1])
+    await editor.settle()
+    delivery.write(EDITS[1:])
+    await asyncio.sleep(0)
+    assert len(editor.requests) == 1
+    editor.undo()
+    editor.deliver_message()
+    assert (reasons, delivery.stopped) == (["you took the change back"], None)
+
+    assert await finish(editor, delivery) == "you took the change back"
+    assert (editor.buffer, delivery.offers()) == (BEFORE, [])
+    assert reasons == ["you took the change back"]
 
 
 @pytest.mark.parametrize("manners", [HONEST, VSCODE, NEOVIM])
@@ -257,7 +414,7 @@ async def test_a_user_who_types_faster_elsewhere_delays_the_edit_and_does_not_st
 ) -> None:
     editor = FakeEditor(BEFORE, manners)
     delivery = delivery_in(editor)
-    delivery.offer(EDITS)
+    delivery.write(EDITS)
     await asyncio.sleep(0)
     for number in range(4):
         editor.user_changes(0, 0, f"# {number}\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import re
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -13,17 +14,44 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from kibitz.delivery import Conflict, Delivery
 from kibitz.edits.diff import StreamingDiff
+from kibitz.edits.hygiene import LineNormalizer
+from kibitz.edits.splices import same_lines
+from kibitz.edits.values import LineEdit, apply_line_edits
 from kibitz.profiles import PLAIN
-from kibitz_context.lines import split_lines
-from support.fake_editor import HONEST, LIAR, NEOVIM, SLOW, URI, VSCODE, FakeEditor, Manners
+from kibitz_context.lines import Encoding, split_lines
+from support.fake_editor import (
+    EGLOT,
+    HELIX,
+    KAKOUNE,
+    LIAR,
+    NEOVIM,
+    PATIENT_NEOVIM,
+    SLOW,
+    URI,
+    VSCODE,
+    ZED,
+    FakeEditor,
+    Manners,
+)
 
 T = TypeVar("T")
 
 QUICK = dataclasses.replace(PLAIN, edit_interval_seconds=0.0)
-ABOVE = "# above 1\n# above 2\n"
-BELOW = "# below 1\n# below 2\n"
-WORDS = st.sampled_from(["a\n", "b\n", "c\n", "    d\n", "\n", "e\U0001f600\n", "f\u2028f\n"])
+CLIENTS = [VSCODE, NEOVIM, PATIENT_NEOVIM, HELIX, ZED, EGLOT, KAKOUNE, SLOW, LIAR]
+WORDS = st.sampled_from(["a", "b", "c", "    d", "", "}", "e\U0001f600", "f\u2028f", "g\fg", "h\t"])
 LINES = st.lists(WORDS, max_size=8)
+ENDINGS = st.sampled_from(["\n", "\r\n", "mixed"])
+FIRST_MARK = 0xE000  # private use: characters that nobody else writes
+ABOVE, BELOW = ["# \uf801", "# \uf802"], ["# \uf803", "# \uf804"]
+
+
+def with_endings(words: list[str], ending: str) -> list[str]:
+    kinds = ("\n", "\r\n") if ending == "mixed" else (ending,)
+    return [word + kinds[index % len(kinds)] for index, word in enumerate(words)]
+
+
+def marks_in(text: str) -> list[str]:
+    return re.findall("[\ue000-\uf8ff]", text)
 
 
 class DeliveryMachine(RuleBasedStateMachine):
@@ -32,9 +60,10 @@ class DeliveryMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
-        self.marks: list[str] = []
+        self.mark_count = 0
+        self.marks: set[str] = set()  # what the user has written and not taken away
         self.user_was_inside = False
-        self.stopped = False
+        self.is_over = False  # nothing more is to be expected of the reply
 
     def run(self, deed: Callable[[], T]) -> T:
         """Do something on the event loop, then let callbacks run."""
@@ -48,50 +77,164 @@ class DeliveryMachine(RuleBasedStateMachine):
         return self.loop.run_until_complete(body())
 
     @initialize(
-        manners=st.sampled_from([HONEST, VSCODE, NEOVIM, SLOW, LIAR]),
+        manners=st.sampled_from(CLIENTS),
+        encoding=st.sampled_from(["utf-8", "utf-16", "utf-32"]),
+        ending=ENDINGS,
         old=LINES,
         new=LINES,
+        around=st.sampled_from(["both", "above", "none"]),
+        ends_open=st.booleans(),
+        byte_order_mark=st.booleans(),
         hold=st.booleans(),
+        held_lines=st.integers(0, 4),
     )
-    def begin(self, manners: Manners, old: list[str], new: list[str], hold: bool) -> None:
+    def begin(
+        self,
+        manners: Manners,
+        encoding: Encoding,
+        ending: str,
+        old: list[str],
+        new: list[str],
+        around: str,
+        ends_open: bool,
+        byte_order_mark: bool,
+        hold: bool,
+        held_lines: int,
+    ) -> None:
         self.manners = manners
-        self.old, self.new = old, new
-        self.editor = FakeEditor(ABOVE + "".join(old) + BELOW, manners)
-        self.delivery = Delivery(self.editor, QUICK, URI, 2, old, hold=hold)
+        above = ABOVE if around != "none" else []
+        below = BELOW if around == "both" else []
+        lines = with_endings([*above, *old, *below], ending)
+        if ends_open and lines:
+            lines[-1] = lines[-1].rstrip("\r\n")
+        if byte_order_mark and lines:
+            lines[0] = "\ufeff" + lines[0]
+        lines = split_lines("".join(lines))
+        self.outside = set(marks_in("".join(lines)))
+        self.marks |= self.outside
+        first, end = min(len(above), len(lines)), len(lines) - len(below)
+        self.old = lines[first:end]
+        self.below_count = len(below)
+        self.first = first
+        self.editor = FakeEditor("".join(lines), manners, encoding)
+        self.delivery = Delivery(self.editor, QUICK, URI, first, self.old, hold=hold)
         self.editor.watch(self.delivery)
-        self.diff = StreamingDiff(old)
-        self.left = list(new)
+        self.normalizer = LineNormalizer(self.old, "\n")
+        self.diff = StreamingDiff(self.old, held_lines=held_lines)
+        self.reply = "".join(f"{word}\n" for word in new)
+        whole = LineNormalizer(self.old, "\n")
+        self.new = whole.feed(self.reply) + whole.finish()
 
-    def offer(self, edits: list) -> None:
+    # -- Claude --------------------------------------------------------------------------------
+
+    def write(self, edits: list[LineEdit]) -> None:
         try:
-            self.run(lambda: self.delivery.offer(edits))
+            self.run(lambda: self.delivery.write(edits))
         except Conflict:
-            self.stopped = True
+            self.is_over = True
 
-    @precondition(lambda self: self.left and not self.stopped)
-    @rule(count=st.integers(1, 4))
+    @precondition(lambda self: self.reply and not self.is_over)
+    @rule(count=st.integers(1, 12))
     def reply_goes_on(self, count: int) -> None:
-        lines, self.left = self.left[:count], self.left[count:]
-        self.offer(self.diff.push(lines))
+        chunk, self.reply = self.reply[:count], self.reply[count:]
+        self.write(self.diff.push(self.normalizer.feed(chunk)))
 
-    @rule(side=st.sampled_from(["above", "below"]), break_line=st.booleans())
-    def user_types_outside(self, side: str, break_line: bool) -> None:
-        mark = chr(0xE000 + len(self.marks))
-        self.marks.append(mark)
-        buffer = self.editor.buffer
-        at = buffer.index("# above 2") if side == "above" else len(buffer)
-        self.run(lambda: self.editor.user_changes(at, at, mark + ("\n" if break_line else "")))
+    # -- the user ------------------------------------------------------------------------------
 
-    @rule(share=st.floats(0, 1))
-    def user_types_inside(self, share: float) -> None:
+    def mark(self) -> str:
+        self.mark_count += 1
+        return chr(FIRST_MARK + self.mark_count)
+
+    def change(self, start: int, end: int, text: str) -> None:
+        self.marks -= set(marks_in(self.editor.buffer[start:end]))
+        self.marks |= set(marks_in(text))
+        self.run(lambda: self.editor.user_changes(start, end, text))
+
+    def places(self) -> list[int]:
+        """Where a cursor can be."""
         buffer = self.editor.buffer
-        first = buffer.index("# above 2\n") + len("# above 2\n")
-        last = buffer.index("# below 1")
-        mark = chr(0xE000 + len(self.marks))
-        self.marks.append(mark)
+        inside = {match.start() + 1 for match in re.finditer("\r\n", buffer)}
+        return [place for place in range(len(buffer) + 1) if place not in inside]
+
+    def is_outside(self, place: int) -> bool:
+        """Whether it is certain that what is typed there stands above or below the region."""
+        above, below = (self.editor.buffer.find(mark) for mark in ("\uf802", "\uf803"))
+        return place <= above or place >= below >= 0
+
+    @rule(
+        share=st.floats(0, 1),
+        form=st.sampled_from(["{}", "{}\n", "\n{}", "p{}\nq\n", "{}\r\n", "\n{}\n\n"]),
+    )
+    def user_types(self, share: float, form: str) -> None:
+        places = self.places()
+        at = places[round(share * (len(places) - 1))]
+        self.user_was_inside |= not self.is_outside(at)
+        self.change(at, at, form.format(self.mark()))
+
+    def is_unsure(self) -> bool:
+        """Whether a client that does not compare versions has an edit to apply.
+
+        What it does to a text that lost lines meanwhile may look like the user's own doing.
+        """
+        return self.manners is KAKOUNE and bool(self.editor.requests)
+
+    @precondition(lambda self: not self.is_unsure())
+    @rule(share=st.floats(0, 1), count=st.integers(1, 5), pastes=st.booleans())
+    def user_replaces_lines(self, share: float, count: int, pastes: bool) -> None:
+        """Deletes whole lines, or pastes something over them."""
+        lines = split_lines(self.editor.buffer)
+        if not lines:
+            return
+        first = round(share * (len(lines) - 1))
+        gone = lines[first : first + count]
+        if self.outside & set(marks_in("".join(gone))):
+            return
+        start = len("".join(lines[:first]))
         self.user_was_inside = True
-        at = first + round(share * (last - first))
-        self.run(lambda: self.editor.user_changes(at, at, mark))
+        text = f"pasted {self.mark()}\n" if pastes else ""
+        self.change(start, start + len("".join(gone)), text)
+
+    @precondition(lambda self: self.editor.undo_steps and not self.is_unsure())
+    @rule()
+    def user_undoes(self) -> None:
+        before = set(marks_in(self.editor.buffer))
+        self.user_was_inside = True
+        self.run(self.editor.undo)
+        after = set(marks_in(self.editor.buffer))
+        self.marks = (self.marks - (before - after)) | (after - before)
+
+    @precondition(lambda self: not self.is_unsure())
+    @rule()
+    def user_saves_with_format_on_save(self) -> None:
+        """The formatter takes blanks off the ends of lines and ends the text with a line break."""
+        spans = [
+            (match.start(), match.end(), "")
+            for match in re.finditer("[ \t\f]+(?=\r|\n|$)", self.editor.buffer)
+        ]
+        end = len(self.editor.buffer)
+        if self.editor.buffer and not self.editor.buffer.endswith(("\n", "\r")):
+            if spans and spans[-1][1] == end:
+                spans[-1] = (spans[-1][0], end, "\n")
+            else:
+                spans.append((end, end, "\n"))
+        if spans:
+            self.user_was_inside = True
+            self.run(lambda: self.editor.format(spans))
+
+    @precondition(lambda self: not self.is_unsure())
+    @rule(source=st.randoms(use_true_random=False))
+    def file_is_read_again(self, source) -> None:  # type: ignore[no-untyped-def]
+        """Another program has written the file: some lines are gone, one is new."""
+        lines = split_lines(self.editor.buffer)
+        kept = [
+            line for line in lines if self.outside & set(marks_in(line)) or source.random() < 0.8
+        ]
+        kept.insert(source.randrange(len(kept) + 1), f"from disk {self.mark()}\n")
+        self.user_was_inside = True
+        self.marks = set(marks_in("".join(kept)))
+        self.run(lambda: self.editor.reload("".join(kept)))
+
+    # -- the client ----------------------------------------------------------------------------
 
     @precondition(lambda self: self.editor.requests)
     @rule()
@@ -113,14 +256,15 @@ class DeliveryMachine(RuleBasedStateMachine):
     def time_passes(self) -> None:
         self.run(self.editor.fire_timer)
 
+    # -- what must be true ---------------------------------------------------------------------
+
     @invariant()
-    def no_character_of_the_user_is_lost(self) -> None:
-        if not hasattr(self, "editor"):
-            return
-        for mark in self.marks:
-            assert mark in self.editor.buffer
-        for line in ("# above 1", "# above 2", "# below 1", "# below 2"):
-            assert self.editor.buffer.count(line) == 1
+    def no_character_of_the_users_is_lost(self) -> None:
+        if hasattr(self, "editor") and self.manners is not KAKOUNE:
+            self.check_marks()
+
+    def check_marks(self) -> None:
+        assert sorted(marks_in(self.editor.buffer)) == sorted(self.marks)
 
     def teardown(self) -> None:
         try:
@@ -130,11 +274,23 @@ class DeliveryMachine(RuleBasedStateMachine):
             self.loop.close()
 
     def come_to_the_end(self) -> None:
-        if not self.stopped:
-            self.offer([*self.diff.push(self.left), *self.diff.finish()])
+        ways = ("finish", "finish", "finish", "stop", "fault", "close")
+        way = ways[(self.mark_count + len(self.new)) % len(ways)]
+        if not self.is_over and way == "finish":
+            rest = self.normalizer.feed(self.reply) + self.normalizer.finish()
+            self.write([*self.diff.push(rest), *self.diff.finish()])
+        if way == "close":
+            self.editor.close()
+            self.delivery.document_closed(URI)
 
         async def to_the_end() -> bool:
-            ending = asyncio.ensure_future(self.delivery.finish())
+            body = {
+                "finish": self.delivery.finish,
+                "stop": lambda: self.delivery.halt("you stopped it"),
+                "fault": self.delivery.restore,
+                "close": self.delivery.finish,
+            }[way]
+            ending = asyncio.ensure_future(body())
             await self.editor.settle()
             try:
                 await asyncio.wait_for(ending, 1)
@@ -143,17 +299,30 @@ class DeliveryMachine(RuleBasedStateMachine):
             return True
 
         complete = self.loop.run_until_complete(to_the_end())
-        self.no_character_of_the_user_is_lost()
-        text = self.editor.buffer
-        region = text[text.index("# above 2\n") + len("# above 2\n") : text.index("# below 1")]
-        if not self.user_was_inside and not self.stopped and self.manners is not LIAR:
+        self.check_marks()
+        if way == "close" or self.user_was_inside:
+            return
+        lines = split_lines(self.editor.buffer)
+        inside = self.region(lines)
+        if way == "finish" and self.manners is not LIAR:
             assert complete
-            assert split_lines(region) == self.new
-        elif not complete and not self.user_was_inside:
-            assert split_lines(region) == self.old
+            assert self.delivery.offers() == []
+            assert same_lines(inside, self.new)
+        elif way == "fault" or self.manners is LIAR:
+            assert same_lines(inside, self.old)
+        edits = [hunk.revert(lines) for hunk in self.delivery.hunks()]
+        inverse = [edit for edit in edits if isinstance(edit, LineEdit)]
+        assert inverse == edits
+        assert same_lines(self.region(apply_line_edits(lines, inverse)), self.old)
+
+    def region(self, lines: list[str]) -> list[str]:
+        """Of the document's `lines` those between the ones above and below."""
+        above = [number for number, line in enumerate(lines) if "\uf802" in line]
+        below = [number for number, line in enumerate(lines) if "\uf803" in line]
+        return lines[above[0] + 1 if above else 0 : below[0] if below else len(lines)]
 
 
 DeliveryMachine.TestCase.settings = settings(
-    max_examples=250, stateful_step_count=30, deadline=None
+    max_examples=100, stateful_step_count=25, deadline=None
 )
 TestDelivery = DeliveryMachine.TestCase

@@ -50,10 +50,10 @@ def two_deliveries(editor: FakeEditor) -> list[Delivery]:
 async def test_two_edits_of_one_text(manners: Manners) -> None:
     editor = FakeEditor(BEFORE, manners)
     upper, lower = two_deliveries(editor)
-    upper.offer([LineEdit(0, 1, ("A\n", "AA\n"))])
-    lower.offer([LineEdit(0, 1, ("C\n",))])
-    lower.offer([LineEdit(1, 1, ("CC\n",))])
-    upper.offer([LineEdit(1, 1, ("AAA\n",))])
+    upper.write([LineEdit(0, 1, ("A\n", "AA\n"))])
+    lower.write([LineEdit(0, 1, ("C\n",))])
+    lower.write([LineEdit(1, 1, ("CC\n",))])
+    upper.write([LineEdit(1, 1, ("AAA\n",))])
     await asyncio.sleep(0)
     assert len(editor.requests) == 1
 
@@ -68,18 +68,18 @@ async def test_two_edits_of_one_text(manners: Manners) -> None:
 async def test_one_that_stops_lets_the_other_go_on_and_one_that_is_taken_back_waits() -> None:
     editor = FakeEditor(BEFORE, HONEST)
     upper, lower = two_deliveries(editor)
-    lower.offer([LineEdit(0, 1, ("C\n",))])
+    lower.write([LineEdit(0, 1, ("C\n",))])
     await editor.settle()
-    upper.offer([LineEdit(0, 1, ("A\n",))])
+    upper.write([LineEdit(0, 1, ("A\n",))])
     await asyncio.sleep(0)
     restoring = asyncio.ensure_future(lower.restore())
     await asyncio.sleep(0)
     assert len(editor.requests) == 1
 
-    editor.user_changes(0, 1, "mine")
+    editor.user_changes(0, 2, "")
     await editor.settle()
 
     assert await asyncio.wait_for(restoring, 1)
     with pytest.raises(Conflict):
         await upper.finish()
-    assert editor.buffer == "mine\nb\nc\nd\n"
+    assert editor.buffer == "b\nc\nd\n"

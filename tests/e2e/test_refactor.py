@@ -158,7 +158,43 @@ async def test_an_incomplete_reply_leaves_the_text_as_it_was(
         ]
 
 
-async def test_typing_in_the_region_stops_the_edit_and_keeps_both(
+async def test_where_the_user_types_in_the_region_claudes_version_is_offered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        shop.standin.enqueue(Reply(REPLY).hold_at("all prices"), Reply(REPLY))
+        text = await shop.open()
+        job = await shop.start("kibitz.refactor", text, range=TOTAL, instruction="Use sum")
+        await shop.standin.reached()
+        shop.client.type(text, text.text.index("    return result"), "    # wait\n")
+        typed = text.text
+        shop.standin.release()
+        end = await shop.client.progress_end(job)
+
+        assert text.text == typed
+        assert "1 offered where you were typing" in end["message"]
+        lenses = await shop.client.request(
+            "textDocument/codeLens", {"textDocument": {"uri": text.uri}}
+        )
+        assert {lens["command"]["title"] for lens in lenses} == {
+            "Apply Claude's version",
+            "Keep mine",
+        }
+        offered = {
+            action["title"]: action["command"]
+            for action in await shop.client.code_actions(text, cursor(8))
+        }
+        apply = offered["Apply Claude's version"]
+        answer = await shop.client.execute(apply["command"], *apply["arguments"])
+        await shop.client.progress_end(answer["job"])
+        assert text.text == AFTER
+
+        await shop.do("kibitz.revert", text)
+        assert text.text == typed
+        assert shop.client.messages() == []
+
+
+async def test_an_offer_that_the_user_does_not_want_goes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with open_workshop(tmp_path, monkeypatch) as shop:
@@ -170,12 +206,30 @@ async def test_typing_in_the_region_stops_the_edit_and_keeps_both(
         shop.standin.release()
         await shop.client.progress_end(job)
 
-        assert text.text == EXAMPLE.replace("    return result", "    # wait\n    return result")
-        (message,) = shop.client.messages()
-        assert "you changed the same lines" in message
+        answer = await shop.client.execute("kibitz.keep", {"job": job, "offer": 0})
+
+        assert answer["kept"] == 1
+        titles = [action["title"] for action in await shop.client.code_actions(text, cursor(8))]
+        assert not {"Apply Claude's version", "Keep mine"} & set(titles)
 
 
-@pytest.mark.parametrize("how", ["typing", "undo", "close"])
+async def test_the_lenses_of_an_edit_that_the_user_undoes_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        shop.standin.enqueue(Reply(REPLY))
+        text = await shop.open()
+        await shop.do("kibitz.refactor", text, range=TOTAL, instruction="Use sum")
+
+        shop.client.type(text, 0, EXAMPLE, removing=len(text.text))
+
+        lenses = await shop.client.request(
+            "textDocument/codeLens", {"textDocument": {"uri": text.uri}}
+        )
+        assert lenses == []
+
+
+@pytest.mark.parametrize("how", ["pasting", "undo", "close"])
 async def test_a_conflict_closes_the_connection_at_once(
     how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -187,8 +241,9 @@ async def test_a_conflict_closes_the_connection_at_once(
         await shop.standin.reached()
         await shop.client.wait_until(lambda: "# total" in text.text, "the first edit")
 
-        if how == "typing":
-            shop.client.type(text, text.text.index("    return result"), "    # wait\n")
+        if how == "pasting":
+            start, stop = text.text.index("def total"), text.text.index("return result")
+            shop.client.type(text, start, "pass  # ", removing=stop - start)
         elif how == "undo":
             shop.client.type(text, 0, EXAMPLE, removing=len(text.text))
         else:
@@ -201,7 +256,7 @@ async def test_a_conflict_closes_the_connection_at_once(
         if how != "close":
             (sentence,) = shop.client.messages()
             offered = {action["title"] for action in await shop.client.code_actions(text, TOTAL)}
-            can_be_reverted = how == "typing"
+            can_be_reverted = how == "pasting"
             assert ("can be reverted" in sentence) is can_be_reverted
             assert any(title.startswith("Revert: ") for title in offered) is can_be_reverted
 

@@ -24,6 +24,7 @@ _KEYS: Mapping[str, tuple[type, ...]] = {
     "version": (int,),
     "job": (str,),
     "hunk": (int,),
+    "offer": (int,),
     "finding": (str,),
     "reason": (str,),
     "prompt": (str,),
@@ -52,6 +53,7 @@ class Arguments:
     version: int | None = None
     job: str | None = None
     hunk: int | None = None
+    offer: int | None = None
     finding: str | None = None
     reason: str = ""
     prompt: str | None = None

@@ -131,11 +131,24 @@ def _of_running_edits(connection: Connection, uri: str) -> list[types.CodeAction
 def _of_written_edits(
     connection: Connection, uri: str, first_line: int, last_line: int
 ) -> list[types.CodeAction]:
-    """Keep and Revert where a finished edit was made: the hunk at the cursor, then the whole."""
+    """Keep and Revert where a finished edit was made: the hunk at the cursor, then the whole.
+
+    Before those what Claude would have where the user has changed the lines.
+    """
     actions: list[types.CodeAction] = []
     for edit in connection.session.written.values():
         if edit.uri != uri:
             continue
+        for number, offer in enumerate(edit.offers):
+            if offer.first <= last_line and first_line <= max(offer.stop - 1, offer.first):
+                argument = {"job": edit.job_id, "offer": number}
+                actions += [
+                    _action(title, QUICKFIX_KIND, command, argument)
+                    for title, command in (
+                        ("Apply Claude's version", "kibitz.applyOffer"),
+                        ("Keep mine", "kibitz.keep"),
+                    )
+                ]
         hunks = edit.ledger.hunks
         there = [
             number

@@ -1,4 +1,4 @@
-"""Code lenses: Stop over a running edit, Keep and Revert over a finished one."""
+"""Code lenses: Stop over a running edit, Keep and Revert over a finished one, and its offers."""
 
 from __future__ import annotations
 
@@ -39,6 +39,10 @@ def code_lenses(connection: Connection, uri: str) -> list[types.CodeLens]:
                 argument["hunk"] = number
             lens(hunk.first, "Keep", "kibitz.keep", argument)
             lens(hunk.first, "Revert", "kibitz.revert", argument)
+        for number, offer in enumerate(edit.offers):
+            argument = {"job": edit.job_id, "offer": number}
+            lens(offer.first, "Apply Claude's version", "kibitz.applyOffer", argument)
+            lens(offer.first, "Keep mine", "kibitz.keep", argument)
     return lenses
 
 

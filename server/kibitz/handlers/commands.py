@@ -57,6 +57,7 @@ class Commands:
             "kibitz.runPrompt": self._run_prompt,
             "kibitz.keep": self._keep,
             "kibitz.revert": self._revert,
+            "kibitz.applyOffer": self._apply_offer,
             "kibitz.stop": self._stop,
             "kibitz.applyFinding": self._apply_finding,
             "kibitz.dismissFinding": self._dismiss_finding,
@@ -152,7 +153,25 @@ class Commands:
 
     def _keep(self, given: Arguments) -> dict[str, Any]:
         chosen = edits.edits_in(self._connection, given.uri, given.job)
-        return {"job": given.job, "kept": edits.keep(self._connection, chosen, given.hunk)}
+        kept = edits.keep(self._connection, chosen, given.hunk, given.offer)
+        return {"job": given.job, "kept": kept}
+
+    def _apply_offer(self, given: Arguments) -> dict[str, str]:
+        found = [
+            (edit, offer)
+            for edit in edits.edits_in(self._connection, given.uri, given.job)
+            for offer in edits.chosen_offers(edit, given.offer or 0)
+        ]
+        if not found:
+            raise JsonRpcInvalidParams("There is no such change of kibitz's to apply here")
+        edit, offer = found[0]
+        job = self._connection.session.jobs.start(
+            lambda job: edits.apply_offer(self._connection, job, edit, offer),
+            kind="offer",
+            title="Apply Claude's version",
+            uri=edit.uri,
+        )
+        return {"job": job.id}
 
     def _revert(self, given: Arguments) -> dict[str, str]:
         chosen = edits.edits_in(self._connection, given.uri, given.job)

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from kibitz.actions.values import Changed, Step
 from kibitz.delivery import Conflict, Delivery
 from kibitz.edits.hunks import Hunk, HunkLedger
+from kibitz.edits.offers import Offer
 from kibitz.edits.values import LineEdit
 from kibitz.handlers.connection import Connection, Report
 from kibitz.jobs import Job
@@ -37,6 +38,7 @@ class EditJob:
         first, end = lines
         hold = (
             streaming == "final"
+            or (streaming == "auto" and not connection.session.client.profile.live_edits)
             or len(document.text) > MAX_LIVE_CHARACTERS
             or len(document.lines.lines) > MAX_LIVE_LINES
         )
@@ -60,15 +62,16 @@ class EditJob:
             async with self._connection.reported(job) as report:
                 try:
                     await self._deliver(steps, report)
-                except Conflict as conflict:
+                except Conflict as stopped:
+                    await delivery.halt(stopped.sentence)
                     self._record(job)
-                    self._tell_conflict(report, conflict.sentence)
+                    self._tell_conflict(report, stopped.sentence)
                 except asyncio.CancelledError:
-                    if delivery.stopped is None:
-                        await delivery.halt(job.stop_reason or "the server is shutting down")
-                    elif self._is_open():
-                        self._tell_conflict(report, delivery.stopped)
+                    conflict = delivery.conflict
+                    await delivery.halt(job.stop_reason or "the server is shutting down")
                     self._record(job)
+                    if conflict is not None and self._is_open():
+                        self._tell_conflict(report, conflict)
                     raise
                 except Exception:
                     delivery.on_stop = None
@@ -87,18 +90,21 @@ class EditJob:
         delivery = self._delivery
         async for step in report.follow(steps):
             if isinstance(step, Changed):
-                delivery.offer(step.edits)
+                delivery.write(step.edits)
         await delivery.finish()
-        count = len(delivery.hunks())
-        report.outcome = (
-            f"{count} change{'s' if count > 1 else ''}" if count else "Nothing to change"
-        )
+        count, offered = len(delivery.hunks()), len(delivery.offers())
+        outcome = [_changes(count)] if count else []
+        if offered:
+            outcome.append(f"{offered} offered where you were typing")
+        report.outcome = ", ".join(outcome) or "Nothing to change"
 
     def _tell_conflict(self, report: Report, reason: str) -> None:
-        count = len(self._standing())
+        count, offered = len(self._standing()), len(self._delivery.offers())
         sentence = f"kibitz stopped editing: {reason}."
         if count:
-            sentence += f" {count} change{'s' if count > 1 else ''} made before can be reverted."
+            sentence += f" {_changes(count)} made before can be reverted."
+        if offered:
+            sentence += f" {_changes(offered)} can still be applied."
         elif not self._delivery.hunks():
             sentence += " Your text is as it was."
         self._connection.editor.tell(sentence, "warning")
@@ -114,15 +120,19 @@ class EditJob:
         return [hunk for hunk in self._delivery.hunks() if hunk.stands(lines)]
 
     def _record(self, job: Job) -> None:
-        """Keep the hunks that stand, so that they can be kept or reverted."""
-        hunks = self._standing()
-        if not hunks:
+        """Keep the hunks that stand, so that they can be kept or reverted, and what is offered."""
+        hunks, offers = self._standing(), self._delivery.offers()
+        if not hunks and not offers:
             return
         ledger = HunkLedger()
         for hunk in hunks:
             ledger.record(hunk)
-        edit = WrittenEdit(job.id, self._uri, job.title, ledger)
+        edit = WrittenEdit(job.id, self._uri, job.title, ledger, offers)
         self._connection.session.written[job.id] = edit
+
+
+def _changes(count: int) -> str:
+    return f"{count} change{'s' if count != 1 else ''}"
 
 
 def edits_in(connection: Connection, uri: str | None, job_id: str | None) -> list[WrittenEdit]:
@@ -142,16 +152,60 @@ def chosen_hunks(edit: WrittenEdit, number: int | None) -> list[Hunk]:
     return hunks[number : number + 1] if number >= 0 else []
 
 
-def keep(connection: Connection, edits: Sequence[WrittenEdit], number: int | None) -> int:
-    """Forget hunks: the user wants them to stay.  Returns how many there were."""
+def keep(
+    connection: Connection,
+    edits: Sequence[WrittenEdit],
+    hunk_number: int | None,
+    offer_number: int | None = None,
+) -> int:
+    """Forget hunks, which the user wants to stay, or an offer, which they do not want.
+
+    Returns how many there were; without numbers everything is meant.
+    """
     count = 0
     for edit in edits:
-        for hunk in chosen_hunks(edit, number):
+        everything = hunk_number is None and offer_number is None
+        hunks = chosen_hunks(edit, hunk_number) if offer_number is None else []
+        offers = edit.offers if everything else chosen_offers(edit, offer_number)
+        for hunk in hunks:
             edit.ledger.keep(hunk)
-            count += 1
+        edit.offers = [offer for offer in edit.offers if offer not in offers]
+        count += len(hunks) + len(offers)
         _drop_if_done(connection, edit)
     connection.editor.refresh_code_lenses()
     return count
+
+
+def chosen_offers(edit: WrittenEdit, number: int | None) -> list[Offer]:
+    """The offer of an edit with `number`, counted from 0 from top to bottom, if there is one."""
+    if number is None or number < 0:
+        return []
+    return edit.offers[number : number + 1]
+
+
+async def apply_offer(connection: Connection, job: Job, edit: WrittenEdit, offer: Offer) -> None:
+    """The body of a job that puts Claude's version where the user had changed the lines.
+
+    It can be reverted like any other change.
+    """
+    async with connection.reported(job) as report:
+        document = connection.session.documents.get(edit.uri)
+        if document is None or offer not in edit.offers:
+            report.outcome = "Nothing to apply"
+            return
+        edit.offers.remove(offer)
+        try:
+            delivery = await _delivered(connection, document, [offer.edit])
+        except Conflict as conflict:
+            connection.editor.tell(f"Claude's version was not applied: {conflict.sentence}.")
+            report.outcome = f"Stopped: {conflict.sentence}"
+            return
+        for hunk in delivery.hunks():
+            edit.ledger.record(hunk)
+        edit.offers += delivery.offers()
+        connection.session.written[edit.job_id] = edit
+        connection.editor.refresh_code_lenses()
+        report.outcome = _changes(len(delivery.hunks()))
 
 
 async def revert(
@@ -163,8 +217,11 @@ async def revert(
         # The newest first: what it was written over stands again before that is taken back.
         for edit in reversed(edits):
             document = connection.session.documents.get(edit.uri)
+            if number is None:
+                edit.offers.clear()
             hunks = chosen_hunks(edit, number)
             if document is None or not hunks:
+                _drop_if_done(connection, edit)
                 continue
             done, left = await _take_back(connection, document, edit, hunks)
             reverted += done
@@ -193,43 +250,64 @@ async def _take_back(
     left = len(hunks) - len(standing)
     if not standing:
         return 0, left
-    first, end = inverse[0].start, inverse[-1].end
-    delivery = Delivery(
-        connection.editor,
-        connection.session.client.profile,
-        document.uri,
-        first,
-        lines[first:end],
-        turns=connection.session.turns,
-    )
     for hunk in standing:
         edit.ledger.keep(hunk)
-    connection.session.deliveries.append(delivery)
     try:
-        delivery.offer([LineEdit(e.start - first, e.end - first, e.lines) for e in inverse])
-        await delivery.finish()
+        delivery = await _delivered(connection, document, inverse)
     except Conflict as conflict:
         logger.info("a revert was stopped: %s", conflict.sentence)
         for hunk in standing:
             edit.ledger.record(hunk)
         return 0, len(hunks)
     finally:
-        connection.session.deliveries.remove(delivery)
         _drop_if_done(connection, edit)
         connection.editor.refresh_code_lenses()
-    return len(standing), left
+    # What the user has changed while it was being taken back stays as it is.
+    changed = len(delivery.offers())
+    return len(standing) - changed, left + changed
+
+
+async def _delivered(
+    connection: Connection, document: Document, edits: Sequence[LineEdit]
+) -> Delivery:
+    """Deliver `edits` of the document's lines, in order.  Raises Conflict."""
+    first, end = edits[0].start, edits[-1].end
+    delivery = Delivery(
+        connection.editor,
+        connection.session.client.profile,
+        document.uri,
+        first,
+        document.lines.lines[first:end],
+        turns=connection.session.turns,
+    )
+    connection.session.deliveries.append(delivery)
+    try:
+        delivery.write([LineEdit(e.start - first, e.end - first, e.lines) for e in edits])
+        await delivery.finish()
+    finally:
+        connection.session.deliveries.remove(delivery)
+    return delivery
 
 
 def _drop_if_done(connection: Connection, edit: WrittenEdit) -> None:
-    if not edit.ledger.hunks:
+    if not edit.ledger.hunks and not edit.offers:
         connection.session.written.pop(edit.job_id, None)
 
 
 def document_changed(connection: Connection, event: DocumentChange) -> None:
     """Move finished edits with the text, and let running ones see the change."""
-    for edit in connection.session.written.values():
-        if edit.uri == event.after.uri:
-            for change in event.changes:
-                edit.ledger.follow(change)
+    written = [edit for edit in connection.session.written.values() if edit.uri == event.after.uri]
+    if written:
+        count = sum(len(edit.ledger.hunks) + len(edit.offers) for edit in written)
+        for splice, before, after in event.steps():
+            for edit in written:
+                edit.ledger.follow_user(splice, before, after)
+                moved = (offer.after(splice.change) for offer in edit.offers)
+                edit.offers = [offer for offer in moved if offer is not None]
+        for edit in written:
+            edit.offers = [o for o in edit.offers if not o.is_settled(event.after.lines.lines)]
+            _drop_if_done(connection, edit)
+        if count != sum(len(edit.ledger.hunks) + len(edit.offers) for edit in written):
+            connection.editor.refresh_code_lenses()
     for delivery in list(connection.session.deliveries):
         delivery.document_changed(event)

@@ -26,6 +26,7 @@ COMMANDS = (
     "kibitz.runPrompt",
     "kibitz.keep",
     "kibitz.revert",
+    "kibitz.applyOffer",
     "kibitz.stop",
     "kibitz.applyFinding",
     "kibitz.dismissFinding",
