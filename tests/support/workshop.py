@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from kibitz.actions.preparing import InOtherProcess
 from kibitz.protocol import network
 from kibitz.server import create_server
 from kibitz.standin import StandIn
@@ -24,6 +25,8 @@ from support.raw_client import EditorText, RawClient
 
 GIT = ("git", "-c", "user.name=Test", "-c", "user.email=test@example.invalid", "-c",
        "commit.gpgsign=false", "-c", "init.defaultBranch=main")  # fmt: skip
+
+PATIENCE_SECONDS = 60.0
 
 EXAMPLE = '''\
 """Prices."""
@@ -111,6 +114,8 @@ async def open_workshop(
     home = tmp_path / "home"
     home.mkdir()
     use_private_folders(monkeypatch, home)
+    # A busy machine must not decide whether a request has its whole snapshot.
+    monkeypatch.setattr(InOtherProcess, "longest_wait_seconds", PATIENCE_SECONDS)
     root = make_repository(
         tmp_path / "repository", {"prices.py": EXAMPLE} if files is None else files
     )
