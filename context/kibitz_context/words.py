@@ -65,7 +65,7 @@ def search_words(
     `frequencies` says in how many of about `file_count` files each of some words is.  A word
     that is in one alone is this text's own, and finds nothing.
     """
-    counts = Counter(words(text))
+    counts = word_counts(text)
     considered = sorted(counts, key=lambda word: (-counts[word], word))[:MAX_CONSIDERED_WORDS]
     files = frequencies(considered)
     worth = {

@@ -1,0 +1,33 @@
+"""The words that texts are found by."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kibitz_context import words as words_module
+from kibitz_context.words import search_words, word_counts, words
+
+
+def test_a_name_is_there_itself_and_in_its_parts() -> None:
+    assert words("readHTTPFrame(x)") == ["readhttpframe", "read", "http", "frame"]
+    assert words("load_all") == ["load_all", "load", "all"]
+
+
+@given(st.text(alphabet="abA_B1 .(é", max_size=80))
+def test_counting_is_the_same_as_listing(text: str) -> None:
+    assert word_counts(text) == Counter(words(text))
+
+
+def test_words_that_find_nothing_are_not_searched_for() -> None:
+    files = {"ledger": 2, "own": 1, "common": 90}
+    text = "common common ledger own strange"
+    assert search_words(text, 100, lambda _: files) == ("ledger", "common")
+
+
+def test_only_so_many_words_are_searched_for() -> None:
+    text = " ".join(f"word{chr(97 + n % 26)}{chr(97 + n // 26)}" for n in range(500))
+    found = search_words(text, 100, lambda asked: dict.fromkeys(asked, 2))
+    assert len(found) == words_module.MAX_SEARCHED_WORDS
