@@ -16,7 +16,7 @@ from typing import Literal
 
 from kibitz.claude.ledger_file import LedgerFile
 from kibitz.claude.processes import ProcessIdentity, this_process, whereabouts
-from kibitz.claude.values import Limits, Purpose, Tier
+from kibitz.claude.values import ClaudeFailure, Limits, Purpose, Tier
 
 Period = Literal["request", "day", "month", "keep_warm"]
 
@@ -84,6 +84,20 @@ class Exceeded:
     @property
     def waiting_may_help(self) -> bool:
         return self.spent_usd + self.needed_usd <= self.limit_usd + _ROUNDING_USD
+
+    def as_failure(self, model: str) -> ClaudeFailure:
+        return ClaudeFailure(
+            "budget",
+            model=model,
+            facts={
+                "limit": self.limit,
+                "limit_usd": self.limit_usd,
+                "spent_usd": self.spent_usd,
+                "reserved_usd": self.reserved_usd,
+                "needed_usd": self.needed_usd,
+                "waiting_may_help": self.waiting_may_help,
+            },
+        )
 
 
 class Budget:

@@ -220,7 +220,7 @@ class MeteredClaude:
             if isinstance(answer, Reservation):
                 return answer
             if not answer.waiting_may_help or time.monotonic() >= deadline:
-                raise _refusal(answer, planned.model)
+                raise answer.as_failure(planned.model)
             # At different moments in different processes, so that they do not wait in step.
             await asyncio.sleep(look_seconds * random.uniform(0.5, 1.0))  # noqa: S311
             look_seconds = min(look_seconds * 1.5, LONGEST_LOOK_SECONDS)
@@ -405,18 +405,3 @@ class _Sending:
 
 def _no_warming(model: str) -> ClaudeFailure:
     return ClaudeFailure("bad_request", model=model, facts={"reason": "no_warming"})
-
-
-def _refusal(exceeded: Exceeded, model: str) -> ClaudeFailure:
-    return ClaudeFailure(
-        "budget",
-        model=model,
-        facts={
-            "limit": exceeded.limit,
-            "limit_usd": exceeded.limit_usd,
-            "spent_usd": exceeded.spent_usd,
-            "reserved_usd": exceeded.reserved_usd,
-            "needed_usd": exceeded.needed_usd,
-            "waiting_may_help": exceeded.waiting_may_help,
-        },
-    )
