@@ -92,7 +92,7 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
         "folder.glob": "names; each file is read through the gate",
     },
     # Files of kibitz itself, of its user and of the system.
-    "kibitz_context.symbols._query_text": {
+    "kibitz_context.parsing._query_text": {
         "(folder / f'{name}.scm').read_text": "queries that kibitz brings along",
     },
     "kibitz_context.database._connected": {"sqlite3.connect": "kibitz's cache folder"},

@@ -128,8 +128,12 @@ def prepare(
     check()
     index = index_of(repository, cache_folder)
     store = snapshots.store_in(cache_folder)
-    files = [file for file in wanted.base.files if file.path not in wanted.hidden]
-    indexed = [file for file in files if is_indexed(file, gate)]
+    allowed = [
+        file
+        for file in wanted.base.files
+        if file.path not in wanted.hidden and gate.name_refusal(file.path) is None
+    ]
+    indexed = [file for file in allowed if _is_worth_it(file)]
     missing = index.missing(indexed)
     try:
         if missing:
@@ -139,7 +143,6 @@ def prepare(
             known = index.symbols_of(indexed)
             past = history.history(repository, wanted.base.commit, cache_folder / HISTORY_FILE_NAME)
             check()
-            allowed = [file for file in files if gate.name_refusal(file.path) is None]
             by_blob = {
                 file.blob_id: known[file.path] for file in reversed(allowed) if file.path in known
             }
@@ -188,11 +191,14 @@ def index_text(index: Index, path: str, text: str) -> tuple[str, bool]:
 
 def is_indexed(file: TrackedFile, gate: Gate) -> bool:
     """Whether a file belongs into the index, as far as its name and its size can say."""
+    return _is_worth_it(file) and gate.name_refusal(file.path) is None
+
+
+def _is_worth_it(file: TrackedFile) -> bool:
     return (
         kinds.is_source(file.path)
         and kinds.unwanted_name(file.path) is None
         and (file.size_bytes or 0) <= MAX_OUTLINED_BYTES
-        and gate.name_refusal(file.path) is None
     )
 
 

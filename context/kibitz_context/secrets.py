@@ -184,11 +184,7 @@ def _shaped(text: str) -> Iterator[_Secret]:
     # Almost no rule has its keyword in any window; asking once drops it for all of them.
     plain = "\n".join(snippets)
     folded = _lower(plain)
-    rules = [
-        (rule, pattern)
-        for rule, pattern in _compiled(SHAPED)
-        if any(keyword in (folded if rule.folded else plain) for keyword in rule.keywords)
-    ]
+    rules = _rules_of(plain, folded)
     if not rules:
         return
     searched_to: dict[str, int] = {}
@@ -264,9 +260,36 @@ def _lower(text: str) -> str:
     return lowered if len(lowered) == len(text) else text.replace("İ", "I").lower()
 
 
+def _rules_of(plain: str, folded: str) -> list[tuple[Rule, re.Pattern[str]]]:
+    """The rules that have a keyword in a text; nearly always none, and every text is asked."""
+    in_plain, in_folded = _shape_keywords()
+    found = {word for word in in_plain if word in plain}
+    found_folded = {word for word in in_folded if word in folded}
+    if not found and not found_folded:
+        return []
+    return [
+        (rule, pattern)
+        for rule, pattern in _compiled_shapes()
+        if not (found_folded if rule.folded else found).isdisjoint(rule.keywords)
+    ]
+
+
 @cache
-def _compiled(rules: tuple[Rule, ...]) -> tuple[tuple[Rule, re.Pattern[str]], ...]:
-    return tuple((rule, re.compile(rule.pattern)) for rule in rules)
+def _shape_keywords() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Each keyword once: those looked for as they are, and those in lower case."""
+    return tuple(
+        tuple(
+            dict.fromkeys(
+                word for rule in SHAPED if rule.folded is folded for word in rule.keywords
+            )
+        )
+        for folded in (False, True)
+    )  # type: ignore[return-value]
+
+
+@cache
+def _compiled_shapes() -> tuple[tuple[Rule, re.Pattern[str]], ...]:
+    return tuple((rule, re.compile(rule.pattern)) for rule in SHAPED)
 
 
 @cache
@@ -281,7 +304,7 @@ def _compiled_keys() -> tuple[re.Pattern[str], re.Pattern[str]]:
 def _compiled_names() -> tuple[re.Pattern[str], dict[str, list[tuple[Rule, re.Pattern[str]]]]]:
     """One pattern of all names in lower case, and the rules that each of them calls for."""
     rules_by_name: dict[str, list[tuple[Rule, re.Pattern[str]]]] = {}
-    for rule, pattern in _compiled(NAMED):
+    for rule in NAMED:
         for name in rule.keywords:
-            rules_by_name.setdefault(name, []).append((rule, pattern))
+            rules_by_name.setdefault(name, []).append((rule, re.compile(rule.pattern)))
     return re.compile("|".join(re.escape(name) for name in rules_by_name)), rules_by_name
