@@ -20,10 +20,10 @@ def table(name: str, rows: int) -> str:
 async def test_a_large_repository_and_much_changed_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files = {f"tables/t{n}.py": table(f"T{n}", 2_000) for n in range(10)}
+    files = {f"tables/t{n}.py": table(f"T{n}", 1_500) for n in range(6)}
     async with open_workshop(tmp_path, monkeypatch, files={**files}) as shop:
-        for number in range(5):
-            (shop.root / f"tables/t{number}.py").write_text(table(f"N{number}", 2_000))
+        for number in range(3):
+            (shop.root / f"tables/t{number}.py").write_text(table(f"N{number}", 1_500))
         text = await shop.open("tables/t0.py")
         shop.standin.enqueue(Reply("Rows.\n"))
         await shop.do("kibitz.explain", text, tier="fast", range=lines(1, 40))
