@@ -96,6 +96,21 @@ async def test_a_request_that_has_waited_long_enough_goes_on_with_less(
     assert not claude.prompts[1].expectation.provisional
 
 
+async def test_what_cannot_be_prepared_is_not_waited_for_again(
+    root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builder = Builder(cache, problem="It cannot be written.")
+    desk = desk_of(Scripted(), cache, builder)
+    for _ in range(3):
+        await steps_of(desk, root)
+    assert len(builder.asked) == 1
+    monkeypatch.setattr("kibitz.actions.desk.AGAIN_SECONDS", 0.0)
+    desk = desk_of(Scripted(), cache, builder)
+    for _ in range(2):
+        await steps_of(desk, root)
+    assert len(builder.asked) == 3
+
+
 async def test_the_second_request_reads_what_the_first_has_written(root: Path, cache: Path) -> None:
     claude = Scripted()
     first = await steps_of(desk_of(claude, cache, Builder(cache)), root)

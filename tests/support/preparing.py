@@ -15,11 +15,12 @@ from kibitz_context.rank import Ranking
 
 @dataclass
 class Builder:
-    """Prepares when it is told to; `longest_wait_seconds` as given."""
+    """Prepares when it is told to, or fails with `problem`."""
 
     cache: Path
     longest_wait_seconds: float = 60.0
     at_once: bool = True
+    problem: str | None = None
     asked: list[Subject] = field(default_factory=list)
     running: list[tuple[Subject, Preparation]] = field(default_factory=list)
 
@@ -39,6 +40,9 @@ class Builder:
     def finish(self) -> None:
         while self.running:
             subject, preparation = self.running.pop()
+            if self.problem is not None:
+                preparation.future.set_result(Prepared(problem=self.problem))
+                continue
             wanted = snapshots.wanted(subject.repository, subject.gate, subject.max_tokens)
             assert wanted is not None
             snapshots.build(

@@ -57,7 +57,13 @@ class World:
     before_spent: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
-        self.keep_warm = KeepWarm(self._warm, self._spent, lambda root: root.name in self.trusted)
+        self.keep_warm = self.another(0.0)
+
+    def another(self, lateness: float) -> KeepWarm:
+        """A further process with the same user."""
+        return KeepWarm(
+            self._warm, self._spent, lambda root: root.name in self.trusted, lateness=lateness
+        )
 
     async def _warm(self, prompt: Prompt, purpose: Purpose) -> None:
         assert purpose.action == "keep_warm"
@@ -264,6 +270,45 @@ async def test_the_loop_looks_when_something_is_due_and_ends_when_it_is_closed()
         there.ask("two")
         await asyncio.sleep(0)
         assert len(there.pings) == 1
+
+
+async def test_of_two_processes_one_pings() -> None:
+    with world() as there:
+        second = there.another(1.0)
+        there.ask()
+        for kept in list(there.keep_warm._kept.values()):
+            second.began(kept)
+        for _ in range(70 * 60):
+            there.clock.now += 1.0
+            await there.keep_warm.look()
+            await second.look()
+        assert len(there.pings) == 1
+
+
+async def test_what_fails_by_a_bug_does_not_end_it(caplog: pytest.LogCaptureFixture) -> None:
+    with world() as there:
+        failing = [True]
+
+        def spoil() -> None:
+            if failing:
+                failing.clear()
+                raise ValueError("a bug")
+
+        there.before_spent = spoil
+        running = asyncio.ensure_future(there.keep_warm.run())
+        there.ask()
+        async with asyncio.timeout(20):
+            while not caplog.records:
+                await asyncio.sleep(0.001)
+        there.ask()
+        there.clock.now += 59 * MINUTE
+        there.ask("two")
+        async with asyncio.timeout(20):
+            while not there.pings:
+                await asyncio.sleep(0.001)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
 
 
 def test_how_much_of_a_prompt_a_ping_is() -> None:

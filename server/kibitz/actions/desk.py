@@ -68,6 +68,9 @@ TASK_WORDS_TOKENS = 1_000
 # How often it is told how far an index is.
 PROGRESS_SECONDS = 0.25
 
+# After a repository could not be prepared, requests go on without waiting for so long.
+AGAIN_SECONDS = 300.0
+
 COMPLETE_STOPS = ("end_turn", "stop_sequence", "tool_use")
 
 
@@ -103,6 +106,7 @@ class Desk:
         self._may_warm = may_warm
         self._follow = follow
         self._repositories = Repositories()
+        self._failed: dict[Path, float] = {}
 
     async def prepare(self, order: Order) -> AsyncGenerator[Step, None]:
         """Wait until what `order` needs of its repository is ready, but not for too long.
@@ -112,12 +116,14 @@ class Desk:
         if self.preparer is None:
             return
         subject = await asyncio.to_thread(self._missing, order)
-        if subject is None:
+        if subject is None or self._failed.get(subject.repository.root, 0.0) > time.monotonic():
             return
         preparation = await asyncio.to_thread(self.preparer.prepare, subject)
         deadline = time.monotonic() + self.preparer.longest_wait_seconds
         while not await preparation.wait(PROGRESS_SECONDS) and time.monotonic() < deadline:
             yield Indexing(preparation.done, preparation.total)
+        if preparation.has_failed:
+            self._failed[subject.repository.root] = time.monotonic() + AGAIN_SECONDS
 
     async def brief(self, order: Order, *, record: bool = True) -> Brief:
         """Gather what `order` needs.  Raises UserError when its document may not be sent.

@@ -56,6 +56,10 @@ class Preparation:
         """Files were indexed.  Called in any thread."""
         self.done, self.total = done, total
 
+    @property
+    def has_failed(self) -> bool:
+        return self.future.done() and self.future.result().problem is not None
+
     async def wait(self, seconds: float | None) -> bool:
         """Wait for the end, but no longer than that; whether it has come."""
         if not self.future.done():

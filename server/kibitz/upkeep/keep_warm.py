@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -26,7 +27,8 @@ from kibitz.claude.estimate import prompt_tokens
 from kibitz.claude.values import ClaudeFailure, Limits, Prompt, Purpose
 from kibitz.errors import UserError
 from kibitz_context import prefix as prefixes
-from kibitz_context.policy import LIFETIME_SECONDS, Ping, Warmth, next_ping
+from kibitz_context.lease import LIFETIME_SECONDS, PING_MARGIN_SECONDS
+from kibitz_context.policy import Ping, Warmth, next_ping
 from kibitz_context.prefix import PrefixState
 from kibitz_context.tokens import CHARACTERS_PER_TOKEN
 from kibitz_context.values import Context, Prices
@@ -36,6 +38,9 @@ logger = logging.getLogger(__name__)
 # How long at most it does not look at the clock while a ping may become due.  Higher: a machine
 # that woke up is late by as much; lower: it wakes the machine up for nothing.
 LOOK_SECONDS = 5.0
+
+# The rest is for the request itself, and for a look that comes late.
+LATEST_SHARE_OF_MARGIN = 0.4
 
 # More prefixes than these are repositories that nobody has asked about for a while.
 MOST_PREFIXES = 16
@@ -86,7 +91,8 @@ class KeepWarm:
 
     `warm` sends a prompt for its system blocks alone (`Claude.warm`).  `spent_today_usd` is what
     such requests have cost since midnight in all processes.  `may_send` says whether code of a
-    root may be sent unasked, at this moment.
+    root may be sent unasked, at this moment.  `lateness`, 0 to 1, is how late within a ping's
+    margin this process sends: of two editors one is first, and the other sees that it is done.
     """
 
     def __init__(
@@ -94,10 +100,13 @@ class KeepWarm:
         warm: Callable[[Prompt, Purpose], Awaitable[object]],
         spent_today_usd: Callable[[], Awaitable[float]],
         may_send: Callable[[Path], bool],
+        *,
+        lateness: float | None = None,
     ) -> None:
         self._warm = warm
         self._spent_today_usd = spent_today_usd
         self._may_send = may_send
+        self._lateness = random.random() if lateness is None else lateness  # noqa: S311
         self._kept: dict[str, Kept] = {}
         self._due: dict[str, float] = {}
         self._woken = asyncio.Event()
@@ -116,7 +125,14 @@ class KeepWarm:
         """Look at the clock until cancelled; sleeps while there is nothing to keep."""
         while True:
             self._woken.clear()
-            seconds = await self.look()
+            try:
+                seconds = await self.look()
+            except Exception:
+                # What cannot be looked at now is not looked at for ever: a request brings it back.
+                logger.exception("keeping prefixes warm failed")
+                self._kept.clear()
+                self._due.clear()
+                seconds = None
             try:
                 async with asyncio.timeout(seconds):
                     await self._woken.wait()
@@ -165,9 +181,11 @@ class KeepWarm:
                 pings_since_request=pings_since_request(state),
             )
         )
-        if ping.at is None:
+        if ping.at is None or state.snapshot_lease is None:
             logger.info("The prefix of %s may lapse: %s", kept.prompt.model, ping.reason)
-        return ping
+            return None
+        margin = PING_MARGIN_SECONDS[state.snapshot_lease.lifetime]
+        return replace(ping, at=ping.at + self._lateness * LATEST_SHARE_OF_MARGIN * margin)
 
     async def _send(self, kept: Kept, ping: Ping) -> bool:
         """Send a ping; False when nothing was sent or that failed."""
