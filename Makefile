@@ -3,6 +3,7 @@
 #   make test        format, lint, types, layers and tests (under five minutes)
 #   make test-real   real Neovim and a real model behind /v1/messages (slower)
 #   make bench       every figure that this repository states
+#   make bench-peers  install what some figures are measured beside, into .cache
 #   make lock        write the lock files anew
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ BIN := $(VENV)/bin
 LOCKS := requirements/run.txt requirements/test.txt requirements/real.txt
 
 .DEFAULT_GOAL := test
-.PHONY: compiled demo test test-fast test-real check format bench lock clean
+.PHONY: compiled demo test test-fast test-real check format bench bench-peers lock clean
 
 $(VENV)/made-run: requirements/run.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("kibitz needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
@@ -55,6 +56,17 @@ format: $(VENV)/made-test
 
 bench: $(VENV)/made-test compiled
 	$(BIN)/python -m bench
+
+# Large (aider alone has 660 MB), so only for who wants to see the comparisons.  What cannot be
+# had is left out, and its rows say so.
+bench-peers: .cache/peers/bin/python
+	-.cache/peers/bin/python -m pip install --quiet --disable-pip-version-check aider-chat==0.86.2
+	-.cache/peers/bin/python -m pip install --quiet --disable-pip-version-check --no-deps code2prompt==0.8.1
+	-.cache/peers/bin/python -m pip install --quiet --disable-pip-version-check gitingest==0.3.1
+	-npm install --silent --no-fund --no-audit --prefix .cache/peers-node repomix@1.14.0
+
+.cache/peers/bin/python:
+	$(PYTHON) -m venv .cache/peers
 
 lock:
 	$(PYTHON) -m venv .cache/lock && .cache/lock/bin/pip install --quiet uv

@@ -10,7 +10,7 @@ import importlib
 import itertools
 import sys
 
-PARTS = ("startup", "first_byte", "context", "edits", "delivery")
+PARTS = ("startup", "first_byte", "context", "edits", "delivery", "index")
 
 
 def main(arguments: list[str]) -> int:
