@@ -19,7 +19,7 @@ from kibitz_context.weights import RelatedWeights
 # So many of the newest commits name files that may matter although nothing else speaks for them.
 _NEWEST_COMMITS = 20
 # Who imports a file is found by looking at what others import: at those that rank best so far.
-MAX_IMPORTERS_LOOKED_AT = 200
+MAX_IMPORTERS_LOOKED_AT = 120
 DIGITS = 6
 
 

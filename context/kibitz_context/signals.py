@@ -26,7 +26,7 @@ MAX_DEFINING_FILES = 8
 # Of a name that more files define, its users are not looked for: they may mean another.
 MAX_DEFINING_FILES_OF_A_USED_NAME = 4
 LEAST_NAME_CHARACTERS = 4
-MAX_NAMES = 400
+MAX_NAMES = 200
 # The hundredth use of a name says nothing that the fourth has not.
 MAX_COUNTED_USES = 4
 

@@ -14,7 +14,7 @@ from math import log, sqrt
 # More: a slower search, in which the words that tell are outvoted by those that do not.
 MAX_SEARCHED_WORDS = 64
 # So many are asked about, the most frequent of the text first.
-MAX_CONSIDERED_WORDS = 400
+MAX_CONSIDERED_WORDS = 200
 LEAST_CHARACTERS = 3
 MAX_CHARACTERS = 60
 # Of a text of a megabyte the beginning says what it is about.
