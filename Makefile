@@ -61,7 +61,7 @@ bench: $(VENV)/made-test compiled
 # had is left out, and its rows say so.
 bench-peers: .cache/peers/bin/python
 	-.cache/peers/bin/python -m pip install --quiet --disable-pip-version-check aider-chat==0.86.2
-	-.cache/peers/bin/python -m pip install --quiet --disable-pip-version-check --no-deps code2prompt==0.8.1
+	-.cache/peers/bin/python -m pip install --quiet --disable-pip-version-check --no-deps code2prompt==0.8.1 colorlog==6.12.0
 	-.cache/peers/bin/python -m pip install --quiet --disable-pip-version-check gitingest==0.3.1
 	-npm install --silent --no-fund --no-audit --prefix .cache/peers-node repomix@1.14.0
 
