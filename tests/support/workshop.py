@@ -26,7 +26,7 @@ from support.raw_client import EditorText, RawClient
 GIT = ("git", "-c", "user.name=Test", "-c", "user.email=test@example.invalid", "-c",
        "commit.gpgsign=false", "-c", "init.defaultBranch=main")  # fmt: skip
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 12.0
 
 EXAMPLE = '''\
 """Prices."""
