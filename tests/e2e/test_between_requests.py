@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from kibitz.handlers import attendance
 from kibitz.standin import Exchange, Reply
 from kibitz.upkeep import attendant, keep_warm
 from support.workshop import EXAMPLE, GIT, Workshop, open_workshop
@@ -40,7 +41,7 @@ class Time:
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attendant, "FIRST_SECONDS", 0.0)
+    monkeypatch.setattr(attendance, "FIRST_SECONDS", 0.0)
     monkeypatch.setattr(attendant, "GATHERING_SECONDS", 0.01)
     monkeypatch.setattr(keep_warm, "LOOK_SECONDS", 0.02)
 

@@ -127,7 +127,6 @@ async def test_a_bounded_number_is_attended_to(
 async def test_the_loop_watches_by_itself_and_ends(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attendant, "FIRST_SECONDS", 0.0)
     monkeypatch.setattr(attendant, "GATHERING_SECONDS", 0.0)
     diary = Diary()
     there = attending(diary, watches=True)
@@ -157,7 +156,6 @@ async def test_the_loop_watches_by_itself_and_ends(
 async def test_what_fails_once_does_not_end_it(
     root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(attendant, "FIRST_SECONDS", 0.0)
     monkeypatch.setattr(attendant, "GATHERING_SECONDS", 0.0)
     diary = Diary()
     fails = [True]

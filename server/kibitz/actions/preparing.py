@@ -174,7 +174,8 @@ def is_missing(subject: Subject, model: str, cache: Path | None) -> bool:
     store = snapshots.store_in(cache)
     key = prefix.prefix_key(subject.gate, model, subject.max_tokens)
     sent = prefix.store_in(cache).get(key)
-    if sent.was_sent and store.has(sent.snapshot_key):
+    # What was sent goes on; but a folder's snapshot does not outlive the folder's first commit.
+    if sent.was_sent and sent.base is not None and store.has(sent.snapshot_key):
         return False
     wanted = snapshots.wanted(subject.repository, subject.gate, subject.max_tokens)
     return wanted is not None and not store.has(wanted.key)

@@ -1,7 +1,8 @@
 """What is done for a connection between its requests, begun when it is first of use.
 
-A server that nobody has opened a file with loads none of it.  The repositories of open documents
-are prepared (`upkeep.attendant`), which sends nothing; prefixes are written ahead and kept alive
+A server that nobody has opened a file with loads none of it, and what is loaded is loaded in a
+thread, since that takes as long as many answers.  The repositories of open documents are prepared
+(`upkeep.attendant`), which sends nothing; prefixes are written ahead and kept alive
 (`upkeep.keep_warm`), which sends code, and so only in trusted repositories.
 """
 
@@ -11,6 +12,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# Opening a document brings a volley of requests, whose answers are not to wait for us.
+FIRST_SECONDS = 1.0
+
 
 class Attendance:
     """Implements `upkeep.attendant.Care` for one connection.  Touched on the event loop only."""
@@ -31,22 +36,19 @@ class Attendance:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._attendant: Attendant | None = None
+        self._opened: list[Path] | None = None
         self._keep_warm: KeepWarm | None = None
 
     # -- what happens in the editor ------------------------------------------------------------
 
     def document_opened(self, path: Path) -> None:
-        if self._attendant is None:
-            from kibitz.upkeep.attendant import Attendant
-
-            session, desk = self._connection.session, self._connection.desk
-            self._attendant = Attendant(
-                lambda path: desk.repository(path, tuple(session.folders)),
-                self,
-                watches=lambda: not session.client_watches,
-            )
-            session.jobs.in_background(self._attendant.run(), "attending to repositories")
-        self._attendant.open(path)
+        if self._attendant is not None:
+            self._attendant.open(path)
+        elif self._opened is not None:
+            self._opened.append(path)
+        else:
+            self._opened = [path]
+            self._connection.session.jobs.in_background(self._attend(), "attending to repositories")
 
     def files_changed(self, paths: Sequence[str]) -> None:
         if self._attendant is not None:
@@ -54,10 +56,33 @@ class Attendance:
 
     def response_began(self, brief: Brief, prompt: Prompt) -> None:
         """A response has begun: its prefix is in the cache, and may be worth keeping there."""
-        from kibitz.upkeep.keep_warm import kept
-
         if brief.settings.context.keep_warm == "auto":
-            self._warmth().began(kept(brief, prompt, self._connection.desk.known_models()))
+            self._connection.session.jobs.in_background(self._keep(brief, prompt), "a warm prefix")
+
+    async def _attend(self) -> None:
+        await asyncio.sleep(FIRST_SECONDS)
+        await asyncio.to_thread(import_module, "kibitz.upkeep.attendant")
+        from kibitz.upkeep.attendant import Attendant
+
+        session, desk = self._connection.session, self._connection.desk
+        self._attendant = attendant = Attendant(
+            lambda path: desk.repository(path, tuple(session.folders)),
+            self,
+            watches=lambda: not session.client_watches,
+        )
+        for path in self._opened or ():
+            attendant.open(path)
+        await attendant.run()
+
+    async def _keep(self, brief: Brief, prompt: Prompt) -> None:
+        await asyncio.to_thread(import_module, "kibitz.upkeep.keep_warm")
+        from kibitz.upkeep.keep_warm import KeepWarm, kept
+
+        backend = self._connection.backend
+        if self._keep_warm is None:
+            self._keep_warm = KeepWarm(backend.warm, backend.warming_spent_today_usd, self.may_send)
+            self._connection.session.jobs.in_background(self._keep_warm.run(), "keeping warm")
+        self._keep_warm.began(kept(brief, prompt, self._connection.desk.known_models()))
 
     # -- what is done for a repository ---------------------------------------------------------
 
@@ -88,6 +113,7 @@ class Attendance:
 
     async def opened(self, repository: Repository) -> None:
         """Write the snapshot's entry ahead of the first request, where that pays."""
+        await asyncio.to_thread(import_module, "kibitz.upkeep.pre_warm")
         from kibitz.upkeep import pre_warm
 
         desk, backend = self._connection.desk, self._connection.backend
@@ -101,12 +127,3 @@ class Attendance:
         """Whether code of a repository may be sent unasked, at this moment."""
         settings = self._connection.settings_in(root)
         return settings.context.keep_warm == "auto" and self._connection.is_trusted(root)
-
-    def _warmth(self) -> KeepWarm:
-        if self._keep_warm is None:
-            from kibitz.upkeep.keep_warm import KeepWarm
-
-            backend = self._connection.backend
-            self._keep_warm = KeepWarm(backend.warm, backend.warming_spent_today_usd, self.may_send)
-            self._connection.session.jobs.in_background(self._keep_warm.run(), "keeping warm")
-        return self._keep_warm

@@ -1,9 +1,8 @@
 """The repositories of which documents are open: prepared when they are, and when they change.
 
 One loop for a connection takes what was opened and what was heard of, in order, one repository
-at a time.  It begins some time after the first message, so that no first answer waits for it,
-and everything slow happens in other threads and processes.  What goes wrong in here costs time
-at the next request, nothing else.
+at a time, and everything slow happens in other threads and processes.  What goes wrong in here
+costs time at the next request, nothing else.
 """
 
 from __future__ import annotations
@@ -21,8 +20,6 @@ from kibitz_context.repository import Repository
 
 logger = logging.getLogger(__name__)
 
-# Opening a document brings a volley of requests, whose answers are not to wait for us.
-FIRST_SECONDS = 1.0
 # A checkout or a formatter writes many files at once; they are one change.
 GATHERING_SECONDS = 0.3
 
@@ -90,8 +87,6 @@ class Attendant:
 
     async def run(self) -> None:
         """Attend to what was opened and heard of until cancelled."""
-        await self._woken.wait()
-        await asyncio.sleep(FIRST_SECONDS)
         try:
             while True:
                 self._woken.clear()
