@@ -128,7 +128,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     gaps: list[Sequence[str]] = []
     with tempfile.TemporaryDirectory(prefix="kibitz-bench-") as scratch:
         for title, root, n_files in _repositories(options, Path(scratch)):
-            runs = 1 if n_files > LARGE_FILES else RUNS
+            runs = 1 if n_files > LARGE_FILES else options.runs
             ours = measure_kibitz(root, Path(scratch) / "cache", runs)
             rows.append((title, "kibitz", *ours.cells()))
             print(*rows[-1], sep=" | ", flush=True)
@@ -157,6 +157,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench index")
     parser.add_argument("--files", type=int, nargs="*", help="sizes of generated repositories")
     parser.add_argument("--repository", nargs="*", default=[], help="[NAME=]PATH of clones")
+    parser.add_argument("--runs", type=int, default=RUNS, help="of a smaller repository")
     parser.add_argument("--aider-limit-seconds", type=float, default=AIDER_LIMIT_SECONDS)
     parser.add_argument("--no-page", action="store_true", help="leave docs/benchmarks.md alone")
     return parser.parse_args(list(arguments))

@@ -12,7 +12,7 @@ import hashlib
 import logging
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -20,17 +20,18 @@ from pathlib import Path
 from kibitz_context import symbols as symbols_module
 from kibitz_context.database import Database
 from kibitz_context.languages import language_of
-from kibitz_context.packing import packed, unpacked
+from kibitz_context.packing import Names, packed, unpacked
 from kibitz_context.repository import Repository, TrackedFile
 from kibitz_context.secret_names import NAMED
 from kibitz_context.secret_shapes import SHAPED
 from kibitz_context.symbols import EXTENSION, Symbols
 
 # With every change of the tables below, or of what `words` makes of a text.
-_TABLES_VERSION = 1
+_TABLES_VERSION = 2
 
 # More entries are mostly texts that are long gone: then all begin anew.
 MAX_ENTRIES = 400_000
+MAX_COMPLETE = 200
 # The hundredth use of a word says nothing that the fourth has not.
 MAX_COUNTED_USES = 4
 
@@ -48,6 +49,7 @@ CREATE TABLE entries (
     symbols BLOB NOT NULL
 );
 CREATE UNIQUE INDEX entries_by_blob ON entries (blob, language);
+CREATE TABLE complete (id INTEGER PRIMARY KEY, key TEXT UNIQUE NOT NULL, n_files INTEGER NOT NULL);
 CREATE VIRTUAL TABLE names USING fts5 (
     defined, used,
     content = '', columnsize = 0, detail = column, tokenize = "ascii tokenchars '_$^'"
@@ -56,8 +58,7 @@ CREATE VIRTUAL TABLE words USING fts5 (
     word, content = '', tokenize = "ascii tokenchars '_'"
 );
 CREATE VIRTUAL TABLE words_by_files USING fts5vocab (words, row);
-INSERT INTO names (names, rank) VALUES ('hashsize', 8388608);
-INSERT INTO words (words, rank) VALUES ('hashsize', 8388608)
+INSERT INTO words (words, rank) VALUES ('hashsize', 4194304)
 """
 
 _logger = logging.getLogger(__name__)
@@ -121,6 +122,31 @@ class Index:
                         "INSERT INTO words (rowid, word) VALUES (?, ?)", (number, _repeated(words))
                     )
 
+    def complete(self, key: str) -> int | None:
+        """How many files there are of what was noted as complete; None when it was not."""
+        try:
+            with self._database.reading() as connection:
+                row = connection.execute(
+                    "SELECT n_files FROM complete WHERE key = ?", (key,)
+                ).fetchone()
+                return row[0] if row is not None else None
+        except sqlite3.Error:
+            return None
+
+    def note_complete(self, key: str, n_files: int) -> None:
+        """Note that all `n_files` files of what `key` names are in the index.
+
+        It holds for as long as they are.  Raises sqlite3.Error when it cannot be written.
+        """
+        with self._database.transaction() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO complete (key, n_files) VALUES (?, ?)", (key, n_files)
+            )
+            connection.execute(
+                "DELETE FROM complete WHERE id <= (SELECT max(id) FROM complete) - ?",
+                (MAX_COMPLETE,),
+            )
+
     def symbols(self, blobs: Iterable[str]) -> dict[str, Symbols]:
         """The symbols of the contents that are known, by blob.
 
@@ -128,19 +154,31 @@ class Index:
         first; `symbols_of` tells them apart.
         """
         found: dict[str, Symbols] = {}
-        for blob, _, data in self._rows(dict.fromkeys(blobs)):
+        for blob, _, data in self._rows(dict.fromkeys(blobs), unpacked):
             if blob not in found:
                 found[blob] = data
         return found
 
     def symbols_of(self, files: Iterable[TrackedFile]) -> dict[str, Symbols]:
         """The symbols of the files that are known, by path."""
+        return self._by_path(files, unpacked)
+
+    def names_of(self, files: Iterable[TrackedFile]) -> dict[str, Symbols]:
+        """As `symbols_of`, but where a name is defined, and as what, is not told.
+
+        A tenth of the memory: for all files at once.
+        """
+        return self._by_path(files, Names().unpacked)
+
+    def _by_path(
+        self, files: Iterable[TrackedFile], read: Callable[[bytes], Symbols]
+    ) -> dict[str, Symbols]:
         paths: dict[tuple[str, str], list[str]] = {}
         for file in files:
             if file.blob_id:
                 paths.setdefault((file.blob_id, _language(file.path)), []).append(file.path)
         found: dict[str, Symbols] = {}
-        for blob, language, data in self._rows(dict.fromkeys(blob for blob, _ in paths)):
+        for blob, language, data in self._rows(dict.fromkeys(blob for blob, _ in paths), read):
             for path in paths.get((blob, language), ()):
                 found[path] = data
         return found
@@ -198,7 +236,9 @@ class Index:
         except sqlite3.Error:
             return 0
 
-    def _rows(self, blobs: Iterable[str]) -> Iterator[tuple[str, str, Symbols]]:
+    def _rows(
+        self, blobs: Iterable[str], read: Callable[[bytes], Symbols]
+    ) -> Iterator[tuple[str, str, Symbols]]:
         """Blob, language and symbols of each known content, by blob and language."""
         wanted = iter(blobs)
         try:
@@ -210,7 +250,7 @@ class Index:
                         batch,
                     )
                     for blob, language, data in rows:
-                        yield _text(blob), language, unpacked(data)
+                        yield _text(blob), language, read(data)
         except (sqlite3.Error, ValueError) as error:
             _logger.warning("The index cannot be read: %s", error)
 
@@ -281,6 +321,7 @@ def _known_keys(
 
 def _empty(connection: sqlite3.Connection) -> None:
     connection.execute("DELETE FROM entries")
+    connection.execute("DELETE FROM complete")
     for table in ("names", "words"):
         connection.execute(f"INSERT INTO {table} ({table}) VALUES ('delete-all')")
 
@@ -311,7 +352,7 @@ _PLAIN = re.compile(r"[a-z0-9_$\x80-\U0010ffff]+")
 _ESCAPED = re.compile(r"[^a-z0-9_$\x80-\U0010ffff]")
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)
 def _token(name: str) -> str:
     """`name` as one token for the tokenizer, which ignores case and splits at punctuation."""
     if _PLAIN.fullmatch(name):

@@ -128,6 +128,9 @@ def prepare(
     check()
     index = index_of(repository, cache_folder)
     store = snapshots.store_in(cache_folder)
+    n_complete = index.complete(wanted.key)
+    if n_complete is not None and store.has(wanted.key):
+        return Prepared(n_complete, 0, wanted.key)
     allowed = [
         file
         for file in wanted.base.files
@@ -140,7 +143,7 @@ def prepare(
             work = _Work(repository, gate, index, cache_folder, request, check)
             work.do(missing, progress or _no_progress)
         if not store.has(wanted.key):
-            known = index.symbols_of(indexed)
+            known = index.names_of(indexed)
             past = history.history(repository, wanted.base.commit, cache_folder / HISTORY_FILE_NAME)
             check()
             by_blob = {
@@ -148,10 +151,14 @@ def prepare(
             }
             ranking = rank.snapshot_ranking(allowed, by_blob, past)
             check()
-            outlines = _Outlines(known)
+            del known, by_blob
+            outlines = _Outlines(index)
             snapshots.build(
                 wanted, store, ranking=ranking, outline_of=outlines.outline_of, check=check
             )
+        # What could not be read is asked for again the next time.
+        if not index.missing(missing):
+            index.note_complete(wanted.key, len(indexed))
     except sqlite3.Error as error:
         return Prepared(len(indexed), 0, "", f"The index cannot be written: {error}.")
     return Prepared(len(indexed), len(missing), wanted.key)
@@ -238,10 +245,10 @@ def _no_progress(_done: int, _total: int) -> None:
 class _Outlines:
     """Outlines of files whose symbols are known, and of the others."""
 
-    known: Mapping[str, Symbols]
+    index: Index
 
     def outline_of(self, file: TrackedFile, text: str) -> str:
-        found = self.known.get(file.path)
+        found = self.index.symbols_of([file]).get(file.path)
         if found is None or not found.definitions:
             found = symbols.symbols(file.path, text)
         return outline.outline_of(found, text.split("\n"))

@@ -52,7 +52,7 @@ def word_counts(text: str) -> dict[str, int]:
     return counts
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)
 def _words_of(name: str) -> tuple[str, ...]:
     return tuple(words(name))
 

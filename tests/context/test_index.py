@@ -155,6 +155,19 @@ def test_it_begins_anew_when_most_of_it_must_be_old(
     assert index.search(("store",), 10) == []
 
 
+def test_what_is_complete_is_so_until_it_begins_anew(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_module, "MAX_COMPLETE", 2)
+    assert index.complete("a") is None
+    for key in ("a", "b", "c", "b"):
+        index.note_complete(key, len(key))
+    assert [index.complete(key) for key in "abc"] == [None, 1, 1]
+    monkeypatch.setattr(index_module, "MAX_ENTRIES", 0)
+    index.add([entry("new.py", "def new(): pass\n")])
+    assert index.complete("b") is None
+
+
 def test_another_process_reads_what_was_written(tmp_path: Path) -> None:
     file = tmp_path / "index.sqlite"
     filled(file)

@@ -228,6 +228,28 @@ def test_blobs_that_are_missing_are_asked_for_again(folder: GitFolder, cache: Pa
     assert names_in(index_for(folder, cache), "Store") == {"Store"}
 
 
+def test_an_index_that_was_lost_is_made_again_although_the_snapshot_is_there(
+    folder: GitFolder, cache: Path
+) -> None:
+    first = prepare(request_for(folder), cache_folder=cache)
+    for file in (cache / "index").iterdir():
+        file.unlink()
+    again = prepare(request_for(folder), cache_folder=cache)
+    assert (again.n_indexed, again.snapshot_key) == (4, first.snapshot_key)
+    assert names_in(index_for(folder, cache), "Store") == {"Store"}
+
+
+def test_a_snapshot_that_was_lost_is_made_again_although_the_index_is_there(
+    folder: GitFolder, cache: Path
+) -> None:
+    first = prepare(request_for(folder), cache_folder=cache)
+    shown = snapshots.store_in(cache).get(first.snapshot_key)
+    for file in cache.glob(f"{snapshots.FILE_NAME}*"):
+        file.unlink()
+    assert prepare(request_for(folder), cache_folder=cache).n_indexed == 0
+    assert snapshots.store_in(cache).get(first.snapshot_key) == shown
+
+
 def test_a_cache_that_cannot_be_written_is_a_problem(
     folder: GitFolder, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
