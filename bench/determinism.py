@@ -58,7 +58,9 @@ class Measured:
 def main(arguments: Sequence[str] = ()) -> None:
     parts: list[str] = []
     with tempfile.TemporaryDirectory(prefix="kibitz-bench-") as folder:
-        for name, source in _sources(arguments, Path(folder)):
+        for name, path in _sources(arguments, Path(folder)):
+            # Somebody may commit to it meanwhile: all clones are of one moment.
+            source = _cloned(path, Path(folder) / f"source{len(parts)}", "--bare")
             title = f"{name} at {_git(source, 'rev-parse', '--short=12', 'HEAD').strip()}"
             print(title, flush=True)
             rows = list(_rows(source, Path(folder) / f"{len(parts)}"))
@@ -152,9 +154,9 @@ def _edited(content: bytes) -> bytes:
     return b"".join([*lines[:middle], b"# one line more\n", *lines[middle:]])
 
 
-def _cloned(source: Path, folder: Path) -> Path:
+def _cloned(source: Path, folder: Path, *options: str) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
-    _git(folder.parent, "clone", "-q", "--no-hardlinks", str(source), str(folder))
+    _git(folder.parent, "clone", "-q", "--no-hardlinks", *options, str(source), str(folder))
     return folder
 
 
