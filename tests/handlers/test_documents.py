@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from kibitz.session import ContentChange, DocumentChange, Documents
 from kibitz_context.lines import Position
+from support.raw_client import clean_environment
 from support.workshop import lines, open_workshop
 
 URI = "file:///home/me/a.py"
@@ -60,3 +63,42 @@ async def test_strange_names_are_refused_or_explained_and_disturb_nothing(
         for message in shop.client.messages():
             assert " is not sent: " in message
             assert len(message) < 400
+
+
+async def test_a_client_that_says_hello_costs_nothing_that_it_has_not_asked_for(
+    tmp_path: Path,
+) -> None:
+    """Neither git nor the index nor the watcher is loaded before a file is opened."""
+    program = """
+import asyncio, sys
+from support.desk import Desk, settled
+from kibitz.server import create_server
+
+async def main():
+    desk = Desk(create_server)
+    watching = {"workspace": {"didChangeWatchedFiles": {"dynamicRegistration": True}}}
+    params = {"processId": None, "rootUri": None, "capabilities": watching}
+    await desk.answer(desk.ask("initialize", params))
+    desk.notify("initialized", {})
+    await desk.until(lambda: desk.requests("client/registerCapability"))
+    item = {"uri": "untitled:one", "languageId": "python", "version": 1, "text": "x = 1"}
+    desk.notify("textDocument/didOpen", {"textDocument": item})
+    await settled()
+    print(*sys.modules)
+    await desk.server.close()
+
+asyncio.run(main())
+"""
+    environment = {**clean_environment(tmp_path), "PYTHONPATH": str(Path(__file__).parents[1])}
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        check=True,
+        text=True,
+        env=environment,
+        cwd=tmp_path,
+    )
+    loaded = set(run.stdout.split())
+    slow = {"git", "tree_sitter", "watchfiles", "anthropic", "kibitz_context.repository",
+            "kibitz_context.indexer", "kibitz.upkeep"}  # fmt: skip
+    assert not slow & loaded

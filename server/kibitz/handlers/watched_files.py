@@ -12,13 +12,19 @@ from kibitz.protocol import from_lsp
 
 logger = logging.getLogger(__name__)
 
+# What `upkeep.file_changes` makes something of; not from there, as this is needed before anything
+# of it is.  Names that begin with a dot are named: clients disagree on whether `*` means them.
+GLOBS = (
+    "**/*",
+    "**/{.kibitz.toml,.kibitzignore,.gitignore,.gitattributes}",
+    "**/.git/{HEAD,FETCH_HEAD,packed-refs,logs/HEAD}",
+)
+
 REGISTRATION_ID = "kibitz-watched-files"
 
 
 async def register(connection: Connection) -> None:
     """Ask a client that can to tell of changed files; one that refuses leaves it to us."""
-    from kibitz.upkeep.file_changes import GLOBS
-
     client = connection.session.client
     if not client.watched_files or connection.session.client_watches:
         return

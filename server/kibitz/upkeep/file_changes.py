@@ -26,14 +26,6 @@ MOST_FOLDERS = 4_096
 _OF_A_COMMIT = frozenset({"HEAD", "logs/HEAD", "FETCH_HEAD", "ORIG_HEAD", "packed-refs"})
 _RULE_FILES = frozenset({".gitignore", ".gitattributes", KIBITZ_IGNORE})
 
-# For a client that watches for us.  Names that begin with a dot are named, since clients do not
-# agree on whether `*` means them.
-GLOBS = (
-    "**/*",
-    "**/{.kibitz.toml,.kibitzignore,.gitignore,.gitattributes}",
-    "**/.git/{HEAD,FETCH_HEAD,packed-refs,logs/HEAD}",
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Happened:
