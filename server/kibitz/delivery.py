@@ -234,13 +234,16 @@ class Delivery:
         def echo_is_late() -> None:
             if self._in_flight is not flight:
                 return
+            why = "the editor said that it applied the edit, but the text did not change"
             if flight.echoed:
                 flight.answered = True
                 self._confirm(flight)
+            elif self._profile.versions == "compared":
+                self._retry(flight, why)
             else:
-                self._retry(
-                    flight, "the editor said that it applied the edit, but the text did not change"
-                )
+                # It may still come, and a second one would be applied all the same.
+                self._take_for_users(flight, len(flight.heard))
+                self._stop(why)
 
         flight.call_off = self._editor.later(self._profile.echo_seconds, echo_is_late)
 
@@ -286,6 +289,8 @@ class Delivery:
 
     def _is_astray(self, flight: _InFlight, after: list[str]) -> bool:
         """Take what was heard for the edit in flight, put where its lines were when it was sent."""
+        if self._profile.versions != "ignored":
+            return False
         text = flight.text
         for index, splice in enumerate(flight.heard):
             if not same_lines(text, flight.document.lines.lines):

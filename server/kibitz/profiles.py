@@ -7,6 +7,7 @@ client announces in its capabilities is believed unless the table says otherwise
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +18,12 @@ class Profile:
     it).  `edit_interval_seconds` is the least time between two edits of a stream: each is an
     undo step for a client without our plugin.  `echo_seconds` is how long the `didChange` that
     proves an edit may take after the client's answer.  An edit never names a version below
-    `least_edit_version`.  A client that does not compare versions gets one edit at the end
-    (`live_edits`): each may hit a text that the user has just changed.
+    `least_edit_version`.
+
+    `versions` is what becomes of an edit of a text that has changed meanwhile: it is refused, or
+    applied to what its lines have become, or applied where they were.  Where it is not refused,
+    an edit is never sent twice: it may still come.  Where versions are ignored, a reply becomes
+    one edit at the end: each may hit what the user has just typed.
     """
 
     name: str
@@ -28,7 +33,7 @@ class Profile:
     edit_interval_seconds: float = 0.5
     echo_seconds: float = 3.0
     least_edit_version: int = 0
-    live_edits: bool = True
+    versions: Literal["compared", "transformed", "ignored"] = "compared"
 
 
 PLAIN = Profile("plain")
@@ -49,12 +54,12 @@ _PROFILES = {
     # Asks the user about each edit by default: an answer may take as long as the user does.
     "eglot": Profile("eglot", echo_seconds=10.0),
     "emacs": Profile("lsp-mode", echo_seconds=10.0),
-    "zed": Profile("zed", shows_documents=False),
+    "zed": Profile("zed", shows_documents=False, versions="transformed"),
     # Ignores versions and answers before it applies: only the echo proves anything.
-    "kakoune-lsp": Profile("kakoune", live_edits=False),
-    "kak-lsp": Profile("kakoune", live_edits=False),
+    "kakoune-lsp": Profile("kakoune", versions="ignored"),
+    "kak-lsp": Profile("kakoune", versions="ignored"),
     "sublime text lsp": Profile("sublime"),
-    "vim-lsp": Profile("vim-lsp", asks_messages=False, live_edits=False),
+    "vim-lsp": Profile("vim-lsp", asks_messages=False, versions="ignored"),
     "coc.nvim": Profile("coc"),
 }
 

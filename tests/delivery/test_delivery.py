@@ -40,7 +40,12 @@ AFTER = "import os\n\ndef f(x: int) -> int:\n    return x\n\nprint(f(1))\n"
 
 def delivery_in(editor: FakeEditor, region: tuple[int, int] = REGION, **options: bool) -> Delivery:
     lines = split_lines(editor.buffer)[region[0] : region[1]]
-    delivery = Delivery(editor, QUICK, URI, region[0], lines, **options)
+    manners = editor.manners
+    profile = QUICK
+    if not manners.checks_version:
+        versions = "transformed" if manners.transforms else "ignored"
+        profile = dataclasses.replace(QUICK, versions=versions)
+    delivery = Delivery(editor, profile, URI, region[0], lines, **options)
     editor.watch(delivery)
     return delivery
 
@@ -295,6 +300,24 @@ async def test_applied_true_without_the_text_is_not_applied() -> None:
     assert reason is not None
     assert "did not change" in reason
     assert (editor.buffer, editor.edits_sent, delivery.hunks()) == (BEFORE, 2, [])
+
+
+@pytest.mark.parametrize("manners", [KAKOUNE, ZED])
+async def test_a_client_that_refuses_nothing_gets_no_edit_twice(manners: Manners) -> None:
+    editor = FakeEditor(BEFORE, manners)
+    delivery = delivery_in(editor)
+    delivery.write(EDITS)
+    await asyncio.sleep(0)
+    editor.handle_request()
+    echo = editor.messages.pop()
+    if manners is ZED:  # answers last
+        echo, editor.messages = editor.messages.pop(), [echo]
+    await editor.settle()
+
+    assert delivery.stopped is not None
+    assert "did not change" in delivery.stopped
+    echo()
+    assert (editor.buffer, editor.edits_sent) == (AFTER, 1)
 
 
 async def test_restore_brings_the_original_back() -> None:

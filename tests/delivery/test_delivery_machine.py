@@ -117,7 +117,9 @@ class DeliveryMachine(RuleBasedStateMachine):
         self.below_count = len(below)
         self.first = first
         self.editor = FakeEditor("".join(lines), manners, encoding)
-        self.delivery = Delivery(self.editor, QUICK, URI, first, self.old, hold=hold)
+        versions = {KAKOUNE: "ignored", ZED: "transformed"}.get(manners, "compared")
+        profile = dataclasses.replace(QUICK, versions=versions)
+        self.delivery = Delivery(self.editor, profile, URI, first, self.old, hold=hold)
         self.editor.watch(self.delivery)
         self.normalizer = LineNormalizer(self.old, "\n")
         self.diff = StreamingDiff(self.old, held_lines=held_lines)
@@ -172,11 +174,17 @@ class DeliveryMachine(RuleBasedStateMachine):
         self.change(at, at, form.format(self.mark()))
 
     def is_unsure(self) -> bool:
-        """Whether a client that does not compare versions has an edit to apply.
+        """Whether a client that does not compare versions has an edit to apply or to tell of.
 
-        What it does to a text that lost lines meanwhile may look like the user's own doing.
+        What it does to a text that lost lines meanwhile may look like the user's own doing, and
+        once it has been given up nobody puts back what it goes over.
         """
-        return self.manners is KAKOUNE and bool(self.editor.requests)
+        return self.manners is KAKOUNE and bool(self.editor.requests or self.editor.messages)
+
+    def tell_if_blind(self) -> None:
+        """For the same reason such a client tells at once that lines are gone."""
+        while self.manners is KAKOUNE and self.editor.messages:
+            self.run(self.editor.deliver_message)
 
     @precondition(lambda self: not self.is_unsure())
     @rule(share=st.floats(0, 1), count=st.integers(1, 5), pastes=st.booleans())
@@ -193,6 +201,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         self.user_was_inside = True
         text = f"pasted {self.mark()}\n" if pastes else ""
         self.change(start, start + len("".join(gone)), text)
+        self.tell_if_blind()
 
     @precondition(lambda self: self.editor.undo_steps and not self.is_unsure())
     @rule()
@@ -202,6 +211,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         self.run(self.editor.undo)
         after = set(marks_in(self.editor.buffer))
         self.marks = (self.marks - (before - after)) | (after - before)
+        self.tell_if_blind()
 
     @precondition(lambda self: not self.is_unsure())
     @rule()
@@ -220,6 +230,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         if spans:
             self.user_was_inside = True
             self.run(lambda: self.editor.format(spans))
+            self.tell_if_blind()
 
     @precondition(lambda self: not self.is_unsure())
     @rule(source=st.randoms(use_true_random=False))
@@ -233,6 +244,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         self.user_was_inside = True
         self.marks = set(marks_in("".join(kept)))
         self.run(lambda: self.editor.reload("".join(kept)))
+        self.tell_if_blind()
 
     # -- the client ----------------------------------------------------------------------------
 
@@ -251,7 +263,7 @@ class DeliveryMachine(RuleBasedStateMachine):
     def server_receives(self) -> None:
         self.run(self.editor.deliver_message)
 
-    @precondition(lambda self: self.editor.timers)
+    @precondition(lambda self: self.editor.timers and not self.is_unsure())
     @rule()
     def time_passes(self) -> None:
         self.run(self.editor.fire_timer)
@@ -302,6 +314,8 @@ class DeliveryMachine(RuleBasedStateMachine):
         self.check_marks()
         if way == "close" or self.user_was_inside:
             return
+        if not complete and self.manners in (KAKOUNE, ZED):
+            return  # it was given up, for an edit that went astray or did not show in time
         lines = split_lines(self.editor.buffer)
         inside = self.region(lines)
         if way == "finish" and self.manners is not LIAR:

@@ -51,6 +51,13 @@ def test_a_text_that_is_nearer_to_the_old_one_does_not_hold_the_edit() -> None:
     assert besides(lines_of("a b c d e"), lines_of("a b c z e"), [edit]) is None
 
 
+def test_a_deletion_is_not_seen_where_the_lines_round_it_have_changed() -> None:
+    edit = LineEdit(3, 4, ())
+
+    assert besides(lines_of("a b c d e f"), lines_of("a b mine e f"), [edit]) is None
+    assert besides(lines_of("a b c d e f"), lines_of("mine b c e f"), [edit]) is not None
+
+
 _LINES = st.lists(st.sampled_from(["a\n", "b\n", "}\n", "\n", "c"]), max_size=12)
 
 

@@ -137,7 +137,9 @@ def besides(
     for edit in edits:
         place = edit.start + shift
         mine = range(place, place + len(edit.lines))
-        if (place in inserted) if not mine else touched.issuperset(mine):
+        # Deleted lines are known by what stands round the place, new ones by one of them.
+        round_it = place in inserted or not touched.isdisjoint((place - 1, place))
+        if touched.issuperset(mine) if mine else round_it:
             return None
         shift += len(edit.lines) - (edit.end - edit.start)
     return expected, others

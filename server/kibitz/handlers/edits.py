@@ -38,7 +38,7 @@ class EditJob:
         first, end = lines
         hold = (
             streaming == "final"
-            or (streaming == "auto" and not connection.session.client.profile.live_edits)
+            or (streaming == "auto" and connection.session.client.profile.versions == "ignored")
             or len(document.text) > MAX_LIVE_CHARACTERS
             or len(document.lines.lines) > MAX_LIVE_LINES
         )
