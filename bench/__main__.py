@@ -10,7 +10,7 @@ import importlib
 import itertools
 import sys
 
-PARTS = ("startup", "first_byte", "context", "edits", "delivery", "index")
+PARTS = ("startup", "first_byte", "context", "edits", "delivery", "index", "recall")
 
 
 def main(arguments: list[str]) -> int:

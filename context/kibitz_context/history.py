@@ -22,9 +22,9 @@ from kibitz_context.database import Database
 from kibitz_context.git_commands import GitFolder
 from kibitz_context.repository import Repository
 
-# More: what was changed together ten years ago is not any more, and a first look takes longer.
-# Fewer: files that change once a year have no history.
-MAX_COMMITS = 2_000
+# More: what was changed together ten years ago is not any more, and a first look takes longer
+# (a third of a second for these).  Fewer: files that change once a year have no history.
+MAX_COMMITS = 4_000
 # A commit of more files is a sweep (a new formatter, a year in every header): it says of each
 # file that it is there, and of no two that they belong together.
 MAX_FILES_OF_A_CHANGE = 64
@@ -34,7 +34,7 @@ MAX_MESSAGE_WORDS = 24
 
 MAX_REMEMBERED_HISTORIES = 8
 # What the file of the cache may hold: some ten repositories.
-_MAX_STORED_COMMITS = 32_000
+_MAX_STORED_COMMITS = 48_000
 _VERSION = 1
 
 _logger = logging.getLogger(__name__)
