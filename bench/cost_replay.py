@@ -19,6 +19,7 @@ from pathlib import Path
 from bench import tables
 from bench.replay_optimum import Optimum, Sizes
 from bench.replay_players import (
+    DESIGNS,
     FIXED,
     KEEP_WARM_DAY_USD,
     KIBITZ,
@@ -64,10 +65,8 @@ class Outcome:
 
     def bill(self, policy: Policy, model: str) -> Bill:
         # What the fixed ones send does not depend on prices, only on how text is counted.
-        for key in ((policy.name, model), (policy.name, _counted_alike(model))):
-            if key in self.bills:
-                return self.bills[key]
-        return self.bills[policy.name, _priced_alike(model)]
+        alike = _priced_alike if policy.name == KIBITZ.name else _counted_alike
+        return self.bills[policy.name, alike(model)]
 
     def whole(self, policy: Policy, model: str) -> float:
         """The cost relative to no cache."""
@@ -122,6 +121,8 @@ def run(task: Task) -> Outcome:
     counted = dict.fromkeys(map(_counted_alike, task.models))
     players = [Player(policy, model, name) for model in counted for policy in (NO_CACHE, *FIXED)]
     players += [Player(KIBITZ, model, name) for model in task.models]
+    if task.left_on == LEFT_ON:
+        players += [Player(design, DEFAULT_MODEL, name) for design in DESIGNS]
     with tempfile.TemporaryDirectory() as folder:
         session = play(played, players, Path(folder))
     optimum = Optimum(session, Sizes(RULES_TOKENS + MAX_TOKENS, changes_budget(MAX_TOKENS)))
@@ -146,6 +147,10 @@ def report(outcomes: Sequence[Outcome], seeds: Sequence[int]) -> str:
     for shape in SHAPES:
         of_shape = [outcome for outcome in usual if outcome.task.shape == shape]
         parts.append(f"### {shape.name.capitalize()}\n\n{_shape_table(of_shape)}")
+    parts.append(
+        "### Other designs\n\nWhole input relative to no cache, and its ratio to the offline "
+        f"optimum.\n\n{_design_table(usual)}"
+    )
     first = [outcome for outcome in usual if outcome.task.seed == seeds[0]]
     parts.append(
         f"### Each built-in model (seed {seeds[0]})\n\n"
@@ -188,6 +193,19 @@ def _shape_table(outcomes: Sequence[Outcome]) -> str:
         *("keep-warm", "prefix kept, median", "snapshots written"),
     )
     return tables.table(header, rows)
+
+
+def _design_table(outcomes: Sequence[Outcome]) -> str:
+    rows = []
+    for policy in (KIBITZ, *DESIGNS):
+        cells = [policy.name]
+        for shape in SHAPES:
+            of_shape = [outcome for outcome in outcomes if outcome.task.shape == shape]
+            whole = _median("{:.3f}", (o.whole(policy, DEFAULT_MODEL) for o in of_shape))
+            ratio = _median("{:.2f}", (_to_optimum(o, policy, DEFAULT_MODEL) for o in of_shape))
+            cells.append(f"{whole}, {ratio}")
+        rows.append(cells)
+    return tables.table(("design", *(shape.name for shape in SHAPES)), rows)
 
 
 def _model_table(outcomes: Sequence[Outcome]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 from unittest import mock
 
 from bench.replay_traces import DAY
@@ -78,6 +79,30 @@ FIXED = (
     Policy("always 1 h", fixed("1h", "1h")),
 )
 KIBITZ = Policy("kibitz", policy.decide, pings=True)
+
+# What `policy.decide` names is another player's while that one asks.
+_kibitz_decides = policy.decide
+
+
+def varied(**changes: Any) -> Callable[[State], Decision]:
+    """The product's policy with other answers to one question; a log needs a live snapshot."""
+
+    def decide(state: State) -> Decision:
+        decision = _kibitz_decides(state)
+        if decision.changes_lifetime is None:
+            return decision
+        return replace(decision, **changes)
+
+    return decide
+
+
+DESIGNS = (
+    Policy("bought at first sight", varied(promote_at=1), pings=True),
+    Policy("bought at third sight", varied(promote_at=3), pings=True),
+    Policy("log for 5 min", varied(changes_lifetime="5m"), pings=True),
+    Policy("no log", varied(changes_lifetime=None, promote_at=None), pings=True),
+    Policy("no pings", policy.decide),
+)
 
 
 @dataclass(slots=True)

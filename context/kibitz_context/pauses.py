@@ -26,6 +26,10 @@ ASSUMED_PAUSES_SECONDS = (
 )
 # As much as so many observed pauses.  Higher: slower to learn; lower: ruled by the first morning.
 ASSUMED_WEIGHT = 8.0
+# A pause stands for some that are a little longer as well: tomorrow's night may be the longest so
+# far, and pings that end an hour before it does were all in vain.  Higher: more of them are sent
+# after the last moment at which anybody ever came back.
+LIKE_PAUSES = (1.0, 1.15)
 
 
 @dataclass(frozen=True)
@@ -54,11 +58,14 @@ class Pauses:
 
 
 def observed(request_times: Sequence[float]) -> Pauses:
-    """The pauses between requests, and the assumed ones."""
-    found = [(max(later - earlier, 0.0), 1.0) for earlier, later in pairwise(request_times)]
+    """The pauses between requests and the assumed ones, each for those that are like it."""
+    seen = [(max(later - earlier, 0.0), 1.0) for earlier, later in pairwise(request_times)]
     each = ASSUMED_WEIGHT / len(ASSUMED_PAUSES_SECONDS)
-    found += [(length, each) for length in ASSUMED_PAUSES_SECONDS]
-    found.sort()
+    seen += [(length, each) for length in ASSUMED_PAUSES_SECONDS]
+    share = 1.0 / len(LIKE_PAUSES)
+    found = sorted(
+        (length * like, weight * share) for length, weight in seen for like in LIKE_PAUSES
+    )
     return Pauses(tuple(length for length, _ in found), tuple(weight for _, weight in found))
 
 

@@ -55,7 +55,7 @@ FOLD_READS = 12.0
 
 # At which sighting in the same state a changed file is bought.  At the first one, most of what is
 # bought was only being typed; at the third, what stays is paid for once too often.  See
-# docs/decisions/0005 for the figures.
+# docs/decisions/0006 for the figures.
 PROMOTE_AT = 2
 
 # In how many requests running a changed file is found in the same state: the number, and the share

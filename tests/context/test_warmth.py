@@ -112,6 +112,7 @@ def test_pings_bridge_the_lunch_break_and_the_night_but_not_the_weekend() -> Non
     lunch, night, weekend = 2 * HOUR, 16 * HOUR, 64 * HOUR
     assert survives(times, lunch)
     assert survives(times, night)
+    assert survives(times, night + 1.5 * HOUR), "a night that is longer than any before"
     assert not survives(times, weekend)
     assert sent_in(times, weekend) < 24
 
@@ -269,12 +270,13 @@ def test_the_pauses_of_a_newcomer_are_the_assumed_ones() -> None:
     assert assumed == observed((NOW,))
     assert list(assumed.lengths) == sorted(assumed.lengths)
     known = observed(every(7.0, count=3))
-    assert known.lengths.count(7.0) == 2
+    assert known.lengths.count(7.0) == known.lengths.count(7.0 * 1.15) == 2
+    assert known.total == pytest.approx(assumed.total + 2)
     assert all(earlier <= later for earlier, later in pairwise(known.lengths))
 
 
 def test_of_a_pause_that_is_longer_than_all_others_the_longest_remain() -> None:
     pauses = observed(every(7.0))
     assert pauses.longer_than(1e9).lengths == pauses.lengths[-1:]
-    assert min(pauses.longer_than(7.0).lengths) > 7.0
+    assert min(pauses.longer_than(9.0).lengths) > 9.0
     assert pauses.share_up_to(1e9) == pytest.approx(1.0)
