@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Any
 
 import pytest
@@ -109,8 +110,9 @@ def test_for_people(commands: CommandLine) -> None:
     out = commands.run("context", "prices.py:6-10").out
     assert "claude-sonnet-5-5 (standard tier), as of commit " in out
     assert "\nrules " in out
-    assert "\nsnapshot:\n  prices.py (full, " in out
-    assert "\nleft out:\n  docs/notes.md: it is excluded by .kibitzignore\n" in out
+    assert re.search(r"\nsnapshot: \d+ whole\b", out)
+    assert "\n  prices.py (full, " in out
+    assert "\n  it is excluded by .kibitzignore: docs/notes.md\n" in out
     assert " cold, $" in out
     assert not commands.standin.journal.exchanges
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Coroutine
+from collections import Counter
+from collections.abc import Coroutine, Mapping
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,17 @@ from kibitz.cli.place import Place, parse_place
 from kibitz.cli.terminal import Terminal
 from kibitz.cli.workplace import Workplace, work
 from kibitz.plain_text import one_line, visible
+from kibitz_context.values import FileForm, FileUse
 
 LISTED_FILES = 12
-LISTED_OMISSIONS = 12
+NAMED_OMISSIONS = 4
+# How much of a file is shown, from all to nothing but its place in the tree.
+FORM_WORDS: Mapping[FileForm, str] = {
+    "full": "whole",
+    "outline": "as outlines",
+    "excerpt": "in part",
+    "name": "by name",
+}
 
 
 def run(arguments: list[str]) -> int:
@@ -107,24 +116,36 @@ def _print_overview(terminal: Terminal, shown: Overview) -> None:
 
 
 def _file_lines(shown: Overview) -> list[str]:
+    """The files of each layer, those that are shown most of first, and what was left out."""
     lines: list[str] = []
     for layer in shown.layers:
         if not layer.files:
             continue
-        lines += ["", f"{layer.name}:"]
+        n_of = Counter(file.form for file in layer.files)
+        counts = ", ".join(
+            f"{n_of[form]:,} {FORM_WORDS[form]}" for form in FORM_WORDS if n_of[form]
+        )
+        lines += ["", f"{layer.name}: {counts}"]
+        # The files of a task are sorted already, the best ones first.
+        files = layer.files if layer.name == "task" else sorted(layer.files, key=_most_shown)
         lines += [
             f"  {one_line(file.path, 300)} ({file.form}, {file.tokens:,} tokens)"
-            for file in layer.files[:LISTED_FILES]
+            for file in files[:LISTED_FILES]
         ]
-        if len(layer.files) > LISTED_FILES:
-            lines.append(f"  … and {len(layer.files) - LISTED_FILES:,} more")
-    omitted = shown.brief.context.omitted
-    if omitted:
-        lines += ["", "left out:"]
-        lines += [
-            f"  {one_line(omission.path, 300)}: {one_line(omission.reason)}"
-            for omission in omitted[:LISTED_OMISSIONS]
-        ]
-        if len(omitted) > LISTED_OMISSIONS:
-            lines.append(f"  … and {len(omitted) - LISTED_OMISSIONS:,} more (all with --json)")
+        if len(files) > LISTED_FILES:
+            lines.append(f"  … and {len(files) - LISTED_FILES:,} more")
+    paths_by_reason: dict[str, list[str]] = {}
+    for omission in shown.brief.context.omitted:
+        paths_by_reason.setdefault(omission.reason, []).append(omission.path)
+    if paths_by_reason:
+        lines += ["", "left out, or shown by less than its text (all of it with --json):"]
+        for reason, paths in sorted(paths_by_reason.items(), key=lambda item: -len(item[1])):
+            named = ", ".join(one_line(path, 100) for path in paths[:NAMED_OMISSIONS])
+            more = len(paths) - NAMED_OMISSIONS
+            rest = f" and {more:,} more" if more > 0 else ""
+            lines.append(f"  {one_line(reason)}: {named}{rest}")
     return [*lines, ""]
+
+
+def _most_shown(file: FileUse) -> tuple[int, float, str]:
+    return tuple(FORM_WORDS).index(file.form), -file.score, file.path
