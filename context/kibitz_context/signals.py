@@ -30,6 +30,10 @@ MAX_NAMES = 200
 # The hundredth use of a name says nothing that the fourth has not.
 MAX_COUNTED_USES = 4
 
+# Of what words find, the first; the rest is found by chance.
+MAX_FOUND = 300
+MAX_SEARCHED = 2_000
+
 # After so many commits a change counts half of what the newest does.
 HALF_LIFE_COMMITS = 200
 RECENT_COMMITS = 20
@@ -162,12 +166,12 @@ def similar(query: Query, index: SymbolIndex, tree: Tree) -> Signal:
 def search(words: Sequence[str], index: SymbolIndex, tree: Tree) -> Signal:
     """What the index finds for `words`, as far as it is in this tree.
 
-    The index also holds what files were at other commits, so more is asked for than is there.
+    The index also holds what files were at other commits, so more is asked for than is wanted.
     """
-    if not words:
-        return {}
     scores: Signal = {}
-    for blob, score in index.search(words, 4 * len(tree.blobs) + 1_000):
+    for blob, score in index.search(words, MAX_SEARCHED) if words else ():
+        if len(scores) >= MAX_FOUND:
+            break
         for path in tree.paths_of.get(blob, ()):
             scores[path] = score
     return scores

@@ -13,6 +13,8 @@ from math import log, sqrt
 
 # More: a slower search, in which the words that tell are outvoted by those that do not.
 MAX_SEARCHED_WORDS = 64
+# A word costs what there are files that hold it: some ten milliseconds for these.
+MAX_SEARCHED_FILES = 24_000
 # So many are asked about, the most frequent of the text first.
 MAX_CONSIDERED_WORDS = 200
 LEAST_CHARACTERS = 3
@@ -73,5 +75,11 @@ def search_words(
         for word in considered
         if files.get(word, 0) > 1
     }
-    best = sorted(worth, key=lambda word: (-worth[word], word))
-    return tuple(best[:MAX_SEARCHED_WORDS])
+    chosen: list[str] = []
+    cost = 0
+    for word in sorted(worth, key=lambda word: (-worth[word], word))[:MAX_SEARCHED_WORDS]:
+        cost += files[word]
+        if chosen and cost > MAX_SEARCHED_FILES:
+            break
+        chosen.append(word)
+    return tuple(chosen)
