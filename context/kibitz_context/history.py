@@ -12,7 +12,7 @@ import re
 import sqlite3
 import threading
 from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -35,7 +35,7 @@ MAX_MESSAGE_WORDS = 24
 MAX_REMEMBERED_HISTORIES = 8
 # What the file of the cache may hold: some ten repositories.
 _MAX_STORED_COMMITS = 48_000
-_VERSION = 1
+_VERSION = 2
 
 _logger = logging.getLogger(__name__)
 
@@ -49,19 +49,22 @@ _COMMIT = re.compile(rb"\x01([0-9a-f]{40}|[0-9a-f]{64})\Z")
 class PastCommit:
     """One commit: the files it changed, sorted, and the words of its message, sorted.
 
-    `paths` is empty for a sweep, see `MAX_FILES_OF_A_CHANGE`.
+    `paths` is empty for a sweep, see `MAX_FILES_OF_A_CHANGE`.  `moves` are (old, new) paths of
+    files that were moved as they were; the new ones are among `paths`.
     """
 
     commit: str
     paths: tuple[str, ...]
     words: tuple[str, ...]
+    moves: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
 class History:
     """The commits that led to `commit`, the newest first.
 
-    `problem` says in one sentence why there are fewer than there could be, if so.
+    A file that was moved is known by its newest name throughout.  `problem` says in one sentence
+    why there are fewer commits than there could be, if so.
     """
 
     commit: str | None = None
@@ -169,7 +172,17 @@ def _read(folder: GitFolder, commit: str, file: Path | None) -> History:
     commits = tuple(found[each] for each in wanted if each in found)
     if len(commits) < len(wanted):
         problem = problem or "the clone lacks what some commits changed"
-    return History(commit, commits, problem)
+    return History(commit, tuple(_by_newest_names(commits)), problem)
+
+
+def _by_newest_names(commits: Iterable[PastCommit]) -> Iterator[PastCommit]:
+    """`commits`, the newest first, with each path as the file is called at the end."""
+    newest: dict[str, str] = {}
+    for past in commits:
+        names = {newest.get(path, path) for path in past.paths} if newest else past.paths
+        yield PastCommit(past.commit, tuple(sorted(names)), past.words, past.moves)
+        # All at once: two files may have changed places.
+        newest.update({old: newest.get(new, new) for old, new in past.moves})
 
 
 def _ancestors(folder: GitFolder, commit: str) -> tuple[list[str], str | None]:
@@ -200,7 +213,8 @@ def _ask(folder: GitFolder, commits: Sequence[str]) -> list[PastCommit]:
         folder,
         [
             *("log", "--no-walk=unsorted", "--stdin", "-z"),
-            *("--name-only", "--no-renames", "--no-relative", "--no-color", "--no-notes"),
+            # Moves of unchanged files only: they are seen by their ids, without any content.
+            *("--name-status", "-M100%", "--no-relative", "--no-color", "--no-notes"),
             *("--no-show-signature", "--encoding=UTF-8", "--format=%x01%H%x00%B%x00"),
         ],
         stdin="".join(f"{each}\n" for each in commits).encode("ascii"),
@@ -216,21 +230,37 @@ def _ask(folder: GitFolder, commits: Sequence[str]) -> list[PastCommit]:
             continue
         message = fields[at + 1].decode("utf-8", "replace")
         at += 2
-        paths: list[str] = []
+        first = at
         while at < len(fields) and not _COMMIT.match(fields[at]):
-            # Git ends the format with a terminator, and begins the names with a line feed.
-            if path := fields[at].removeprefix(b"\n"):
-                paths.append(git_commands.decoded(path))
             at += 1
+        paths, moves = _changed(fields[first:at])
         if len(paths) > MAX_FILES_OF_A_CHANGE:
-            paths = []
-        found.append(
-            PastCommit(head[1].decode("ascii"), tuple(sorted(paths)), message_words(message))
-        )
+            paths = ()
+        commit = head[1].decode("ascii")
+        found.append(PastCommit(commit, paths, message_words(message), moves))
     if output.failure:
         # What git wrote last may be half of a commit.
         found = found[:-1]
     return found
+
+
+def _changed(fields: Sequence[bytes]) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+    """The paths that one commit changed, and those it moved: fields of ``--name-status -z``."""
+    paths: set[str] = set()
+    moves: list[tuple[str, str]] = []
+    rest = iter(fields)
+    for field in rest:
+        # Git ends the format with a terminator, and begins the list with a line feed.
+        status = field.removeprefix(b"\n")
+        if not status:
+            continue
+        path = git_commands.decoded(next(rest, b""))
+        if status.startswith(b"R"):
+            new = git_commands.decoded(next(rest, b""))
+            moves.append((path, new))
+            path = new
+        paths.add(path)
+    return tuple(sorted(paths)), tuple(sorted(moves))
 
 
 class _Store:
@@ -250,21 +280,35 @@ class _Store:
                     batch = commits[start : start + _BATCH]
                     marks = ",".join("?" * len(batch))
                     rows = connection.execute(
-                        f"SELECT id, paths, words FROM past WHERE id IN ({marks})", batch
+                        f"SELECT id, paths, words, moves FROM past WHERE id IN ({marks})", batch
                     )
-                    for commit, paths, words in rows:
-                        found[commit] = PastCommit(commit, _split(paths), _split(words))
+                    for commit, paths, words, moves in rows:
+                        names = iter(_split(moves))
+                        found[commit] = PastCommit(
+                            commit,
+                            _split(paths),
+                            _split(words),
+                            tuple(zip(names, names, strict=False)),
+                        )
         except (sqlite3.Error, OSError) as error:
             _logger.debug("stored history is not used: %s", error)
             return {}
         return found
 
     def add(self, commits: Iterable[PastCommit]) -> None:
-        rows = [(past.commit, _joined(past.paths), _joined(past.words)) for past in commits]
+        rows = [
+            (
+                past.commit,
+                _joined(past.paths),
+                _joined(past.words),
+                _joined([path for move in past.moves for path in move]),
+            )
+            for past in commits
+        ]
         try:
             with self._database.transaction() as connection:
                 connection.executemany(
-                    "INSERT OR IGNORE INTO past (id, paths, words) VALUES (?, ?, ?)", rows
+                    "INSERT OR IGNORE INTO past (id, paths, words, moves) VALUES (?, ?, ?, ?)", rows
                 )
                 connection.execute(
                     "DELETE FROM past WHERE number <= (SELECT max(number) FROM past) - ?",
@@ -279,7 +323,7 @@ _BATCH = 900
 
 
 _SCHEMA = """
-CREATE TABLE past (number INTEGER PRIMARY KEY, id TEXT UNIQUE, paths BLOB, words BLOB)
+CREATE TABLE past (number INTEGER PRIMARY KEY, id TEXT UNIQUE, paths BLOB, words BLOB, moves BLOB)
 """
 
 

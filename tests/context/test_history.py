@@ -128,11 +128,63 @@ def test_settings_replacements_and_grafts_of_a_clone_change_nothing(tmp_path: Pa
     assert read(tmp_path) == first
 
 
-def test_a_renamed_file_is_one_that_went_and_one_that_came(tmp_path: Path) -> None:
-    made = git_folder(tmp_path, {"a.py": "1\n2\n3\n"})
+# --- moves -------------------------------------------------------------------------------------
+
+
+def test_a_file_that_was_moved_is_known_by_its_newest_name(tmp_path: Path) -> None:
+    made = git_folder(tmp_path, {"a.py": "1\n2\n3\n", "b.py": "x\n"})
+    for old, new in (("a.py", "src/a.py"), ("src/a.py", "src/z.py")):
+        (tmp_path / "src").mkdir(exist_ok=True)
+        made.git("mv", old, new)
+        made.commit()
+    made.commit({"src/z.py": "4\n", "b.py": "y\n"})
+
+    for _ in range(2):
+        found = read(tmp_path, tmp_path / ".git" / "history.sqlite")
+        assert [past.paths for past in found.commits] == [
+            ("b.py", "src/z.py"),
+            ("src/z.py",),
+            ("src/z.py",),
+            ("b.py", "src/z.py"),
+        ]
+
+
+def test_a_new_file_with_the_old_name_is_another_file(tmp_path: Path) -> None:
+    made = git_folder(tmp_path, {"a.py": "1\n"})
     made.git("mv", "a.py", "b.py")
-    made.git("commit", "-q", "-m", "move")
-    assert read(tmp_path).commits[0].paths == ("a.py", "b.py")
+    made.commit()
+    made.commit({"a.py": "new\n"})
+
+    assert [past.paths for past in read(tmp_path).commits] == [("a.py",), ("b.py",), ("b.py",)]
+
+
+def test_files_that_change_places_keep_their_histories(tmp_path: Path) -> None:
+    made = git_folder(tmp_path, {"a.py": "1\n"})
+    made.commit({"b.py": "2\n"})
+    made.commit({"a.py": "2\n", "b.py": "1\n"})
+
+    # Git sees two changed files, and no move: neither has gone.
+    assert [past.paths for past in read(tmp_path).commits] == [
+        ("a.py", "b.py"),
+        ("b.py",),
+        ("a.py",),
+    ]
+
+
+def test_a_sweep_of_moves_is_followed_although_it_counts_for_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history_module, "MAX_FILES_OF_A_CHANGE", 3)
+    made = git_folder(tmp_path)
+    for number in range(5):
+        made.commit({f"old/{number}.py": f"{number}\n"})
+    made.git("mv", "old", "new")
+    made.commit()
+
+    found = read(tmp_path)
+
+    assert found.commits[0].paths == ()
+    assert [past.paths for past in found.commits[1:]] == [(f"new/{n}.py",) for n in (4, 3, 2, 1, 0)]
 
 
 # --- where there is little or nothing ----------------------------------------------------------
