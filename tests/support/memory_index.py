@@ -42,9 +42,7 @@ class MemoryIndex:
         return {blob: self._symbols[blob] for blob in blobs if blob in self._symbols}
 
     def definers(self, names: Iterable[str]) -> dict[str, frozenset[str]]:
-        return {
-            name: frozenset(self._definers[name]) for name in names if name in self._definers
-        }
+        return {name: frozenset(self._definers[name]) for name in names if name in self._definers}
 
     def users(self, names: Iterable[str]) -> dict[str, frozenset[str]]:
         return {name: frozenset(self._users[name]) for name in names if name in self._users}
