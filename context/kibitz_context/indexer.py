@@ -18,12 +18,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from kibitz_context import history, kinds, outline, rank, snapshots, symbols
+from kibitz_context import history, kinds, rank, snapshots, symbols
 from kibitz_context.baseline import Sources, opened
 from kibitz_context.child import Child, ChildEnded
 from kibitz_context.gate import Gate
 from kibitz_context.index import Index, index_of
 from kibitz_context.repository import Repository, TrackedFile
+from kibitz_context.signatures import signatures
 from kibitz_context.snapshot import MAX_OUTLINED_BYTES
 from kibitz_context.symbols import LEXICAL, Symbols
 from kibitz_context.values import Allowed
@@ -151,10 +152,15 @@ def prepare(
             }
             ranking = rank.snapshot_ranking(allowed, by_blob, past)
             check()
+            shown = signatures(known, lambda file: index.symbols_of([file]).get(file.path))
             del known, by_blob
-            outlines = _Outlines(index)
             snapshots.build(
-                wanted, store, ranking=ranking, outline_of=outlines.outline_of, check=check
+                wanted,
+                store,
+                ranking=ranking,
+                outline_of=shown.outline_of,
+                outline_worth=shown.worth,
+                check=check,
             )
         # What could not be read is asked for again the next time.
         if not index.missing(missing):
@@ -239,19 +245,6 @@ def _entry(
 
 def _no_progress(_done: int, _total: int) -> None:
     pass
-
-
-@dataclass(frozen=True)
-class _Outlines:
-    """Outlines of files whose symbols are known, and of the others."""
-
-    index: Index
-
-    def outline_of(self, file: TrackedFile, text: str) -> str:
-        found = self.index.symbols_of([file]).get(file.path)
-        if found is None or not found.definitions:
-            found = symbols.symbols(file.path, text)
-        return outline.outline_of(found, text.split("\n"))
 
 
 class _Work:

@@ -7,12 +7,13 @@ and to find where a name is defined; wrong now and then, and fast.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kibitz_context.symbols import Symbols
+    from kibitz_context.definitions import Definition as SymbolDefinition
+    from kibitz_context.definitions import Symbols
 
 _MODIFIERS = (
     "abstract|async|const|data|declare|default|export|extern|final|fileprivate|inline|internal|"
@@ -143,15 +144,21 @@ def outline_of(symbols: Symbols, lines: Sequence[str]) -> str:
     """
     shown: list[str] = []
     done = 0
+    for each in visible(symbols.definitions):
+        first = max(each.line, done)
+        shown += (line[:_LONGEST_LINE].rstrip() for line in lines[first : each.signature_end])
+        done = max(done, each.signature_end)
+    return "\n".join(shown)
+
+
+def visible(definitions: Iterable[SymbolDefinition]) -> Iterator[SymbolDefinition]:
+    """Those of `definitions`, in the order of the text, that do not stand within a function."""
     hidden_to = 0
-    for each in symbols.definitions:
+    for each in definitions:
         if each.line >= hidden_to:
-            first = max(each.line, done)
-            shown += (line[:_LONGEST_LINE].rstrip() for line in lines[first : each.signature_end])
-            done = max(done, each.signature_end)
+            yield each
             if each.kind in _CALLABLES:
                 hidden_to = each.end_line
-    return "\n".join(shown)
 
 
 def block_end(lines: list[str], start: int, limit: int) -> int:

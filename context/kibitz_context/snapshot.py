@@ -2,13 +2,13 @@
 
 A pure function of the commit's files and their history, the rules of the gate and the number of
 tokens: no clock, no path of this machine, no order but by what changes least and by name.  First
-come the conventions, then the tree, then whole files while they fit, then the definitions of
-those that did not.  Which files are worth most is not judged here.
+come the conventions, then the tree, then the files: all of them whole where they fit; else the
+best ones whole, and of the others what they define.  Which files are worth most is not judged here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -24,12 +24,15 @@ if TYPE_CHECKING:
 
 # Counted up with every change of what the text of a snapshot is for the same commit: here, in
 # `layers`, `kinds`, `rank`, `outline` or in the names that are never read.
-SNAPSHOT_VERSION = 2
+SNAPSHOT_VERSION = 3
 
-# Shares of the tokens that a part may take at most; whole files take what is left.
+# Shares of the tokens that a part may take at most.
 CONVENTIONS_SHARE = 0.25
 TREE_SHARE = 0.15
-OUTLINES_SHARE = 0.15
+# Of what is left after those, where a repository does not fit whole.  Larger: more of what a
+# change uses is known by its signature.  Smaller: more files can be read whole, to review or to
+# explain them.  What outlines do not need goes to whole files.  Figures: decision 0006.
+OUTLINES_SHARE = 0.6
 
 # Larger: one file would be the whole snapshot.  It is shown by its definitions instead.
 MAX_FILE_BYTES = 128 * 1024
@@ -37,7 +40,13 @@ MAX_FILE_BYTES = 128 * 1024
 MAX_OUTLINED_BYTES = 1024 * 1024
 # With less room than this no further file is read to see whether it fits.
 _LEAST_ROOM_CHARACTERS = 200
+# After so many that were read and did not fit, neither.  Larger: the last of the room is used,
+# and in a large repository many files are read for it.
+MAX_MISSES = 24
+# In UTF-8: what has more bytes than this does not fit, whatever it holds.
+_MOST_BYTES_OF_A_CHARACTER = 4
 
+TOO_LARGE = "it is too large"
 OVER_BUDGET = "it is over the budget of context.max_tokens"
 
 _INTRODUCTION = (
@@ -65,6 +74,8 @@ class Snapshot:
 
 # The definitions of a file, given its gated text; "" where there are none.
 OutlineOf = Callable[[TrackedFile, str], str]
+# What a line of the outline of the file at a path is worth beside one of another file.
+OutlineWorth = Callable[[str], float]
 
 
 def build(
@@ -74,24 +85,40 @@ def build(
     *,
     ranking: Ranking | None = None,
     outline_of: OutlineOf | None = None,
+    outline_worth: OutlineWorth | None = None,
 ) -> Snapshot:
     """The snapshot of the files of `sources`, without those at the paths `hidden`.
 
     Without a ranking files are taken in the order of `kinds`, without `outline_of` the lines
-    that look like definitions are.
+    that look like definitions are, without `outline_worth` one outline is worth as much as the
+    other, but for the rank of its file.
     """
-    builder = _Builder(sources, characters(max_tokens), ranking, outline_of or _lexical_outline)
+    builder = _Builder(
+        sources,
+        characters(max_tokens),
+        ranking,
+        outline_of or _lexical_outline,
+        outline_worth or _equal_worth,
+    )
     return builder.build(hidden)
 
 
 def build_provisional(sources: Sources, hidden: frozenset[str], max_tokens: int) -> Snapshot:
     """What can be shown at once: the conventions and the tree.  Nothing counts as left out."""
-    builder = _Builder(sources, characters(max_tokens), None, _lexical_outline)
+    builder = _Builder(sources, characters(max_tokens), None, _lexical_outline, _equal_worth)
     return builder.build(hidden, is_provisional=True)
 
 
 def _lexical_outline(_: TrackedFile, text: str) -> str:
     return outline(text)
+
+
+def _equal_worth(_: str) -> float:
+    return 1.0
+
+
+def _length(blocks: Mapping[str, str]) -> int:
+    return sum(map(len, blocks.values()))
 
 
 class _Builder:
@@ -103,15 +130,19 @@ class _Builder:
         max_characters: int,
         ranking: Ranking | None,
         outline_of: OutlineOf,
+        outline_worth: OutlineWorth,
     ) -> None:
         self._sources = sources
         self._outline_of = outline_of
+        self._outline_worth = outline_worth
         self._scores = ranking.scores if ranking is not None else {}
         self._often_changed = ranking.often_changed if ranking is not None else {}
         self._gate = sources.gate
         self._max_characters = max_characters
         self._room = max_characters
         self._texts: dict[str, str] = {}
+        # What was read, by path; None: it may not be shown, or is not worth it.
+        self._admitted: dict[str, str | None] = {}
         self._uses: dict[str, FileUse] = {}
         self._omitted: dict[str, str] = {}
 
@@ -132,8 +163,8 @@ class _Builder:
         wanted.sort(key=self._worst_last)
         if is_provisional:
             wanted.clear()
-        whole, rest = self._whole_files(wanted)
-        outlines = self._outlines(rest)
+        whole, outlines = self._parts(wanted)
+        self._note(wanted, whole, outlines)
         for path in named - self._uses.keys():
             name = path.rpartition("/")[2]
             self._uses[path] = FileUse(path, estimate(name), "name", self._score(path))
@@ -196,57 +227,126 @@ class _Builder:
                     blocks.append(self._take(path, block, text))
         return blocks
 
-    def _whole_files(
-        self, files: Sequence[TrackedFile]
-    ) -> tuple[dict[str, str], list[tuple[TrackedFile, str | None]]]:
-        """Blocks of whole files by path, and the files that did not fit.
-
-        Room for outlines is held back as soon as a file does not fit.
-        """
-        blocks: dict[str, str] = {}
-        rest: list[tuple[TrackedFile, str | None]] = []
-        reserve = self._share(OUTLINES_SHARE)
+    def _everything(self, files: Sequence[TrackedFile]) -> dict[str, str] | None:
+        """Blocks of all files by path; None where they do not all fit."""
+        sizes = [file.size_bytes or 0 for file in files]
+        if sum(sizes) > _MOST_BYTES_OF_A_CHARACTER * self._room or max(sizes, default=0) > (
+            MAX_FILE_BYTES
+        ):
+            return None
         room = self._room
-        for file in files:
-            size = file.size_bytes or 0
-            if size > MAX_FILE_BYTES or room < _LEAST_ROOM_CHARACTERS or size > 4 * room:
-                rest.append((file, None))
-                room = min(room, self._room - reserve)
-                continue
-            text = self._read(file)
-            if text is None or self._is_unwanted(file, text):
-                continue
-            block = layers.block("file", text, path=file.path)
-            if len(block) > room:
-                rest.append((file, text))
-                room = min(room, self._room - reserve)
-                continue
-            room -= len(block)
-            blocks[file.path] = self._take(file.path, block, text)
-        return blocks, rest
-
-    def _outlines(self, files: Sequence[tuple[TrackedFile, str | None]]) -> dict[str, str]:
         blocks: dict[str, str] = {}
-        for file, known in files:
-            self._omitted[file.path] = OVER_BUDGET
-            if not kinds.is_source(file.path) or self._room < _LEAST_ROOM_CHARACTERS:
-                continue
-            if (file.size_bytes or 0) > MAX_OUTLINED_BYTES:
-                self._omitted[file.path] = "it is too large"
-                continue
-            text = known if known is not None else self._read(file)
-            if text is None or self._is_unwanted(file, text):
-                continue
-            lines = self._outline_of(file, text)
-            block = layers.block("outline", lines, path=file.path)
-            if lines and len(block) <= self._room:
-                self._room -= len(block)
-                self._uses[file.path] = FileUse(
-                    file.path, estimate(block), "outline", self._score(file.path)
-                )
-                del self._omitted[file.path]
+        for file in files:
+            if (block := self._whole_block(file)) is not None:
+                room -= len(block)
+                if room < 0:
+                    return None
                 blocks[file.path] = block
         return blocks
+
+    def _add_whole_files(
+        self,
+        files: Sequence[TrackedFile],
+        room: int,
+        blocks: dict[str, str],
+        outlines: dict[str, str],
+    ) -> None:
+        """Put the first of `files` that fit into `room` into `blocks`, and out of `outlines`."""
+        misses = 0
+        for file in files:
+            if room < _LEAST_ROOM_CHARACTERS or misses >= MAX_MISSES:
+                break
+            shown = len(outlines.get(file.path, ""))
+            size = file.size_bytes or 0
+            if (
+                file.path in blocks
+                or size > MAX_FILE_BYTES
+                or size > _MOST_BYTES_OF_A_CHARACTER * (room + shown)
+            ):
+                continue
+            block = self._whole_block(file)
+            if block is None:
+                continue
+            if len(block) > room + shown:
+                misses += 1
+                continue
+            outlines.pop(file.path, None)
+            room -= len(block) - shown
+            blocks[file.path] = block
+
+    def _add_outlines(
+        self, files: Sequence[TrackedFile], room: int, outlines: dict[str, str]
+    ) -> None:
+        """Put the outlines of the first of `files` that fit into `room` into `outlines`."""
+        misses = 0
+        for file in files:
+            if room < _LEAST_ROOM_CHARACTERS or misses >= MAX_MISSES:
+                break
+            text = self._wanted_text(file)
+            lines = self._outline_of(file, text) if text is not None else ""
+            if not lines:
+                continue
+            block = layers.block("outline", lines, path=file.path)
+            if len(block) > room:
+                misses += 1
+                continue
+            room -= len(block)
+            outlines[file.path] = block
+
+    def _most_told_first(self, files: Iterable[TrackedFile]) -> list[TrackedFile]:
+        """Those of `files` that may have an outline, by what its lines are worth."""
+        found = [
+            (-self._score(file.path) * self._outline_worth(file.path), self._worst_last(file), file)
+            for file in files
+            if self._may_have_an_outline(file)
+        ]
+        return [file for _, _, file in sorted(found, key=lambda each: each[:2])]
+
+    def _may_have_an_outline(self, file: TrackedFile) -> bool:
+        return kinds.is_source(file.path) and (file.size_bytes or 0) <= MAX_OUTLINED_BYTES
+
+    def _parts(self, files: Sequence[TrackedFile]) -> tuple[dict[str, str], dict[str, str]]:
+        """Blocks of whole files and of outlines, by path; `files` are the best first."""
+        if (everything := self._everything(files)) is not None:
+            return everything, {}
+        whole: dict[str, str] = {}
+        outlines: dict[str, str] = {}
+        self._add_whole_files(files, int(self._room * (1.0 - OUTLINES_SHARE)), whole, outlines)
+        told = self._most_told_first(file for file in files if file.path not in whole)
+        self._add_outlines(told, self._room - _length(whole), outlines)
+        # Where there is little to outline, more files are whole.
+        room = self._room - _length(whole) - _length(outlines)
+        self._add_whole_files(files, room, whole, outlines)
+        return whole, outlines
+
+    def _note(
+        self, files: Sequence[TrackedFile], whole: Mapping[str, str], outlines: Mapping[str, str]
+    ) -> None:
+        """Say of each of `files` how it is shown, or why it is not."""
+        for file in files:
+            path = file.path
+            if path in whole:
+                self._take(path, whole[path], self._admitted[path] or "")
+            elif path in outlines:
+                self._room -= len(outlines[path])
+                self._uses[path] = FileUse(
+                    path, estimate(outlines[path]), "outline", self._score(path)
+                )
+            elif path not in self._omitted:
+                is_larger = kinds.is_source(path) and not self._may_have_an_outline(file)
+                self._omitted[path] = TOO_LARGE if is_larger else OVER_BUDGET
+
+    def _whole_block(self, file: TrackedFile) -> str | None:
+        text = self._wanted_text(file)
+        return layers.block("file", text, path=file.path) if text is not None else None
+
+    def _wanted_text(self, file: TrackedFile) -> str | None:
+        """The text of a file that may be shown and is worth it; read once."""
+        if file.path not in self._admitted:
+            text = self._read(file)
+            is_wanted = text is not None and not self._is_unwanted(file, text)
+            self._admitted[file.path] = text if is_wanted else None
+        return self._admitted[file.path]
 
     def _read(self, file: TrackedFile) -> str | None:
         answer = self._sources.read(file)

@@ -26,7 +26,7 @@ from kibitz_context.gate import Gate
 from kibitz_context.repository import Repository, TrackedFile
 from kibitz_context.secret_names import NAMED
 from kibitz_context.secret_shapes import SHAPED
-from kibitz_context.snapshot import SNAPSHOT_VERSION, OutlineOf, Snapshot
+from kibitz_context.snapshot import SNAPSHOT_VERSION, OutlineOf, OutlineWorth, Snapshot
 from kibitz_context.values import FileUse, Layer, Omission
 
 if TYPE_CHECKING:
@@ -122,13 +122,19 @@ def build(
     *,
     ranking: Ranking,
     outline_of: OutlineOf,
+    outline_worth: OutlineWorth | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> Snapshot:
     """Build a snapshot and store it.  `check` is called before each piece of work and may raise
     to give up."""
     with opened(wanted.repository, wanted.gate, check, wanted.base) as sources:
         built = snapshot.build(
-            sources, wanted.hidden, wanted.max_tokens, ranking=ranking, outline_of=outline_of
+            sources,
+            wanted.hidden,
+            wanted.max_tokens,
+            ranking=ranking,
+            outline_of=outline_of,
+            outline_worth=outline_worth,
         )
     store.put(wanted.key, built)
     return built

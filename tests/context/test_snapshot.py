@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from kibitz_context.baseline import Sources, baseline, opened
 from kibitz_context.gate import Gate
 from kibitz_context.gather import gather
-from kibitz_context.repository import Repository
-from kibitz_context.snapshot import OVER_BUDGET
-from kibitz_context.values import Context
+from kibitz_context.rank import Ranking
+from kibitz_context.repository import Repository, TrackedFile
+from kibitz_context.snapshot import MAX_MISSES, OUTLINES_SHARE, OVER_BUDGET, Snapshot, build
+from kibitz_context.values import Allowed, Context, Refused
 from support.git_folder import git_folder
 
 FILES: dict[str, str | bytes] = {
@@ -280,6 +285,87 @@ def test_an_outline_has_the_definitions_of_a_file_that_is_too_long(tmp_path: Pat
     assert forms(found) == {"a.py": "full", "long.py": "outline"}
     assert "def function39():\n" in found.snapshot.text
     assert "return 39" not in found.snapshot.text
+
+
+MODULES = {
+    f"module{n:03}.py": f"def function{n}(given):\n" + f"    x = {n}\n" * 60 for n in range(100)
+}
+
+
+def tokens_by_form(found: Snapshot | Context) -> dict[str, int]:
+    layer = found.snapshot if isinstance(found, Context) else found.layer
+    tokens: Counter[str] = Counter()
+    for use in layer.files:
+        tokens[use.form] += use.tokens
+    return dict(tokens)
+
+
+def built(root: Path, max_tokens: int, **how: Any) -> Snapshot:
+    repository = Repository.find(root)
+    gate = Gate(repository.root)
+    with opened(repository, gate, lambda: None, baseline(repository, repository.head())) as sources:
+        return build(sources, frozenset(), max_tokens, **how)
+
+
+def test_whole_files_leave_the_outlines_their_share(tmp_path: Path) -> None:
+    git_folder(tmp_path, MODULES)
+    found = context(tmp_path, 4_000)
+    shown = Counter(forms(found).values())
+    whole = tokens_by_form(found)["full"]
+    assert 0.25 * 4_000 < whole < (1.0 - OUTLINES_SHARE) * 4_000
+    assert shown["full"] + shown["outline"] > 40
+    assert shown["outline"] > 5 * shown["full"]
+
+
+def test_what_fits_whole_is_whole_whatever_the_share_of_outlines(tmp_path: Path) -> None:
+    # No outline is shorter than one of the tiny files.
+    tiny = {f"tiny{n}.py": f"TINY = {n}\n" for n in range(9)}
+    git_folder(tmp_path, {**MODULES, **tiny})
+    needed = built(tmp_path, 200_000).layer.tokens
+    assert set(tokens_by_form(built(tmp_path, needed + 40))) == {"full"}
+    assert set(tokens_by_form(built(tmp_path, needed - 200))) == {"full", "outline"}
+
+
+def test_room_that_no_outline_needs_is_for_whole_files(tmp_path: Path) -> None:
+    git_folder(tmp_path, {f"page{n:02}.md": "Words of it.\n" * 60 for n in range(40)})
+    found = context(tmp_path, 4_000)
+    assert tokens_by_form(found)["full"] > 0.8 * 4_000
+    assert found.snapshot.tokens <= 4_000
+
+
+def test_outlines_are_chosen_by_what_they_are_worth_and_shown_by_what_changes(
+    tmp_path: Path,
+) -> None:
+    git_folder(tmp_path, MODULES)
+    ranking = Ranking(dict.fromkeys(MODULES, 1.0), {"module098.py": 3})
+    worth = {"module098.py": 3.0, "module099.py": 2.0, "module097.py": 1.0}
+    found = built(
+        tmp_path,
+        2_000,
+        ranking=ranking,
+        outline_of=lambda file, _: f"def {file.path.removesuffix('.py')}():\n" * 20,
+        outline_worth=lambda path: worth.get(path, 0.0),
+    )
+    outlines = re.findall(r'<outline path="([^"]+)">', found.layer.text)
+    assert outlines[-1] == "module098.py"
+    assert {"module097.py", "module098.py", "module099.py"} <= set(outlines)
+    assert outlines[:-1] == sorted(outlines[:-1])
+
+
+def test_few_files_are_read_in_vain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    long = "def f(given):\n" * 300
+    git_folder(tmp_path, {f"module{n:03}.py": long for n in range(200)})
+    read: list[str] = []
+
+    def note(sources: Sources, file: TrackedFile) -> Allowed | Refused:
+        read.append(file.path)
+        return before(sources, file)
+
+    before = Sources.read
+    monkeypatch.setattr(Sources, "read", note)
+    built(tmp_path, 2_000)
+    assert len(read) == len(set(read)), "no file twice"
+    assert len(read) <= 3 * MAX_MISSES
 
 
 def test_a_submodule_is_not_looked_into(tmp_path: Path) -> None:
