@@ -14,9 +14,9 @@ from functools import lru_cache
 
 from kibitz_context import kinds, layers, passages, symbols
 from kibitz_context.baseline import Baseline, Sources
-from kibitz_context.excerpts import MAX_WORDS, Excerpts, usable
+from kibitz_context.excerpts import Excerpts, usable
 from kibitz_context.history import History
-from kibitz_context.names import names_in_code
+from kibitz_context.names import names_in_code, words_in_prose
 from kibitz_context.passages import File, Wanted
 from kibitz_context.relevance import related_files
 from kibitz_context.signals import NO_SYMBOLS, Query, SymbolIndex
@@ -29,6 +29,8 @@ from kibitz_context.words import search_words
 # More files: seconds of reading for passages that have no room.
 MAX_RELATED_FILES = 48
 MAX_READ_FILES = 24
+# Each is looked up in the index; most are of the language or a library, and found nowhere.
+MAX_NAMES = 96
 _MAX_REMEMBERED_TREES = 8
 
 
@@ -54,9 +56,11 @@ class Finder:
         sources: Sources,
         current: Mapping[str, str | None],
         seen: frozenset[str],
+        outlined: frozenset[str],
         known: Known,
     ) -> None:
         self._sources = sources
+        self._outlined = outlined - current.keys()
         self._current = current
         self._seen = seen
         self._known = known
@@ -78,7 +82,8 @@ class Finder:
         scored = related_files(query, known.index, tree, known.history, MAX_RELATED_FILES)
         sources.check()
         names, defined = self._names(words, focus, own)
-        wanted = Wanted(names, defined, [each for each in scored if self._shows(each.path)])
+        usable = [each for each in scored if self._shows(each.path)]
+        wanted = Wanted(names, defined, usable, self._outlined)
         found = passages.chosen(wanted, self._file, max_characters, MAX_READ_FILES)
         blocks: list[str] = []
         uses: list[FileUse] = []
@@ -99,46 +104,44 @@ class Finder:
         defined: list[str] = []
         if focus is not None and own is not None:
             start, end = _lines_of(focus)
-            selected = names_in_code(focus.text[focus.span.start : focus.span.end])
+            selected = _selected_names(focus, own)
             defined = [
                 each.name
                 for each in own.definitions
                 if each.line < end and start < each.end_line and each.kind != symbols.EXTENSION
-            ]
+            ][:MAX_NAMES]
         here = {each.name for each in own.definitions} if own is not None else set()
         asked = [name for name in dict.fromkeys([*selected, *words]) if name not in here]
-        changed = self._changed()
-        names = self._where(self._known.index.definers(asked[:MAX_WORDS]), asked[:MAX_WORDS])
-        users = self._where(self._known.index.users(defined[:MAX_WORDS]), defined[:MAX_WORDS])
+        asked = asked[:MAX_NAMES]
+        index, changed = self._known.index, self._changed()
+        names = self._paths_of(asked, index.definers(asked))
+        users = self._paths_of(defined, index.users(defined))
         for path, found in changed.items():
-            for each in found.definitions:
-                if each.name in asked[:MAX_WORDS]:
-                    names.setdefault(each.name, [])
-                    if path not in names[each.name]:
-                        names[each.name].append(path)
+            for name in {each.name for each in found.definitions} & names.keys():
+                names[name].append(path)
             for name, _ in found.references:
-                if name in defined[:MAX_WORDS]:
-                    users.setdefault(name, []).append(path)
-        order = {name: place for place, name in enumerate(asked)}
-        return dict(sorted(names.items(), key=lambda each: order[each[0]])), users
+                if name in users:
+                    users[name].append(path)
+        # What is defined in a file that is seen whole is known.
+        unknown = {name: paths for name, paths in names.items() if self._seen.isdisjoint(paths)}
+        return self._usable(unknown), self._usable(users)
 
-    def _where(
-        self, found: Mapping[str, frozenset[str]], names: Sequence[str]
+    def _paths_of(
+        self, names: Sequence[str], found: Mapping[str, frozenset[str]]
     ) -> dict[str, list[str]]:
-        """The paths of the blobs that were found for each of `names`, as far as they count.
-
-        Files that are seen whole count where a name is defined: it is known then.
-        """
-        where: dict[str, list[str]] = {}
-        for name in names:
-            paths = [
-                path
-                for path in self._tree.paths(found.get(name, ()))
-                if path not in self._current and self._shows(path)
+        """The paths of the blobs that were found for each of `names`, in their order."""
+        return {
+            name: [
+                path for path in self._tree.paths(found.get(name, ())) if path not in self._current
             ]
-            if paths:
-                where[name] = paths
-        return where
+            for name in names
+        }
+
+    def _usable(self, where: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+        usable = {
+            name: [path for path in paths if self._shows(path)] for name, paths in where.items()
+        }
+        return {name: paths for name, paths in usable.items() if paths}
 
     def _shows(self, path: str) -> bool:
         return path not in self._seen and self._may_be_used(path)
@@ -173,6 +176,14 @@ class Finder:
 def _symbols_now(path: str, text: str) -> Symbols:
     """The symbols of a text that no index knows: a buffer is asked about again and again."""
     return symbols.symbols(path, text)
+
+
+def _selected_names(focus: Focus, own: Symbols) -> list[str]:
+    """Names in the selection that may be defined elsewhere: as a parser and as words say."""
+    selection = focus.text[focus.span.start : focus.span.end]
+    used = {name for name, _ in own.references}
+    told = (word for word in words_in_prose(selection) if word in used)
+    return list(dict.fromkeys((*names_in_code(selection), *told)))
 
 
 def _lines_of(focus: Focus) -> tuple[int, int]:

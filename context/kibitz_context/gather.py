@@ -92,7 +92,10 @@ def _context(
     uses = tuple(each.use for each in told if each.form != "name")
     changes = Layer("changes", text, estimate(text), uses)
     seen = task.Seen(
-        view.snapshot.whole, {each.path: each.form for each in told}, view.changes.texts
+        view.snapshot.whole,
+        {each.path: each.form for each in told},
+        view.changes.texts,
+        frozenset(use.path for use in view.snapshot.layer.files if use.form == "outline"),
     )
     left = max(0, room - changes.tokens) if room is not None else None
     about, unfit = task.build(

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{2,80}")
+_CALL = re.compile(r"\(|![({\[]")
 _COMMON_NAMES = (
     "and any args async await bool break case catch char class const continue def default del "
     "delete dict double elif else end enum except export extends false final finally float for "
@@ -25,15 +26,15 @@ _COMMON = frozenset(_COMMON_NAMES.split())
 def names_in_code(text: str) -> list[str]:
     """The names in `text` that may be defined elsewhere, the most frequent first.
 
-    Names that are called, or that are no plain word in lower case: of the others nearly all
-    are local variables.
+    Names that are called (Rust's macros too), or that are no plain word in lower case: of the
+    others nearly all are local variables.
     """
     counts: Counter[str] = Counter()
     for match in _WORD.finditer(text):
         word = match[0]
         if word.lower() in _COMMON:
             continue
-        if not word.islower() or "_" in word or text[match.end() : match.end() + 1] == "(":
+        if not word.islower() or "_" in word or _CALL.match(text, match.end()):
             counts[word] += 1
     return sorted(counts, key=lambda word: (-counts[word], word))
 

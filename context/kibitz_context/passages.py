@@ -61,12 +61,13 @@ class Wanted:
 
     `names` are used in the selection, the most telling first, with the paths that define them;
     `defined` are names that the selection defines, with the paths that use them; `related` are
-    files by rank, best first.
+    files by rank, best first; the signatures of those that are `outlined` are known already.
     """
 
     names: Mapping[str, Sequence[str]]
     defined: Mapping[str, Sequence[str]]
     related: Sequence[Scored]
+    outlined: frozenset[str] = frozenset()
 
 
 def chosen(
@@ -123,12 +124,15 @@ def _candidates(
             weight = weights.test if is_test(path) else weights.caller
             calls_at[path][name] = weight / min(len(paths), MAX_CALLERS_OF_A_NAME)
     promise: dict[str, float] = {
-        path: weights.signatures * ranks.get(path, 0.0)
+        path: (0.0 if path in wanted.outlined else weights.signatures * ranks.get(path, 0.0))
         + weights.definition * sum(names_at.get(path, {}).values())
         + sum(calls_at.get(path, {}).values())
         for path in (ranks.keys() | names_at.keys() | calls_at.keys())
     }
-    promising = sorted(promise, key=lambda path: (-round(promise[path], 9), path))
+    promising = sorted(
+        (path for path in promise if promise[path] > 0),
+        key=lambda path: (-round(promise[path], 9), path),
+    )
     for path in promising[:max_files]:
         file = file_at(path)
         if file is None:
@@ -139,8 +143,9 @@ def _candidates(
             yield file, passage
         for passage in _calls(file, calls_at.get(path, {})):
             yield file, passage
-        for passage in _signatures(file, weights.signatures * rank):
-            yield file, passage
+        if path not in wanted.outlined:
+            for passage in _signatures(file, weights.signatures * rank):
+                yield file, passage
 
 
 def _definitions(file: File, names: Mapping[str, float], boost: float) -> Iterator[Passage]:

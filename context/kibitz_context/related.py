@@ -26,12 +26,14 @@ def excerpts(
     near: str,
     max_characters: int,
     known: Known | None = None,
+    outlined: frozenset[str] = frozenset(),
 ) -> Excerpts:
     """What `words` mean, and what else belongs to them, in files that are not in `seen`.
 
     `current` has the text of every file that differs from the base (None: deleted): they win
-    over what the index knows.  Without `known` only the definitions of `words` are looked for,
-    and of a very large repository only in a folder round the path `near`.
+    over what the index knows.  Of the files `outlined` the signatures are seen already.  Without
+    `known` only the definitions of `words` are looked for, and of a very large repository only in
+    a folder round the path `near`.
     """
     if max_characters <= 0:
         return Excerpts((), ())
@@ -44,4 +46,4 @@ def excerpts(
             near=near,
             max_characters=max_characters,
         )
-    return finder.Finder(sources, current, seen, known).find(words, near, max_characters)
+    return finder.Finder(sources, current, seen, outlined, known).find(words, near, max_characters)

@@ -34,13 +34,15 @@ OVER_BUDGET = "there was no room left for it in the prompt"
 class Seen:
     """What Claude sees already.
 
-    `snapshot` are the files that the snapshot shows whole, `changes` is how the changes layer
+    `snapshot` are the files that the snapshot shows whole, `outlined` those of which it shows what
+    they define; `changes` is how the changes layer
     shows those that it speaks of; `texts` are the current texts of all files that differ.
     """
 
     snapshot: frozenset[str]
     changes: Mapping[str, FileForm]
     texts: Mapping[str, str | None]
+    outlined: frozenset[str] = frozenset()
 
     def whole(self) -> frozenset[str]:
         """The files whose current text stands in one piece somewhere."""
@@ -105,6 +107,7 @@ def build(
             characters(max(LEAST_RELATED_TOKENS, int(max_tokens * RELATED_SHARE))), room
         ),
         known=_known(sources, index_folder, selected, question),
+        outlined=seen.outlined,
     )
     blocks += nearby.blocks
     uses += nearby.files

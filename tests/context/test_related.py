@@ -52,7 +52,7 @@ def excerpts(
     instruction: str = "",
     max_characters: int = 8_000,
     exclude: tuple[str, ...] = (),
-    indexed: bool = True,
+    outlined: frozenset[str] = frozenset(),
 ) -> Excerpts:
     """What is found for `focus` in the commit that is checked out, all of it indexed."""
     repository = Repository.find(root)
@@ -62,8 +62,7 @@ def excerpts(
     base = Baseline(commit, repository.committed(commit) or ())
     with opened(repository, gate, lambda: None, base) as sources:
         index = Index.open(None)
-        if indexed:
-            read_into(index, sources, [each for each in base.files if is_indexed(each, gate)])
+        read_into(index, sources, [each for each in base.files if is_indexed(each, gate)])
         return related.excerpts(
             names_in_code(focus.text),
             sources,
@@ -72,6 +71,7 @@ def excerpts(
             near=focus.path,
             max_characters=max_characters,
             known=Known(index, history(repository, commit), focus, instruction),
+            outlined=outlined,
         )
 
 
@@ -160,6 +160,23 @@ def test_what_is_seen_whole_is_not_repeated(tmp_path: Path) -> None:
     git_folder(tmp_path, {"a.py": "load_frame()\n", "z.py": FRAME})
     focus = whole("a.py", "load_frame()\n")
     assert excerpts(tmp_path, focus, seen=frozenset({"z.py"})).blocks == ()
+
+
+def test_what_is_defined_in_a_file_that_is_seen_is_known(tmp_path: Path) -> None:
+    git_folder(tmp_path, {"a.py": "load_frame()\n", "z.py": FRAME, "other.py": FRAME})
+    focus = whole("a.py", "load_frame()\n")
+    assert "return data" in shown(excerpts(tmp_path, focus))
+    assert "return data" not in shown(excerpts(tmp_path, focus, seen=frozenset({"z.py"})))
+
+
+def test_signatures_that_are_seen_are_not_repeated(tmp_path: Path) -> None:
+    git_folder(tmp_path, {"a.py": "x = 1\n", "docs.py": "def render(page):\n    return page\n"})
+    focus = whole("a.py", "x = 1\n")
+    assert "def render" in shown(excerpts(tmp_path, focus))
+    assert shown(excerpts(tmp_path, focus, outlined=frozenset({"docs.py"}))) == ""
+    changed = {"docs.py": "def render(page, size): ...\n"}
+    found = excerpts(tmp_path, focus, outlined=frozenset({"docs.py"}), current=changed)
+    assert "def render(page, size)" in shown(found)
 
 
 def test_everything_comes_through_the_gate(tmp_path: Path) -> None:

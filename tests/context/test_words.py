@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kibitz_context import words as words_module
+from kibitz_context.names import names_in_code
 from kibitz_context.words import search_words, word_counts, words
 
 
@@ -31,3 +32,8 @@ def test_only_so_many_words_are_searched_for() -> None:
     text = " ".join(f"word{chr(97 + n % 26)}{chr(97 + n // 26)}" for n in range(500))
     found = search_words(text, 100, lambda asked: dict.fromkeys(asked, 2))
     assert len(found) == words_module.MAX_SEARCHED_WORDS
+
+
+def test_names_in_code_are_what_is_called_or_has_the_shape_of_a_name() -> None:
+    text = "let x = helper(a); rgtest!(one, two); if ready != done { Frame::new() } read_all"
+    assert names_in_code(text) == ["Frame", "helper", "read_all", "rgtest"]
