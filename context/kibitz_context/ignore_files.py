@@ -12,7 +12,7 @@ import threading
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,8 +60,13 @@ class Patterns:
     def _spec(self) -> GitIgnoreSpec:
         from pathspec import GitIgnoreSpec
 
-        compiled = [_compiled(self._line(line)) for line in self.lines]
-        return GitIgnoreSpec([part for each in compiled if each for part in each.patterns])
+        return GitIgnoreSpec([part for _, each in self._each for part in each.patterns])
+
+    @cached_property
+    def _each(self) -> Sequence[tuple[str, GitIgnoreSpec]]:
+        """Every line that is a pattern, and what it matches by itself."""
+        lines = [self._line(line) for line in self.lines]
+        return [(line, each) for line in lines if (each := _compiled(line)) is not None]
 
     def _line(self, line: str) -> str:
         return fold(line) if self.folded else line
@@ -73,7 +78,15 @@ class Patterns:
         """
         if not self.lines:
             return None
-        return self._spec.check_file(fold(path) if self.folded else path).include
+        shown = fold(path) if self.folded else path
+        if self._spec.check_file(shown).include is None:
+            return None
+        # The library lets a pattern for a folder match all that is in it.  To git that is the
+        # folder's own affair: "!*/" takes back no file.
+        for line, each in reversed(self._each):
+            if _speaks_of(line, shown) and (verdict := each.check_file(shown).include) is not None:
+                return verdict
+        return None
 
     def matches(self, path: str) -> bool:
         """Whether the last pattern that matches `path` or a folder above it matches it."""
@@ -141,6 +154,25 @@ def _prefixes(path: str) -> Sequence[str]:
     return [*(path[:end] for end in ends), path]
 
 
+def _speaks_of(line: str, path: str) -> bool:
+    """Whether `line`, if it matches `path`, can mean `path` itself and not a folder above it."""
+    pattern = line.rstrip().removeprefix("!")
+    if pattern.endswith("/") and not path.endswith("/"):
+        return False
+    pattern, path = pattern.rstrip("/"), path.rstrip("/")
+    if "**" in pattern:
+        return True
+    if "/" in pattern:
+        return pattern.lstrip("/").count("/") == path.count("/")
+    # A pattern without a slash speaks of names, and the path's own name is its last part.
+    above, _, name = path.rpartition("/")
+    if not above:
+        return True
+    spec = _compiled(pattern)
+    return spec is not None and spec.check_file(name).include is not None
+
+
+@lru_cache(maxsize=4_096)
 def _compiled(line: str) -> GitIgnoreSpec | None:
     from pathspec import GitIgnoreSpec
 

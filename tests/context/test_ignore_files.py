@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from kibitz_context.ignore_files import IgnoreFiles, Patterns
@@ -51,6 +51,11 @@ PATTERNS = [
     "!*/",
     "\\[x\\]/",
     "deep/b.log",
+    "deep",
+    "!deep",
+    "!deep/",
+    "!/deep",
+    "!docs/deep",
 ]
 
 
@@ -73,6 +78,8 @@ def ignored_by_git(folder: GitFolder) -> set[str]:
     st.lists(st.sampled_from(PATTERNS), max_size=4),
     st.lists(st.sampled_from(PATTERNS), max_size=2),
 )
+@example(["*.log"], ["!*/"])
+@example(["*.log"], ["!deep"])
 def test_nested_files_of_patterns_combine_as_git_combines_them(
     folder: GitFolder, top: list[str], below: list[str]
 ) -> None:
