@@ -177,18 +177,27 @@ class _Packer:
             paths = tree.paths(blobs)
             if not paths or given in paths or len(paths) > MAX_DEFINING_FILES:
                 continue
-            lines = {line for path in paths for line in self._lines_of(name, path)}
+            lines = {line for path in paths for line in self._lines_of(name, path) if line}
             if lines:
                 found[name] = lines
         return found
 
     def _lines_of(self, name: str, path: str) -> Iterator[str]:
+        """The lines that define `name` so that other files can use it."""
         blob = self._tree[path]
         lines = (self._bed.root / path).read_bytes().decode("utf-8", "replace").splitlines()
+        word = re.compile(rf"\b{re.escape(name)}\b")
+        hidden = 0
         for each in self._index.symbols([blob])[blob].definitions:
-            if each.name == name and each.kind not in (EXTENSION, "variable", "field"):
-                signature = lines[each.line : each.signature_end]
-                yield next((line.strip() for line in signature if name in line), "")[:500]
+            # What stands inside a function is nobody else's business.
+            if each.line < hidden or each.kind in (EXTENSION, "variable", "field"):
+                continue
+            if each.kind in ("function", "method"):
+                hidden = each.end_line
+            if each.name == name:
+                signature = [line.strip() for line in lines[each.line : each.signature_end]]
+                named = (line for line in signature if word.search(line) and line[:1] != "@")
+                yield next(named, signature[-1] if signature else "")
 
     def packed(self, budget: int) -> Iterator[tuple[str, str, int]]:
         """Who packed, what, and in how many tokens."""
