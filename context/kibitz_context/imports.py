@@ -25,6 +25,8 @@ _ROOTS = frozenset(("crate", "self", "@", "~", "$lib", "src", "lib"))
 _SOURCE_ROOTS = frozenset(("", "src", "lib", "app", "source", "include"))
 _SEPARATORS = re.compile(r"[./\\:]+")
 _PYTHON_DOTS = re.compile(r"(\.+)([\w.]*)\Z")
+_PYTHON_ENDINGS = frozenset(("py", "pyi"))
+_RUST_LIBRARIES = frozenset(("std", "core", "alloc"))
 _PACKAGE_ENDINGS = frozenset(("go",))
 _FILE_IMPORT_ENDINGS = frozenset(
     ("c", "cc", "cpp", "cxx", "h", "hh", "hpp", "hxx", "m", "mm", "sh", "bash", "css", "scss")
@@ -68,6 +70,10 @@ class Imports:
         parts = _parts(name)
         if ending in _PACKAGE_ENDINGS:
             return self._package(parts)
+        if ending == "rs" and parts and parts[0] in _RUST_LIBRARIES:
+            return ()
+        if parts[:1] == ["crate"]:
+            return self._beside(_crate_folder(folder), parts[1:])
         if parts[:1] == ["super"]:
             # Seen from a file it is the module of its folder, from a folder's own file the next.
             stands_for_folder = _stem(importer) in _FOLDER_FILES
@@ -75,6 +81,9 @@ class Imports:
             return self._beside(above, parts[1:]) if len(parts) > 1 else ()
         while len(parts) > 1 and parts[0] in _ROOTS:
             parts.pop(0)
+        if ending in _PYTHON_ENDINGS and f"{folder}/__init__.py" in self._paths:
+            # In a package, what stands beside a module is only named with a dot in front.
+            return self._ending_with(None, parts)
         return self._ending_with(folder, parts)
 
     def _at(self, path: str | None) -> Sequence[str]:
@@ -100,8 +109,11 @@ class Imports:
                 return found
         return ()
 
-    def _ending_with(self, folder: str, parts: Sequence[str]) -> Sequence[str]:
-        """The nearest files whose paths end with `parts`, of which the last may be names."""
+    def _ending_with(self, folder: str | None, parts: Sequence[str]) -> Sequence[str]:
+        """The nearest files whose paths end with `parts`, of which the last may be names.
+
+        Without a `folder` no file counts because it is beside the importer.
+        """
         for left_out in range(min(3, len(parts))):
             module = parts[: len(parts) - left_out]
             for first in range(len(module) if left_out == 0 else min(2, len(module))):
@@ -111,7 +123,7 @@ class Imports:
                     # One word alone is a file beside this one or at the top; else a library.
                     found = [each for each in found if _is_top(each, folder)]
                 if found:
-                    near = _nearest(found, folder)
+                    near = _nearest(found, folder or "")
                     return near if len(near) <= MAX_FILES_OF_A_NAME else ()
                 if len(parts) == 1:
                     break
@@ -185,7 +197,15 @@ def _stem(path: str) -> str:
     return path.rpartition("/")[2].partition(".")[0]
 
 
-def _is_top(path: str, folder: str) -> bool:
+def _crate_folder(folder: str) -> str:
+    """The folder that Rust's ``crate`` stands for: the innermost ``src`` round `folder`."""
+    parts = folder.split("/")
+    while parts and parts[-1] != "src":
+        parts.pop()
+    return "/".join(parts) if parts else folder
+
+
+def _is_top(path: str, folder: str | None) -> bool:
     around = path.rpartition("/")[0]
     if _stem(path) in _FOLDER_FILES:
         around = around.rpartition("/")[0]

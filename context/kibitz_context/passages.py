@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from kibitz_context.graph import MAX_DEFINING_FILES
 from kibitz_context.relevance import Scored
 from kibitz_context.symbols import CONTAINERS, EXTENSION, Definition, Symbols
 from kibitz_context.tree import is_test
@@ -22,8 +23,6 @@ from kibitz_context.weights import PassageWeights
 MAX_DEFINITION_LINES = 40
 MAX_CUT_LINES = 16
 MAX_SIGNATURES = 60
-# A name that is defined in more files than this tells nothing (``main``, ``__init__``).
-MAX_DEFINING_FILES = 8
 MAX_CALLERS_OF_A_NAME = 4
 LINES_ROUND_A_CALL = 3
 # What a passage costs beside its own characters: the tags and the numbers of its lines.

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from math import log, log2, sqrt
 from typing import Protocol
 
+from kibitz_context.graph import MAX_COUNTED_USES, MAX_DEFINING_FILES
 from kibitz_context.history import History, message_words
 from kibitz_context.symbols import LEXICAL, Symbols
 from kibitz_context.tree import Tree
@@ -21,14 +22,10 @@ Signal = dict[str, float]
 
 NO_SYMBOLS = Symbols(LEXICAL)
 
-# A name that more files define tells nothing about which one is meant.
-MAX_DEFINING_FILES = 8
 # Of a name that more files define, its users are not looked for: they may mean another.
 MAX_DEFINING_FILES_OF_A_USED_NAME = 4
 LEAST_NAME_CHARACTERS = 4
 MAX_NAMES = 200
-# The hundredth use of a name says nothing that the fourth has not.
-MAX_COUNTED_USES = 4
 
 # Of what words find, the first; the rest is found by chance.
 MAX_FOUND = 300

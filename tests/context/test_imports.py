@@ -35,8 +35,12 @@ C = ("src/main.c", "src/list.h", "include/wire/frame.h")
         (PYTHON, "src/shop/wire/frame.py", "..config.Reader", ("src/shop/config.py",)),
         (PYTHON, "src/shop/wire/frame.py", ".", ("src/shop/wire/__init__.py",)),
         (PYTHON, "src/shop/config.py", ".....far", ()),
+        (PYTHON, "src/shop/config.py", "shop.json", ("src/shop/json.py",)),
+        (PYTHON, "tests/test_config.py", "test_other", ()),
+        (("tests/run.py", "tests/tools.py"), "tests/run.py", "tools", ("tests/tools.py",)),
         # A library is not the file that happens to have its name.
         (PYTHON, "tests/test_config.py", "json", ()),
+        (PYTHON, "src/shop/config.py", "json", ()),
         (PYTHON, "tests/test_config.py", "os.path", ()),
         # TypeScript and JavaScript
         (SCRIPT, "app/main.ts", "./util", ("app/util.ts",)),
@@ -51,7 +55,10 @@ C = ("src/main.c", "src/list.h", "include/wire/frame.h")
         (RUST, "src/main.rs", "crate::filter::SizeFilter", ("src/filter/mod.rs",)),
         (RUST, "src/main.rs", "walk", ("src/walk.rs",)),
         (RUST, "src/filter/size.rs", "super::SizeFilter", ("src/filter/mod.rs",)),
+        (RUST, "src/filter/size.rs", "crate::walk::{spawn, Walker}", ("src/walk.rs",)),
+        (RUST, "src/filter/size.rs", "crate::Options", ("src/main.rs",)),
         (RUST, "src/main.rs", "std::path::Path", ()),
+        (RUST, "src/filter/size.rs", "std::walk::Walker", ()),
         # Go
         (GO, "gin.go", "github.com/gin-gonic/gin/render", ("render/json.go", "render/xml.go")),
         (GO, "gin.go", "net/http", ()),
