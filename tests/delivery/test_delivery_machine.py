@@ -159,9 +159,12 @@ class DeliveryMachine(RuleBasedStateMachine):
         return [place for place in range(len(buffer) + 1) if place not in inside]
 
     def is_outside(self, place: int) -> bool:
-        """Whether it is certain that what is typed there stands above or below the region."""
+        """Whether it is certain that what is typed there stands above or below the region.
+
+        A line that is split just before its mark leaves its first half on the region's side.
+        """
         above, below = (self.editor.buffer.find(mark) for mark in ("\uf802", "\uf803"))
-        return place <= above or place >= below >= 0
+        return place <= above or place > below >= 0
 
     @rule(
         share=st.floats(0, 1),
