@@ -79,8 +79,10 @@ def references(
             for other in imported:
                 target = number[other]
                 weights[target] = weights.get(target, 0.0) + import_weight / sqrt(len(imported))
-        kept = sorted(weights.items(), key=_heaviest_first)[:MAX_EDGES_OF_A_FILE]
-        edges.append(tuple(sorted((target, weight) for target, weight in kept if weight > 0)))
+        kept = [edge for edge in weights.items() if edge[1] > 0]
+        if len(kept) > MAX_EDGES_OF_A_FILE:
+            kept = sorted(kept, key=_heaviest_first)[:MAX_EDGES_OF_A_FILE]
+        edges.append(tuple(sorted(kept)))
     return Graph(ordered, tuple(edges))
 
 

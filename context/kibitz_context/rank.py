@@ -21,8 +21,10 @@ from kibitz_context.weights import SnapshotWeights
 if TYPE_CHECKING:
     from kibitz_context.symbols import Symbols
 
-# Rank still moves after this many steps, but no longer past one another.
+# Ranks still move after this many steps, or when they have moved by less on average, but hardly
+# past one another.
 STEPS = 24
+LEAST_MOVE = 0.002
 # A file of this size costs half of its worth.
 HALF_WORTH_BYTES = 24 * 1024
 # What is not known to be small is taken to be this large.
@@ -99,8 +101,15 @@ def page_rank(referred: Graph, starts: Sequence[float], follow: float) -> list[f
         for rank, edges in zip(ranks, shares, strict=True):
             for target, share in edges:
                 new[target] += rank * share
+        moved = fsum(map(_distance, ranks, new))
         ranks = new
+        if moved < LEAST_MOVE * count:
+            break
     return ranks
+
+
+def _distance(left: float, right: float) -> float:
+    return abs(left - right)
 
 
 def _start(path: str, weights: SnapshotWeights) -> float:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # Counted up with every change of what the text of a snapshot is for the same commit: here, in
 # `layers`, `kinds`, `rank`, `outline` or in the names that are never read.
-SNAPSHOT_VERSION = 3
+SNAPSHOT_VERSION = 4
 
 # Shares of the tokens that a part may take at most.
 CONVENTIONS_SHARE = 0.25

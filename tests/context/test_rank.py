@@ -181,8 +181,8 @@ def test_the_digits_are_pinned() -> None:
     files, symbols = a_repository(seed=5, count=12)
     found = snapshot_ranking(files, symbols, History())
     assert [(path, found.scores[path]) for path in found.best_first()[:4]] == [
-        ("d3/3.py", 1.178752),
-        ("d0/0.py", 1.04338),
-        ("d1/1.py", 1.042106),
-        ("d2/2.py", 0.952217),
+        ("d3/3.py", 1.178728),
+        ("d0/0.py", 1.043336),
+        ("d1/1.py", 1.042228),
+        ("d2/2.py", 0.952208),
     ]
