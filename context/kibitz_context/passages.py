@@ -23,6 +23,7 @@ from kibitz_context.weights import PassageWeights
 MAX_DEFINITION_LINES = 40
 MAX_CUT_LINES = 16
 MAX_SIGNATURES = 60
+MAX_CONTAINER_LINES = 3
 MAX_CALLERS_OF_A_NAME = 4
 LINES_ROUND_A_CALL = 3
 # What a passage costs beside its own characters: the tags and the numbers of its lines.
@@ -90,7 +91,9 @@ def chosen(
     ranges: dict[str, list[tuple[int, int]]] = defaultdict(list)
     worth: dict[str, float] = defaultdict(float)
     for file, passage in found:
-        new = _without(passage.ranges, ranges[passage.path])
+        known = passage.path in wanted.outlined
+        around = () if known else _containers(file, passage.ranges[0][0])
+        new = _without(_joined([*around, *passage.ranges]), ranges[passage.path])
         cost = _characters(file, new)
         if not new or cost > max_characters:
             continue
@@ -100,6 +103,15 @@ def chosen(
         worth[passage.path] += passage.worth
     best = sorted(files, key=lambda path: (-round(worth[path], 6), path))
     return [(files[path], tuple(ranges[path]), round(worth[path], 4)) for path in best]
+
+
+def _containers(file: File, line: int) -> list[tuple[int, int]]:
+    """The first lines of the classes that hold `line`: a method alone says little."""
+    return [
+        (each.line, min(each.signature_end, each.line + MAX_CONTAINER_LINES, line))
+        for each in file.symbols.definitions
+        if each.line < line < each.end_line and each.kind in CONTAINERS
+    ]
 
 
 def _candidates(

@@ -134,6 +134,19 @@ def test_a_long_class_is_cut_to_what_it_offers(tmp_path: Path) -> None:
     assert text.count("        pass\n") < 20
 
 
+def test_a_method_is_shown_with_its_class_unless_that_is_seen(tmp_path: Path) -> None:
+    text = "class Ledger:\n    def first(self): ...\n" + "    # note\n" * 60
+    text += "    def settle_all(self):\n        pass\n"
+    git_folder(tmp_path, {"a.py": "ledger.settle_all()\n", "z.py": text})
+    focus = whole("a.py", "ledger.settle_all()\n")
+    found = shown(excerpts(tmp_path, focus))
+    assert "lines 1-2:\nclass Ledger:\n" in found
+    assert "lines 63-64:\n    def settle_all(self):\n        pass\n" in found
+    found = shown(excerpts(tmp_path, focus, outlined=frozenset({"z.py"})))
+    assert "lines 63-64:\n    def settle_all(self):\n        pass\n" in found
+    assert "class Ledger" not in found
+
+
 # --- what is current, seen or not for everybody --------------------------------------------------
 
 
