@@ -16,4 +16,8 @@ def estimate(text: str, chars_per_token: float = CHARACTERS_PER_TOKEN) -> int:
 
 def characters(tokens: int, chars_per_token: float = CHARACTERS_PER_TOKEN) -> int:
     """The longest text, in characters, whose estimate is not above `tokens`."""
-    return max(0, math.floor(tokens * chars_per_token))
+    longest = max(0, math.floor(tokens * chars_per_token))
+    # The product may have been rounded up: 60 × 1.15 gives 69, and 69 ÷ 1.15 is a hair above 60.
+    while longest and math.ceil(longest / chars_per_token) > tokens:
+        longest -= 1
+    return longest

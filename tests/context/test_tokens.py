@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kibitz_context.tokens import characters, estimate
@@ -14,6 +14,7 @@ def test_an_estimate_is_rounded_up() -> None:
 
 
 @given(st.integers(0, 10_000), st.floats(1.0, 6.0))
+@example(60, 1.15)
 def test_a_text_that_fits_is_estimated_to_fit(tokens: int, chars_per_token: float) -> None:
     longest = characters(tokens, chars_per_token)
     assert estimate("x" * longest, chars_per_token) <= tokens
