@@ -10,7 +10,17 @@ import importlib
 import itertools
 import sys
 
-PARTS = ("startup", "first_byte", "context", "edits", "delivery", "index", "recall")
+PARTS = (
+    "startup",
+    "first_byte",
+    "context",
+    "edits",
+    "delivery",
+    "index",
+    "recall",
+    "cost_replay",
+    "determinism",
+)
 
 
 def main(arguments: list[str]) -> int:
