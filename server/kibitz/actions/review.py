@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from kibitz.actions.brief import Brief
 from kibitz.actions.desk import Desk
+from kibitz.actions.findings_reply import FindingsReply
 from kibitz.actions.task_text import numbered, task_text
-from kibitz.actions.values import Found, NotKept, Order, Step
-from kibitz.claude.values import Finished, Started, TextDelta, ToolCall, ToolInputDelta
-from kibitz.edits.secrets import restore
-from kibitz.errors import UserError
-from kibitz.findings.anchor import QuoteIndex
-from kibitz.findings.parse import FindingsReader, from_text
-from kibitz.findings.values import SEVERITIES, Dropped, Finding
+from kibitz.actions.values import Order, Step
+from kibitz.claude.values import (
+    Finished,
+    Prompt,
+    Started,
+    TextDelta,
+    ToolCall,
+    ToolInputDelta,
+)
 from kibitz_context.tokens import estimate
 
 REVIEW_MIN_TOKENS = 4096
@@ -29,6 +31,24 @@ async def review(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
         async for step in preparing:
             yield step
     brief = await desk.brief(order)
+    prompt = review_prompt(desk, brief)
+    reply = FindingsReply(
+        brief.path, brief.lines, brief.secrets, brief.settings.review.min_severity
+    )
+    async with aclosing(desk.reply(brief, prompt)) as events:
+        async for event in events:
+            match event:
+                case ToolInputDelta() | TextDelta() | ToolCall() | Started() | Finished():
+                    for step in reply.read(event):
+                        yield step
+                case step:
+                    yield step
+    for step in reply.end():
+        yield step
+
+
+def review_prompt(desk: Desk, brief: Brief) -> Prompt:
+    """The request for a review of the brief's lines: live, or as one of a batch."""
     region = brief.region(numbered(brief.region_lines, brief.first_line + 1))
     task = task_text(
         "review",
@@ -37,64 +57,10 @@ async def review(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
         extra=brief.review_instructions,
     )
     room = 2 * estimate("".join(brief.region_lines))
-    prompt = desk.prompt(
+    return desk.prompt(
         brief,
         task,
         max_tokens=max(REVIEW_MIN_TOKENS, min(room, REVIEW_MAX_TOKENS)),
         least_tokens=REVIEW_LEAST_TOKENS,
         tool_choice="auto",
     )
-    reader = FindingsReader(brief.path)
-    quotes = QuoteIndex(brief.lines)
-    prose: list[str] = []
-    called = False
-    async with aclosing(desk.reply(brief, prompt)) as events:
-        async for event in events:
-            match event:
-                case ToolInputDelta(name="report_findings", partial_json=piece):
-                    called = True
-                    for step in _judged(brief, quotes, reader.feed(piece)):
-                        yield step
-                case TextDelta(text):
-                    prose.append(text)
-                case ToolCall(name="report_findings"):
-                    for step in _judged(brief, quotes, reader.finish()):
-                        yield step
-                case Started() | Finished() | ToolInputDelta() | ToolCall():
-                    pass
-                case step:
-                    yield step
-    if not called:
-        results = from_text("".join(prose), brief.path)
-        if results is None:
-            raise UserError(
-                "Claude's reply held no findings that could be read; run the review again.",
-                exit_code=3,
-            )
-        for step in _judged(brief, quotes, results):
-            yield step
-
-
-def _judged(brief: Brief, quotes: QuoteIndex, results: Iterable[Finding | Dropped]) -> list[Step]:
-    """Findings with their place in the text; those without one are told as not kept."""
-    steps: list[Step] = []
-    limit = SEVERITIES.index(brief.settings.review.min_severity)
-    for result in results:
-        if isinstance(result, Finding):
-            placed = (
-                quotes.anchor(result)
-                if result.path == brief.path
-                else Dropped("unknown_file", result.title, result.path)
-            )
-            if isinstance(placed, Finding):
-                if SEVERITIES.index(placed.severity) <= limit:
-                    steps.append(Found(_with_secrets(brief, placed)))
-                continue
-            steps.append(NotKept(placed))
-        else:
-            steps.append(NotKept(result))
-    return steps
-
-
-def _with_secrets(brief: Brief, finding: Finding) -> Finding:
-    return dataclasses.replace(finding, suggestion=restore(finding.suggestion, brief.secrets))
