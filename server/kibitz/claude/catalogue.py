@@ -9,22 +9,28 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import difflib
-import math
-import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any
 
+from kibitz.claude.known_model import (
+    UNKNOWN_CACHE_MINIMUM_TOKENS,
+    UNKNOWN_CHARS_PER_TOKEN,
+    Effort,
+    KnownModel,
+    Price,
+    ThinkingType,
+    canonical_id,
+    line_of,
+    read_entry,
+    tables,
+)
 from kibitz.claude.values import Tier, Usage
 from kibitz_context.tokens import CHARACTERS_PER_TOKEN
 from kibitz_context.values import Prices
-
-ThinkingOff = Literal["disabled", "between_tools", "omit", "impossible"]
-Effort = Literal["low", "medium", "high"]
 
 TIER_EFFORT: Mapping[Tier, Effort] = {"fast": "low", "standard": "medium", "deep": "high"}
 
@@ -33,46 +39,8 @@ TIER_EFFORT: Mapping[Tier, Effort] = {"fast": "low", "standard": "medium", "deep
 # lower: answers that end in the middle, or before they have begun.
 THINKING_ALLOWANCE_TOKENS: Mapping[Effort, int] = {"low": 2_048, "medium": 6_144, "high": 12_288}
 
-# For a model that the catalogue does not have.
-UNKNOWN_CACHE_MINIMUM_TOKENS = 1_024
-UNKNOWN_CHARS_PER_TOKEN = 2.5
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """USD per million tokens, for prompts of at most `up_to_prompt_tokens` (None: any length)."""
-
-    input: float
-    output: float
-    write_5m: float
-    write_1h: float
-    read: float
-    up_to_prompt_tokens: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class KnownModel:
-    """One entry of the catalogue.  Limits are in tokens."""
-
-    id: str
-    context_tokens: int | None = None
-    max_output_tokens: int | None = None
-    cache_minimum_tokens: int = UNKNOWN_CACHE_MINIMUM_TOKENS
-    chars_per_token: float = UNKNOWN_CHARS_PER_TOKEN
-    adaptive: bool = False
-    thinking_off: ThinkingOff = "omit"
-    effort: bool = False
-    forced_tool_choice: bool = False
-    prices: tuple[Price, ...] = ()
-    retires: datetime.date | None = None
-    successor: str | None = None
-
-    def price(self, prompt_tokens: int) -> Price | None:
-        """The price of a request whose whole prompt, cached or not, has that many tokens."""
-        for price in self.prices:
-            if price.up_to_prompt_tokens is None or prompt_tokens <= price.up_to_prompt_tokens:
-                return price
-        return None
+# What a request costs in a batch, against the same request by itself.
+BATCH_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +50,23 @@ class RequestOptions:
     `thinking_allowance_tokens` is to be added to the tokens that the answer may have.
     """
 
-    thinking: Literal["adaptive", "disabled", "between_tools"] | None = None
+    thinking: ThinkingType | None = None
     effort: Effort | None = None
     thinking_allowance_tokens: int = 0
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Models by id, as known on `as_of`."""
+    """Models by id, as known on `as_of`.
+
+    With `assumes_prices` a model of Claude's without a price counts as the most expensive one of
+    its line, so that a budget bounds it, too.
+    """
 
     as_of: datetime.date
     models: Mapping[str, KnownModel]
     gone: Mapping[str, str]
+    assumes_prices: bool = True
 
     def find(self, model: str) -> KnownModel | None:
         """The entry for a model id in any of the spellings that providers and gateways use."""
@@ -118,18 +91,20 @@ class Catalogue:
         beginnings = [beginning for beginning in self.gone if name.startswith(beginning)]
         return self.gone[max(beginnings, key=len)] if beginnings else None
 
-    def cost_usd(self, model: str, usage: Usage) -> float | None:
-        """What Claude bills for a response; None where the price is not known."""
+    def cost_usd(self, model: str, usage: Usage, *, batched: bool = False) -> float | None:
+        """What Claude bills for a response, in a batch or by itself; None where the price is not
+        known."""
         price = self._price(model, usage.prompt_tokens)
         if price is None:
             return None
-        return (
+        usd = (
             usage.input_tokens * price.input
             + usage.cache_read_tokens * price.read
             + usage.cache_write_5m_tokens * price.write_5m
             + usage.cache_write_1h_tokens * price.write_1h
             + usage.output_tokens * price.output
         ) / 1_000_000
+        return usd * BATCH_SHARE if batched else usd
 
     def cost_without_cache_usd(self, model: str, usage: Usage) -> float | None:
         """What the same response would have cost with every prompt token at the input price."""
@@ -163,16 +138,13 @@ class Catalogue:
             return RequestOptions(
                 thinking_allowance_tokens=THINKING_ALLOWANCE_TOKENS["medium"] if newer else 0
             )
-        sent_effort = effort if known.effort else None
-        if tier == "fast" and known.thinking_off == "disabled":
-            return RequestOptions("disabled", sent_effort)
-        if tier == "fast" and known.thinking_off == "between_tools":
-            return RequestOptions("between_tools", sent_effort, allowance)
-        if tier == "fast" and known.thinking_off == "omit":
-            return RequestOptions(None, sent_effort)
-        if known.adaptive:
-            return RequestOptions("adaptive", sent_effort, allowance)
-        return RequestOptions(None, sent_effort)
+        sent_effort = effort if known.effort and "effort" not in known.refuses else None
+        thinking = _thinking(known, tier)
+        # Whoever refuses to be told how to think may think by itself.
+        may_think = thinking in ("adaptive", "between_tools") or (
+            thinking is None and bool(known.refuses - {"effort"})
+        )
+        return RequestOptions(thinking, sent_effort, allowance if may_think else 0)
 
     def cache_minimum_tokens(self, model: str) -> int:
         known = self.find(model)
@@ -200,7 +172,8 @@ class Catalogue:
         known = self.find(model)
         if known is None:
             return None
-        cheapest = known.prices[0].up_to_prompt_tokens if known.prices else None
+        price = self._price(model, 0)
+        cheapest = price.up_to_prompt_tokens if price is not None else None
         limits = [known.context_tokens, cheapest if tier == "fast" else None]
         return min((limit for limit in limits if limit is not None), default=None)
 
@@ -225,7 +198,11 @@ class Catalogue:
     def without_prices(self) -> Catalogue:
         """The same models, for an endpoint whose prices are its own."""
         models = {id_: dataclasses.replace(known, prices=()) for id_, known in self.models.items()}
-        return dataclasses.replace(self, models=models)
+        return dataclasses.replace(self, models=models, assumes_prices=False)
+
+    def with_models(self, models: Mapping[str, KnownModel]) -> Catalogue:
+        """This catalogue with these entries in the place of its own, or beside them."""
+        return dataclasses.replace(self, models={**self.models, **models})
 
     def overridden(self, data: Mapping[str, Any]) -> Catalogue:
         """This catalogue with a user's entries, in the form of `catalogue.toml`, laid over it.
@@ -240,21 +217,56 @@ class Catalogue:
         if not isinstance(as_of, datetime.date) or isinstance(as_of, datetime.datetime):
             raise ValueError("as_of is a date, such as 2026-11-21")  # noqa: TRY004 - of the file
         models = dict(self.models)
-        for entry in _tables(data, "model"):
+        for entry in tables(data, "model"):
             id_ = entry.get("id")
             if not isinstance(id_, str) or not id_:
                 raise ValueError("a model needs an id")
             # A spelling of a known model has its facts, too.
             base = models.get(id_) or models.get(canonical_id(id_)) or KnownModel(id_)
-            models[id_] = _known_model(entry, dataclasses.replace(base, id=id_))
+            models[id_] = read_entry(entry, dataclasses.replace(base, id=id_), _builtin_prices)
         gone = data.get("gone", {})
         if not isinstance(gone, Mapping) or not all(isinstance(to, str) for to in gone.values()):
             raise ValueError("'gone' must be a table of texts")
-        return Catalogue(as_of, models, {**self.gone, **gone})
+        return dataclasses.replace(self, as_of=as_of, models=models, gone={**self.gone, **gone})
+
+    def is_price_assumed(self, model: str) -> bool:
+        """Whether the model's price is not known, and that of another one is taken for it."""
+        known = self.find(model)
+        return not (known and known.prices) and bool(self._assumed_prices(model))
 
     def _price(self, model: str, prompt_tokens: int) -> Price | None:
         known = self.find(model)
-        return known.price(prompt_tokens) if known else None
+        if known is not None and known.prices:
+            return known.price(prompt_tokens)
+        like = self._assumed_prices(model)
+        return like.price(prompt_tokens) if like is not None else None
+
+    def _assumed_prices(self, model: str) -> KnownModel | None:
+        """The most expensive model of the same line, of all where the line is new."""
+        line = line_of(model)
+        if not self.assumes_prices or line is None:
+            return None
+        priced = [known for known in self.models.values() if known.prices]
+        alike = [known for known in priced if line_of(known.id) == line] or priced
+        return max(alike, key=lambda known: known.prices[-1].output, default=None)
+
+
+def _thinking(known: KnownModel, tier: Tier) -> ThinkingType | None:
+    """The type of thinking that is sent; None: nothing is said of it."""
+    wanted: list[ThinkingType] = []
+    if tier == "fast":
+        if known.thinking_off == "omit":
+            return None
+        if known.thinking_off != "impossible":
+            wanted.append(known.thinking_off)
+    if known.adaptive:
+        wanted.append("adaptive")
+    return next((kind for kind in wanted if kind not in known.refuses), None)
+
+
+def _builtin_prices(model: str) -> tuple[Price, ...] | None:
+    known = builtin().find(model)
+    return known.prices if known else None
 
 
 @cache
@@ -277,102 +289,3 @@ def worst_case_usd(prompt_tokens_estimate: int, max_tokens: int, model: str) -> 
 def request_options(model: str, tier: Tier) -> RequestOptions:
     """`Catalogue.request_options` by the facts that ship with kibitz."""
     return builtin().request_options(model, tier)
-
-
-_BEFORE_THE_NAME = re.compile(r"^.*?(?=claude-)")
-_AFTER_THE_NAME = re.compile(r"(?:[-@]20\d{6})?(?:-v\d+(?::\d+)?)?(?:-latest)?$")
-
-
-def canonical_id(model: str) -> str:
-    """A model's id as Anthropic writes it, without what providers put around it.
-
-    "us.anthropic.claude-haiku-4-5-20251001-v1:0", "anthropic/claude-haiku-4-5" and
-    "claude-haiku-4-5@20251001" are all "claude-haiku-4-5".
-    """
-    return _AFTER_THE_NAME.sub("", _BEFORE_THE_NAME.sub("", model.strip().lower(), count=1))
-
-
-_NUMBER = (int, float)
-_KEYS: Mapping[str, tuple[str, type | tuple[type, ...]]] = {
-    "context": ("context_tokens", int),
-    "max_output": ("max_output_tokens", int),
-    "cache_minimum": ("cache_minimum_tokens", int),
-    "chars_per_token": ("chars_per_token", _NUMBER),
-    "adaptive": ("adaptive", bool),
-    "thinking_off": ("thinking_off", str),
-    "effort": ("effort", bool),
-    "forced_tool_choice": ("forced_tool_choice", bool),
-    "retires": ("retires", datetime.date),
-    "successor": ("successor", str),
-}
-_PRICE_KEYS = ("input", "output", "write_5m", "write_1h", "read")
-
-
-def _known_model(entry: Mapping[str, Any], base: KnownModel) -> KnownModel:
-    changes: dict[str, Any] = {}
-    for key, value in entry.items():
-        if key == "id":
-            continue
-        if key == "price":
-            changes["prices"] = _prices(entry, base.id)
-            continue
-        if key == "priced_like":
-            changes["prices"] = _prices_of(value, base.id)
-            continue
-        if key not in _KEYS:
-            raise ValueError(f"{base.id}: {key!r} is not a key of a model")
-        attribute, kind = _KEYS[key]
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise ValueError(f"{base.id}: {key} has the wrong type")
-        if isinstance(value, int | float) and kind is not bool and not 0 < value < math.inf:
-            raise ValueError(f"{base.id}: {key} must be more than nothing")
-        changes[attribute] = value
-    if changes.get("thinking_off", "omit") not in {
-        "disabled",
-        "between_tools",
-        "omit",
-        "impossible",
-    }:
-        raise ValueError(f"{base.id}: thinking_off is not one of the known ways")
-    return dataclasses.replace(base, **changes)
-
-
-def _prices(entry: Mapping[str, Any], model: str) -> tuple[Price, ...]:
-    prices = tuple(_price(each, model) for each in _tables(entry, "price"))
-    bounds: list[float] = [price.up_to_prompt_tokens or math.inf for price in prices]
-    if any(here >= following for here, following in pairwise(bounds)):
-        raise ValueError(f"{model}: prices are ordered by up_to, the one without it comes last")
-    return prices
-
-
-def _prices_of(model: object, priced: str) -> tuple[Price, ...]:
-    known = builtin().find(model) if isinstance(model, str) else None
-    if known is None:
-        raise ValueError(f"{priced}: priced_like must name a model that kibitz knows")
-    return known.prices
-
-
-def _price(entry: Mapping[str, Any], model: str) -> Price:
-    amounts: dict[str, float] = {}
-    for key in _PRICE_KEYS:
-        value = entry.get(key)
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, int | float)
-            or not 0 <= value < math.inf
-        ):
-            raise ValueError(f"{model}: a price needs {key!r}, in USD per million tokens")
-        amounts[key] = float(value)
-    if unknown := entry.keys() - {*_PRICE_KEYS, "up_to"}:
-        raise ValueError(f"{model}: {min(unknown)!r} is not a key of a price")
-    up_to = entry.get("up_to")
-    if up_to is not None and (isinstance(up_to, bool) or not isinstance(up_to, int) or up_to <= 0):
-        raise ValueError(f"{model}: up_to is a number of tokens")
-    return Price(**amounts, up_to_prompt_tokens=up_to)
-
-
-def _tables(data: Mapping[str, Any], key: str) -> Sequence[Mapping[str, Any]]:
-    tables = data.get(key, [])
-    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise ValueError(f"{key!r} must be a list of tables")
-    return cast(Sequence[Mapping[str, Any]], tables)
