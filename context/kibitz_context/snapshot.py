@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # Counted up with every change of what the text of a snapshot is for the same commit: here, in
 # `layers`, `kinds`, `rank`, `outline` or in the names that are never read.
-SNAPSHOT_VERSION = 4
+SNAPSHOT_VERSION = 5
 
 # Shares of the tokens that a part may take at most.
 CONVENTIONS_SHARE = 0.25
@@ -56,6 +56,11 @@ _INTRODUCTION = (
 _FOLDER_INTRODUCTION = (
     "This is the folder as it is on the disk. What is not saved yet is listed after it, under "
     "<changes>, and holds instead.\n"
+)
+# Else what an outline leaves out would seem not to exist.
+_OUTLINES_INTRODUCTION = (
+    "Of each of these files only signatures are shown, above all those that other files use: it "
+    "may define more.\n"
 )
 
 
@@ -173,7 +178,10 @@ class _Builder:
             layers.section("conventions", conventions),
             layers.section("tree", [drawn] if drawn else []),
             layers.section("files", self._least_changed_first(whole)),
-            layers.section("outlines", self._least_changed_first(outlines)),
+            layers.section(
+                "outlines",
+                [_OUTLINES_INTRODUCTION, *self._least_changed_first(outlines)] if outlines else [],
+            ),
         ]
         text = layers.section("repository", sections) if any(sections[1:]) else ""
         return Snapshot(
@@ -313,7 +321,10 @@ class _Builder:
         outlines: dict[str, str] = {}
         self._add_whole_files(files, int(self._room * (1.0 - OUTLINES_SHARE)), whole, outlines)
         told = self._most_told_first(file for file in files if file.path not in whole)
-        self._add_outlines(told, self._room - _length(whole), outlines)
+        room = self._room - _length(whole) - len(_OUTLINES_INTRODUCTION)
+        self._add_outlines(told, room, outlines)
+        if outlines:
+            self._room -= len(_OUTLINES_INTRODUCTION)
         # Where there is little to outline, more files are whole.
         room = self._room - _length(whole) - _length(outlines)
         self._add_whole_files(files, room, whole, outlines)

@@ -350,6 +350,14 @@ def test_outlines_are_chosen_by_what_they_are_worth_and_shown_by_what_changes(
     assert outlines[-1] == "module098.py"
     assert {"module097.py", "module098.py", "module099.py"} <= set(outlines)
     assert outlines[:-1] == sorted(outlines[:-1])
+    assert found.layer.tokens <= 2_000
+
+
+def test_outlines_say_that_they_are_not_all_of_their_files(tmp_path: Path) -> None:
+    git_folder(tmp_path, MODULES)
+    said = "<outlines>\nOf each of these files only signatures are shown"
+    assert built(tmp_path, 2_000).layer.text.count(said) == 1
+    assert "only signatures" not in built(tmp_path, 200_000).layer.text
 
 
 def test_few_files_are_read_in_vain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
