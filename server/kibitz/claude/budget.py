@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 import sqlite3
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -26,6 +27,12 @@ WARMING_ACTIONS = ("keep_warm", "pre_warm")
 # A running request writes to its row every few seconds.  One of another machine or container,
 # whose process cannot be looked for, counts as dead when it has not done so for this long.
 UNTOUCHED_SECONDS = 900.0
+
+# Requests of a batch are held by the batch and not by a process: they go on, and are paid for, when
+# whoever sent them is gone.  A batch ends within a day; what is still not known of it an hour after
+# that counts as the worst case, until somebody fetches its results.
+BATCH_HOST = "batch"
+LONGEST_BATCH_SECONDS = 25 * 3_600.0
 
 # Sums of binary fractions are off by less than this, and nothing costs so little.
 _ROUNDING_USD = 1e-9
@@ -127,6 +134,46 @@ class Budget:
                 return exceeded
             return Reservation(_begin(connection, planned, now, day))
 
+    def reserve_batch(self, batch: str, planned: Mapping[str, Planned]) -> Exceeded | None:
+        """Begin the rows of a batch's requests, by custom id, or say which limit is in the way.
+
+        All of them or none, in one transaction.  They stay reserved when this process ends: see
+        `Ledger.settle_batch`.
+        """
+        if not planned:
+            return None
+        now = time.time()
+        day = _local_day(now)
+        holder = ProcessIdentity(BATCH_HOST, 0, batch)
+        with self._file.transaction() as connection:
+            _give_up_for_the_dead(connection, now)
+            exceeded = self._exceeded_by(connection, day, tuple(planned.values()))
+            if exceeded is None:
+                for custom_id, each in planned.items():
+                    _begin(connection, each, now, day, holder, custom_id)
+        return exceeded
+
+    def foresee(self, planned: Sequence[Planned]) -> Exceeded | None:
+        """The limit that all of these requests together would exceed; nothing is reserved."""
+        if not planned:
+            return None
+        now = time.time()
+        with self._file.transaction() as connection:
+            _give_up_for_the_dead(connection, now)
+            return self._exceeded_by(connection, _local_day(now), planned)
+
+    def _exceeded_by(
+        self, connection: sqlite3.Connection, day: str, planned: Sequence[Planned]
+    ) -> Exceeded | None:
+        limits = self.limits
+        for each in planned:
+            limits = limits.lowered_to(each.purpose.limits)
+        most_usd = max(each.worst_case_usd or 0.0 for each in planned)
+        if limits.request_usd is not None and _exceeds(most_usd, limits.request_usd):
+            return Exceeded("request", limits.request_usd, 0.0, 0.0, most_usd)
+        needed_usd = sum(each.worst_case_usd or 0.0 for each in planned)
+        return _exceeded(connection, limits, day, needed_usd) if needed_usd else None
+
     def close(self) -> None:
         self._file.close()
 
@@ -191,8 +238,15 @@ def _exceeded_cap(
     return None
 
 
-def _begin(connection: sqlite3.Connection, planned: Planned, now: float, day: str) -> int:
-    process = this_process()
+def _begin(
+    connection: sqlite3.Connection,
+    planned: Planned,
+    now: float,
+    day: str,
+    holder: ProcessIdentity | None = None,
+    request_id: str | None = None,
+) -> int:
+    process = holder or this_process()
     unknown_price = planned.worst_case_usd is None
     values = {
         "at": now,
@@ -205,6 +259,7 @@ def _begin(connection: sqlite3.Connection, planned: Planned, now: float, day: st
         "cost_usd": None if unknown_price else 0.0,
         "saved_usd": None if unknown_price else 0.0,
         "outcome": "running",
+        "request_id": request_id,
         "reserved_usd": planned.worst_case_usd,
         "warming_usd": planned.taken_of_cap_usd,
         "estimated_tokens": planned.estimated_tokens,
@@ -231,6 +286,15 @@ def _give_up_for_the_dead(connection: sqlite3.Connection, now: float) -> None:
     ).fetchall()
     for row in running:
         process = ProcessIdentity(row["host"], row["pid"], row["process_started"])
+        if process.host == BATCH_HOST:
+            if now - row["touched"] > LONGEST_BATCH_SECONDS:
+                connection.execute(
+                    "UPDATE requests SET outcome = 'killed', cost_usd = reserved_usd,"
+                    " reserved_usd = NULL"
+                    " WHERE outcome = 'running' AND host = ? AND process_started = ?",
+                    (process.host, process.started),
+                )
+            continue
         match whereabouts(process):
             case "here":
                 continue

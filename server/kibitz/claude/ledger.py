@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import sqlite3
 import statistics
 import time
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from kibitz.claude.budget import WARMING_ACTIONS
+from kibitz.claude.budget import BATCH_HOST, WARMING_ACTIONS
 from kibitz.claude.catalogue import Catalogue
 from kibitz.claude.ledger_file import LedgerFile
 from kibitz.claude.misses import Miss, MissReason
@@ -190,24 +191,31 @@ class Ledger:
         A request that was taken for dead meanwhile (a machine that slept) is set right.
         """
         with self._file.transaction() as connection:
+            _settle(connection, request, settlement)
+
+    def settle_batch(self, batch: str, settlements: Mapping[str, Settlement]) -> None:
+        """Close requests of a batch that were begun by `Budget.reserve_batch`, by custom id.
+
+        A request that is closed already stays as it is, unless it was taken for lost: then what
+        is known of it now takes the worst case's place.
+        """
+        with self._file.transaction() as connection:
+            rows = connection.execute(
+                "SELECT id, request_id FROM requests"
+                " WHERE host = ? AND process_started = ? AND outcome IN ('running', 'killed')",
+                (BATCH_HOST, batch),
+            ).fetchall()
+            for row in rows:
+                if (settlement := settlements.get(row["request_id"])) is not None:
+                    _settle(connection, row["id"], settlement)
+
+    def release_batch(self, batch: str) -> None:
+        """Give up the reservations of a batch that was never sent: its requests were none."""
+        with self._file.transaction() as connection:
             connection.execute(
-                f"UPDATE requests SET {_SO_FAR}, touched = :touched, outcome = :outcome,"
-                " stop_reason = :stop_reason, request_id = :request_id,"
-                " first_token_seconds = :first_token_seconds, total_seconds = :total_seconds,"
-                " cache_miss = :cache_miss, cache_missed_tokens = :cache_missed_tokens,"
-                " reserved_usd = NULL WHERE id = :id",
-                {
-                    **_so_far(settlement.so_far),
-                    "touched": time.time(),
-                    "outcome": settlement.outcome,
-                    "stop_reason": settlement.stop_reason,
-                    "request_id": settlement.request_id,
-                    "first_token_seconds": settlement.first_token_seconds,
-                    "total_seconds": settlement.total_seconds,
-                    "cache_miss": settlement.miss and settlement.miss.reason,
-                    "cache_missed_tokens": settlement.miss and settlement.miss.tokens,
-                    "id": request,
-                },
+                "DELETE FROM requests WHERE host = ? AND process_started = ?"
+                " AND outcome IN ('running', 'killed')",
+                (BATCH_HOST, batch),
             )
 
     def summary(
@@ -332,6 +340,28 @@ _FIGURES = (
     " COALESCE(SUM(output_tokens), 0) AS output_tokens,"
     " COUNT(*) FILTER (WHERE cost_usd IS NULL) AS without_price"
 )
+
+
+def _settle(connection: sqlite3.Connection, request: int, settlement: Settlement) -> None:
+    connection.execute(
+        f"UPDATE requests SET {_SO_FAR}, touched = :touched, outcome = :outcome,"
+        " stop_reason = :stop_reason, request_id = :request_id,"
+        " first_token_seconds = :first_token_seconds, total_seconds = :total_seconds,"
+        " cache_miss = :cache_miss, cache_missed_tokens = :cache_missed_tokens,"
+        " reserved_usd = NULL WHERE id = :id",
+        {
+            **_so_far(settlement.so_far),
+            "touched": time.time(),
+            "outcome": settlement.outcome,
+            "stop_reason": settlement.stop_reason,
+            "request_id": settlement.request_id,
+            "first_token_seconds": settlement.first_token_seconds,
+            "total_seconds": settlement.total_seconds,
+            "cache_miss": settlement.miss and settlement.miss.reason,
+            "cache_missed_tokens": settlement.miss and settlement.miss.tokens,
+            "id": request,
+        },
+    )
 
 
 def _so_far(so_far: SoFar) -> dict[str, Any]:
