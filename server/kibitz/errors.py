@@ -225,6 +225,16 @@ def _dropped(failure: ClaudeFailure) -> str:
             return f"{_host(failure)} fell silent in the middle of the reply; try again."
         case "shut_down":
             return "The reply broke off because the server is shutting down; start it again."
+        case "damaged":
+            return (
+                f"Part of the reply from {_host(failure)} arrived damaged; try again, and if it "
+                "stays so, look for a proxy on the way."
+            )
+        case "unknown_stop":
+            return (
+                f"{_host(failure)} ended the reply for a reason that this version of kibitz does "
+                f"not know{_quoted(_fact(failure, 'stop_reason'))}; look for a newer version."
+            )
         case _:
             return (
                 f"The connection to {_host(failure)} broke off in the middle of the reply; try "

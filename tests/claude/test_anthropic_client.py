@@ -28,6 +28,7 @@ from kibitz.claude.values import (
     ToolInputDelta,
     Usage,
 )
+from kibitz.errors import sentence_for
 from support.wire_server import (
     BEGINNING,
     HEAD,
@@ -373,16 +374,59 @@ class TestFaultsOfStreams:
             response(200, "<html>Log in to our network</html>", "text/event-stream"),
             response(200, "", "text/event-stream"),
             response(200, '{"choices": []}', "application/json"),
-            chunked(message_start() + b"event: content_block_delta\ndata: {nonsense\n\n"),
             chunked(message_start() + b"event: x\ndata: [1]\n\n"),
             chunked(message_start() + b'event: x\ndata: {"type": "content_block_stop"}\n\n'),
-            chunked(message_start() + b'event: x\ndata: {"a": "\xff"}\n\n'),
             response(200, "not gzip", "text/event-stream", {"content-encoding": "gzip"}),
         ],
-        ids=["html", "html-as-sse", "empty", "json", "half-json", "array", "shape", "utf8", "gzip"],
+        ids=["html", "html-as-sse", "empty", "json", "array", "shape", "gzip"],
     )
     async def test_something_that_is_not_the_api(self, answer: bytes) -> None:
         assert (await failure_of([answer])).kind == "not_an_api"
+
+    @pytest.mark.parametrize(
+        "rest",
+        [
+            b"event: content_block_delta\ndata: {nonsense\n\n",
+            b'event: x\ndata: {"a": "\xff"}\n\n',
+        ],
+        ids=["half-json", "utf8"],
+    )
+    async def test_damage_on_the_way(self, rest: bytes) -> None:
+        failure = await failure_of([chunked(BEGINNING + rest)])
+        assert (failure.kind, failure.facts["cause"]) == ("dropped", "damaged")
+        assert "damaged" in sentence_for(failure)
+
+    async def test_pings_and_nothing_else_count_as_no_connection(self) -> None:
+        events, failure, waits, _ = await reply_to([chunked(PING + PING)], [WHOLE])
+        assert (failure, words(events), len(waits)) == (None, "Hello", 1)
+
+    async def test_a_reason_of_the_future_is_named(self) -> None:
+        end = block_stop() + message_delta("a_new_reason") + MESSAGE_STOP
+        failure = await failure_of([chunked(BEGINNING + end)])
+        assert (failure.kind, failure.facts["cause"]) == ("dropped", "unknown_stop")
+        assert "“a_new_reason”" in sentence_for(failure)
+
+    async def test_events_of_the_future_are_no_progress(self) -> None:
+        unknown = event({"type": "heartbeat"})
+        steps: list[Step] = [0.05, unknown] * 20
+        failure = await failure_of([OPEN_ENDED + BEGINNING, *steps], silence_seconds=0.2)
+        assert (failure.kind, failure.facts["cause"]) == ("dropped", "silence")
+
+    @pytest.mark.parametrize(
+        "script",
+        [
+            [chunked(BEGINNING + block_stop() + message_delta("end_turn", 70))],
+            [OPEN_ENDED + BEGINNING + block_stop() + message_delta("end_turn", 70), "reset"],
+            [chunked(BEGINNING + message_delta("end_turn", 70) + b"event: x\ndata: {\n\n")],
+        ],
+        ids=["end", "reset", "damage"],
+    )
+    async def test_what_a_broken_reply_has_cost_is_known(self, script: list[Step]) -> None:
+        failure = await failure_of(script)
+        assert failure.usage == Usage(input_tokens=10, output_tokens=70)
+
+    async def test_what_has_not_begun_has_cost_nothing(self) -> None:
+        assert (await failure_of([error_response(500, "api_error")])).usage is None
 
     async def test_a_refused_answer_is_not_left_open(self) -> None:
         endless = HEAD.replace(b"text/event-stream", b"text/html") + b"\r\n<html>"

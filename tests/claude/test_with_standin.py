@@ -212,7 +212,7 @@ async def test_stopping_closes_the_stream_and_bills_what_came(
         (Reply("Hello there").failing(Fault.early_end("Hello")), "dropped"),
         (Reply("Hello there").failing(Fault.stall("Hello")), "dropped"),
         (Reply("Hello there").failing(Fault.error_event("Hello")), "overloaded"),
-        (Reply("Hello there").failing(Fault.malformed("Hello")), "not_an_api"),
+        (Reply("Hello there").failing(Fault.malformed("Hello")), "dropped"),
     ],
 )
 async def test_faults(standin: StandIn, tmp_path: Path, reply: Reply | Fault, kind: str) -> None:

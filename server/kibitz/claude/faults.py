@@ -54,8 +54,8 @@ def from_response(
         facts["redirected_to"] = origin(headers.get("location", ""))
     if status == 407:
         facts["cause"] = "proxy"
-    if headers.get("x-should-retry") == "false":
-        facts["final"] = True
+    if headers.get("x-should-retry") in {"true", "false"}:
+        facts["final"] = headers["x-should-retry"] == "false"
     return ClaudeFailure(
         kind,
         said.message,

@@ -62,6 +62,10 @@ class Meter:
         """The response has ended with that usage."""
         self._is_complete, self._usage, self._stop_reason = True, usage, stop_reason
 
+    def broke_off(self, usage: Usage) -> None:
+        """The response has ended too early; the endpoint had reported that usage by then."""
+        self._usage = usage
+
     @property
     def usage(self) -> Usage:
         return self._usage

@@ -301,6 +301,8 @@ class _Sending:
                 outcome: Outcome = "cancelled"
                 if isinstance(error, ClaudeFailure):
                     outcome = error.kind
+                    if error.usage is not None:
+                        self._meter.broke_off(error.usage)
                 elif isinstance(error, Exception):
                     outcome = "failed"
                 await self._settle(outcome)

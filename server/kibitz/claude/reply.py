@@ -24,6 +24,16 @@ from kibitz.claude.values import (
 )
 
 _STOP_REASONS = frozenset(get_args(StopReason))
+_EVENTS_OF_A_REPLY = frozenset(
+    {
+        "message_start",
+        "content_block_start",
+        "content_block_delta",
+        "content_block_stop",
+        "message_delta",
+        "message_stop",
+    }
+)
 
 
 class MalformedReplyError(ValueError):
@@ -58,6 +68,11 @@ class ReplyReader:
         self._stop_detail: str | None = None
         self._tools: dict[int, _OpenTool] = {}
         self._thinking: set[int] = set()
+
+    @property
+    def usage(self) -> Usage:
+        """What the endpoint has reported by now."""
+        return self._usage
 
     @property
     def is_thinking(self) -> bool:
@@ -172,6 +187,12 @@ class ReplyReader:
         ]
 
 
+def is_progress(data: Mapping[str, Any]) -> bool:
+    """Whether an event brings the reply forward.  A ping does not, nor does what we do not know:
+    a stream of nothing else would be waited for without an end."""
+    return data.get("type") in _EVENTS_OF_A_REPLY
+
+
 def read_usage(message: object) -> tuple[str | None, Usage]:
     """The id and the usage of a reply that came in one piece."""
     if not isinstance(message, Mapping) or not isinstance(message.get("usage"), Mapping):
@@ -202,10 +223,12 @@ def read_model_list(page: object) -> tuple[ModelFacts, ...]:
             max_input_tokens=model.get("max_input_tokens"),
             max_output_tokens=model.get("max_tokens"),
             lifecycle=model.get("lifecycle"),
-            capabilities=model.get("capabilities") or {},
+            retires_at=model.get("retires_at"),
+            capabilities=capabilities if isinstance(capabilities, Mapping) else {},
         )
         for model in listed
         if isinstance(model, dict) and isinstance(model.get("id"), str)
+        for capabilities in [model.get("capabilities")]
     )
 
 

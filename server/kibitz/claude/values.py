@@ -280,7 +280,8 @@ class ClaudeFailure(Exception):
     """A request that did not come to its end.  `errors.sentence_for` turns it into words.
 
     `message` is the endpoint's own text, shortened and free of control characters (may be "").
-    `retry_after_seconds` is what the endpoint asked for, if it did.
+    `retry_after_seconds` is what the endpoint asked for, if it did.  `usage` is what it had
+    reported of a reply that broke off, and so will put on the bill; None: nothing had begun.
     """
 
     def __init__(
@@ -304,6 +305,7 @@ class ClaudeFailure(Exception):
         self.model = model
         self.endpoint = endpoint
         self.facts: Mapping[str, Any] = facts or {}
+        self.usage: Usage | None = None
 
 
 def cannot_warm(failure: ClaudeFailure) -> bool:
@@ -320,6 +322,7 @@ class ModelFacts:
     max_input_tokens: int | None = None
     max_output_tokens: int | None = None
     lifecycle: str | None = None
+    retires_at: str | None = None
     capabilities: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 

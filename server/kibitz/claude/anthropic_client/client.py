@@ -6,21 +6,27 @@ import asyncio
 import contextlib
 import json
 import logging
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kibitz.claude import catalogue, faults, retry, wire
 from kibitz.claude import prompt as prompts
 from kibitz.claude.anthropic_client import opened
 from kibitz.claude.anthropic_client.diagnosing import Diagnosing, line_of
-from kibitz.claude.anthropic_client.failures import failure_of, require_event_stream
+from kibitz.claude.anthropic_client.failures import (
+    end_without_a_good_end,
+    failure_of,
+    require_event_stream,
+)
 from kibitz.claude.anthropic_client.opened import Opened
 from kibitz.claude.catalogue import Catalogue
 from kibitz.claude.connection import Connection, api_key_from_command
 from kibitz.claude.reply import (
     MalformedReplyError,
     ReplyReader,
+    is_progress,
     read_count,
     read_model_list,
     read_usage,
@@ -62,6 +68,7 @@ class _Tries:
 
     retries: int = 0
     renewed_credentials: bool = False
+    began_at: float = field(default_factory=time.monotonic)
 
 
 class AnthropicClaude:
@@ -127,10 +134,11 @@ class AnthropicClaude:
         asked = self._asked(prompt.model, client)
         arguments = wire.counting(self._adapted(prompt), self._options(prompt))
         try:
-            answer = await client.sdk.messages.with_raw_response.count_tokens(
-                **arguments, extra_headers=client.extra_headers, timeout=COUNTING_SECONDS
-            )
-            return read_count(json.loads(await answer.text()))
+            async with asyncio.timeout(COUNTING_SECONDS):
+                answer = await client.sdk.messages.with_raw_response.count_tokens(
+                    **arguments, extra_headers=client.extra_headers
+                )
+                return read_count(json.loads(await answer.text()))
         except Exception as error:
             failure = failure_of(error, asked, begun=False)
             if failure is None:
@@ -145,10 +153,11 @@ class AnthropicClaude:
         client = await self._client("")
         asked = self._asked("", client)
         try:
-            answer = await client.sdk.models.with_raw_response.list(
-                limit=1000, extra_headers=client.extra_headers, timeout=MODELS_SECONDS
-            )
-            return read_model_list(json.loads(await answer.text()))
+            async with asyncio.timeout(MODELS_SECONDS):
+                answer = await client.sdk.models.with_raw_response.list(
+                    limit=1000, extra_headers=client.extra_headers
+                )
+                return read_model_list(json.loads(await answer.text()))
         except Exception as error:
             failure = failure_of(error, asked, begun=False)
             if failure is None:
@@ -186,7 +195,13 @@ class AnthropicClaude:
             if not without_tools(prompt).tools:
                 log.warning("the endpoint takes no tools: it is told of them in words")
                 return True
-        delay_seconds = retry.delay_seconds(failure, tries.retries, purpose, self._connection)
+        delay_seconds = retry.delay_seconds(
+            failure,
+            tries.retries,
+            purpose,
+            self._connection,
+            tried_seconds=time.monotonic() - tries.began_at,
+        )
         if delay_seconds is None:
             return False
         log.info("asking again in %.1f s after: %s", delay_seconds, failure.kind)
@@ -211,12 +226,12 @@ class AnthropicClaude:
             **self._diagnosing.parameter(line, client.host),
         }
         try:
-            answer = await client.sdk.messages.with_raw_response.create(
-                **arguments,
-                extra_headers=client.extra_headers,
-                timeout=self._connection.first_event_seconds,
-            )
-            message_id, usage = read_usage(json.loads(await answer.text()))
+            # The SDK's own timeout is for each read: bytes that drip in would never end it.
+            async with asyncio.timeout(self._connection.first_event_seconds):
+                answer = await client.sdk.messages.with_raw_response.create(
+                    **arguments, extra_headers=client.extra_headers
+                )
+                message_id, usage = read_usage(json.loads(await answer.text()))
         except Exception as error:
             failure = failure_of(error, asked, begun=False)
             if failure is None:
@@ -270,27 +285,21 @@ class AnthropicClaude:
                         return
                     if reader.ended:
                         break
-                    if reader.started:
+                    if reader.started and is_progress(data):
                         watchdog.allow(self._allowed_silence_seconds(reader))
+                raise end_without_a_good_end(asked, reader, request_id, spoke=spoke)
             except SilenceError as error:
                 kind: FailureKind = "dropped" if reader.started else "timeout"
-                raise faults.failure(asked, kind, facts={"cause": "silence"}) from error
-            except ClaudeFailure:
+                failure = faults.failure(asked, kind, facts={"cause": "silence"})
+                raise _with_usage(failure, reader) from error
+            except ClaudeFailure as failure:
+                _with_usage(failure, reader)
                 raise
             except Exception as error:
-                failure = failure_of(error, asked, begun=reader.started)
-                if failure is None:
+                meaning = failure_of(error, asked, begun=reader.started)
+                if meaning is None:
                     raise
-                raise failure from error
-            # The stream has ended without a good end.
-            if not reader.started and not spoke:
-                raise faults.failure(asked, "not_an_api", request_id=request_id, status=200)
-            raise faults.failure(
-                asked,
-                "dropped",
-                request_id=request_id,
-                facts={"cause": "end_of_stream", "stop_reason": reader.stop_reason},
-            )
+                raise _with_usage(meaning, reader) from error
 
     def _allowed_silence_seconds(self, reader: ReplyReader) -> float:
         # The newest models withhold the text of their thinking: between the start and the end of
@@ -375,6 +384,12 @@ async def _drain(events: AsyncIterator[ServerSentEvent], reader: ReplyReader) ->
     finally:
         if isinstance(events, AsyncGenerator):
             await events.aclose()
+
+
+def _with_usage(failure: ClaudeFailure, reader: ReplyReader) -> ClaudeFailure:
+    if reader.started:
+        failure.usage = reader.usage
+    return failure
 
 
 def _json_or_text(data: str) -> object:

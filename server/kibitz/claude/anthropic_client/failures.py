@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kibitz.claude import faults
+from kibitz.claude.reply import MalformedReplyError, ReplyReader
 from kibitz.claude.values import ClaudeFailure
 
 if TYPE_CHECKING:
@@ -34,6 +35,11 @@ def failure_of(error: Exception, asked: faults.Asked, *, begun: bool) -> ClaudeF
             return faults.failure(asked, "no_credentials", str(error), facts={"cause": "profile"})
         case TypeError() if "authentication method" in str(error):
             return faults.failure(asked, "no_credentials", facts={"cause": "none_found"})
+        case TimeoutError():
+            return faults.failure(asked, "timeout", facts={"cause": "no_answer"})
+        case httpx2.DecodingError() | ValueError() if begun and not _has_wrong_shape(error):
+            # What came before was the API's: something on the way has damaged the rest.
+            return faults.failure(asked, "dropped", facts={"cause": "damaged"})
         case httpx2.DecodingError() | ValueError() | AssertionError():
             return faults.failure(
                 asked, "not_an_api", status=200, facts={"cause": type(error).__name__}
@@ -46,6 +52,29 @@ def failure_of(error: Exception, asked: faults.Asked, *, begun: bool) -> ClaudeF
             return faults.from_network(asked, error)
         case _:
             return None
+
+
+def _has_wrong_shape(error: Exception) -> bool:
+    """Whether data came over whole, and is not what the API would say."""
+    return isinstance(error, MalformedReplyError)
+
+
+def end_without_a_good_end(
+    asked: faults.Asked, reader: ReplyReader, request_id: str | None, *, spoke: bool
+) -> ClaudeFailure:
+    """What a stream means that is over, and of which `reader` has not finished.
+
+    `spoke`: there was at least something in it.
+    """
+    if not spoke:
+        return faults.failure(asked, "not_an_api", request_id=request_id, status=200)
+    if not reader.started:
+        # Pings and nothing else: as good as no connection at all.
+        return faults.failure(asked, "network", request_id=request_id, facts={"cause": "broken"})
+    facts: dict[str, str] = {"cause": "end_of_stream"}
+    if reader.ended and reader.stop_reason is not None:
+        facts = {"cause": "unknown_stop", "stop_reason": reader.stop_reason}
+    return faults.failure(asked, "dropped", request_id=request_id, facts=facts)
 
 
 def require_event_stream(asked: faults.Asked, response: httpx2.Response) -> None:
