@@ -21,6 +21,7 @@ from kibitz.claude.known_model import (
     UNKNOWN_CHARS_PER_TOKEN,
     Effort,
     KnownModel,
+    Parameter,
     Price,
     ThinkingType,
     canonical_id,
@@ -53,6 +54,13 @@ class RequestOptions:
     thinking: ThinkingType | None = None
     effort: Effort | None = None
     thinking_allowance_tokens: int = 0
+
+    @property
+    def parameters(self) -> frozenset[Parameter]:
+        """What is sent, by the names that a refusal is learnt under."""
+        effort: tuple[Parameter, ...] = () if self.effort is None else ("effort",)
+        thinking: tuple[Parameter, ...] = () if self.thinking is None else (self.thinking,)
+        return frozenset(thinking + effort)
 
 
 @dataclass(frozen=True)

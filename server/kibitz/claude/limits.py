@@ -8,7 +8,7 @@ endpoint is asked to count, if it can, once for each snapshot.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -54,14 +54,16 @@ def prompt_limit(prompt: Prompt, known_models: Catalogue) -> PromptLimit | None:
 class PromptLimits:
     """Refuses what does not fit.  `memory` knows how long prefixes are that were sent before."""
 
-    def __init__(self, claude: Claude, known_models: Catalogue, memory: CacheMemory) -> None:
+    def __init__(
+        self, claude: Claude, known_models: Callable[[], Catalogue], memory: CacheMemory
+    ) -> None:
         self._claude = claude
-        self._catalogue = known_models
+        self._known_models = known_models
         self._memory = memory
 
     async def check(self, prompt: Prompt, prefixes: Sequence[Prefix], tokens_factor: float) -> None:
         """Raises ClaudeFailure "too_large" with `facts = {tokens, maximum, limit}`."""
-        limit = prompt_limit(prompt, self._catalogue)
+        limit = prompt_limit(prompt, self._known_models())
         if limit is None:
             return
         length = self._length(prompt, prefixes)

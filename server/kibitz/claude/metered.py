@@ -19,13 +19,13 @@ from collections.abc import AsyncGenerator
 from types import TracebackType
 from typing import Self
 
-from kibitz.claude import catalogue
 from kibitz.claude import prompt as prompts
 from kibitz.claude.budget import Budget, Exceeded, Planned, Reservation
 from kibitz.claude.cache_memory import CacheMemory, Outlook
 from kibitz.claude.catalogue import Catalogue
 from kibitz.claude.estimate import prompt_tokens, worst_usage
 from kibitz.claude.first_alone import FirstAlone, Names, Turn
+from kibitz.claude.knowledge import Knowledge
 from kibitz.claude.ledger import Ledger, Outcome, Settlement, SoFar
 from kibitz.claude.limits import PromptLimits
 from kibitz.claude.meter import Meter
@@ -66,10 +66,12 @@ class MeteredClaude:
         ledger: Ledger,
         budget: Budget,
         *,
-        known_models: Catalogue | None = None,
+        known_models: Catalogue | Knowledge | None = None,
         longest_wait_seconds: float = LONGEST_WAIT_FOR_OTHERS_SECONDS,
     ) -> None:
-        self.known_models = known_models or catalogue.builtin()
+        self.knowledge = (
+            known_models if isinstance(known_models, Knowledge) else Knowledge.of(known_models)
+        )
         self._claude = claude
         self._ledger = ledger
         self._budget = budget
@@ -77,7 +79,7 @@ class MeteredClaude:
         self._books = OrderedThread("kibitz-ledger")
         self._memory = CacheMemory()
         self._first_alone = FirstAlone()
-        self._limits = PromptLimits(claude, self.known_models, self._memory)
+        self._limits = PromptLimits(claude, lambda: self.known_models, self._memory)
         self._tokens_factors: dict[str, float] = {}
         self._without_price: set[str] = set()
         self._warms = True
@@ -86,6 +88,11 @@ class MeteredClaude:
         self._idle = asyncio.Event()
         self._idle.set()
         self._closed = False
+
+    @property
+    def known_models(self) -> Catalogue:
+        """The models and prices that hold at this moment."""
+        return self.knowledge.catalogue
 
     async def stream(self, prompt: Prompt, purpose: Purpose) -> AsyncGenerator[Event, None]:
         """See `values.Claude`; `Finished.cost_usd` is filled in.

@@ -23,6 +23,7 @@ from kibitz.claude.anthropic_client.failures import (
 from kibitz.claude.anthropic_client.opened import Opened
 from kibitz.claude.catalogue import Catalogue
 from kibitz.claude.connection import Connection, api_key_from_command
+from kibitz.claude.knowledge import Knowledge, refused_parameter
 from kibitz.claude.reply import (
     MalformedReplyError,
     ReplyReader,
@@ -81,12 +82,14 @@ class AnthropicClaude:
         self,
         connection: Connection = THE_SDKS_OWN,
         *,
-        known_models: Catalogue | None = None,
+        known_models: Catalogue | Knowledge | None = None,
         http_client: httpx2.AsyncClient | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._connection = connection
-        self._catalogue = known_models or catalogue.builtin()
+        self._knowledge = (
+            known_models if isinstance(known_models, Knowledge) else Knowledge.of(known_models)
+        )
         self._given_http_client = http_client
         self._sleep = sleep
         self._open: Opened | None = None
@@ -190,6 +193,11 @@ class AnthropicClaude:
                 return True
         if self._diagnosing.is_refusal(failure):
             return True
+        parameter = refused_parameter(failure, self._options(prompt))
+        if parameter is not None:
+            # Learnt, and so not sent again: each of them can get here only once.
+            await asyncio.to_thread(self._knowledge.refused, prompt.model, parameter)
+            return parameter not in self._options(prompt).parameters
         if failure.facts.get("reason") == "no_tools" and self._adapted(prompt).tools:
             self._takes_tools = False
             if not without_tools(prompt).tools:
@@ -214,7 +222,7 @@ class AnthropicClaude:
         return prompt if self._takes_tools else without_tools(prompt)
 
     def _options(self, prompt: Prompt) -> catalogue.RequestOptions:
-        return self._catalogue.request_options(prompt.model, prompt.tier)
+        return self._knowledge.catalogue.request_options(prompt.model, prompt.tier)
 
     async def _warm(self, prompt: Prompt, purpose: Purpose) -> Usage:
         """One request without a reply."""
@@ -348,11 +356,16 @@ class AnthropicClaude:
         return True
 
     def _build(self, model: str, api_key: str | None, http: httpx2.AsyncClient | None) -> Opened:
-        return opened.build(self._connection, self._catalogue, model, api_key, http)
+        known_models = self._knowledge.catalogue
+        return opened.build(self._connection, known_models, model, api_key, http)
 
     def _asked(self, model: str, client: Opened) -> faults.Asked:
         return faults.Asked(
-            model, client.endpoint, self._catalogue, client.sends_credentials, client.secrets
+            model,
+            client.endpoint,
+            self._knowledge.catalogue,
+            client.sends_credentials,
+            client.secrets,
         )
 
 
