@@ -35,6 +35,7 @@ LAYERS: tuple[dict[str, tuple[str, ...]], ...] = (
             "kibitz.bill",
             "kibitz.errors",
             "kibitz.logs",
+            "kibitz.markdown_blocks",
             "kibitz.models_file",
             "kibitz.paths",
             "kibitz.profiles",
@@ -47,9 +48,10 @@ LAYERS: tuple[dict[str, tuple[str, ...]], ...] = (
             "kibitz.settings_spelling",
             "kibitz.settings_values",
             "kibitz.trust",
+            "kibitz.visible_text",
         )
     },
-    {"backend": ("kibitz.backend",)},
+    {"backend": ("kibitz.backend",), "conversation": ("kibitz.conversation",)},
     {"actions": ("kibitz.actions",)},
     {
         "session": ("kibitz.delivery", "kibitz.jobs", "kibitz.session", "kibitz.turns"),
@@ -71,7 +73,7 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "h11": ("kibitz.standin",),
     "httpx2": ("kibitz.claude.anthropic_client",),
     "lsprotocol": LSP,
-    "markdown_it": ("kibitz.cli", "kibitz.safe_markdown"),
+    "markdown_it": ("kibitz.cli", "kibitz.markdown_blocks", "kibitz.safe_markdown"),
     "pathspec": ("kibitz_context",),
     "platformdirs": ("kibitz.paths",),
     "psutil": ("kibitz.claude",),

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kibitz.cli.markdown_blocks import MarkdownBlocks
-from kibitz.cli.visible_text import VisibleText
+from kibitz.markdown_blocks import MarkdownBlocks
 from kibitz.plain_text import visible
+from kibitz.visible_text import VisibleText
 
 HOSTILE = st.lists(
     st.sampled_from(

@@ -6,10 +6,10 @@ from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Protocol
 
 from kibitz.actions.values import Said, Step
-from kibitz.cli.markdown_blocks import MarkdownBlocks
 from kibitz.cli.terminal import Terminal
-from kibitz.cli.visible_text import VisibleText
 from kibitz.cli.workplace import Workplace
+from kibitz.markdown_blocks import MarkdownBlocks
+from kibitz.visible_text import VisibleText
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult

@@ -14,8 +14,6 @@ from typing import Any
 from rich.console import RenderableType
 
 from kibitz.claude.ledger import Figures, Ledger
-from kibitz.cli.markdown_blocks import MarkdownBlocks
-from kibitz.cli.visible_text import VisibleText
 from kibitz.demo import views
 from kibitz.demo.buffer import Buffer
 from kibitz.demo.diff import Row, counts, hunks
@@ -23,6 +21,8 @@ from kibitz.demo.editor import Diagnostic, Edited, Editor, Happening, Published,
 from kibitz.demo.sample import Region, Sample, region
 from kibitz.demo.stage import Growing, Stage
 from kibitz.errors import UserError
+from kibitz.markdown_blocks import MarkdownBlocks
+from kibitz.visible_text import VisibleText
 from kibitz_context.lines import split_lines
 
 EXPLAINED_FILE = "fairshare/settle.py"

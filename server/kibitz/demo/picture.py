@@ -12,11 +12,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
-from kibitz.cli.markdown_blocks import MarkdownBlocks
 from kibitz.demo import acts, views
 from kibitz.demo.play import Played
 from kibitz.demo.script import Script
 from kibitz.demo.stage import THEME, heading
+from kibitz.markdown_blocks import MarkdownBlocks
 from kibitz_context.lines import split_lines
 
 COLUMNS = 88
