@@ -45,6 +45,7 @@ PROMPT = Prompt(
     messages=(Message("user", (Block("Question?"),)),),
     max_tokens=100,
     tools=(TOOL,),
+    answer_tool=TOOL.name,
 )
 
 

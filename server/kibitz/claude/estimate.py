@@ -12,7 +12,9 @@ from kibitz.claude.values import (
     Block,
     CacheLifetime,
     Message,
+    Part,
     Prompt,
+    Thinking,
     Tool,
     ToolResult,
     ToolUse,
@@ -70,15 +72,18 @@ def tool_tokens(tool: Tool, chars_per_token: float) -> int:
     return text_tokens(f"{tool.name} {tool.description} {schema}", chars_per_token)
 
 
-def part_tokens(part: Block | ToolUse | ToolResult, chars_per_token: float) -> int:
+def part_tokens(part: Part, chars_per_token: float) -> int:
     match part:
         case Block(text, _):
             return text_tokens(text, chars_per_token)
         case ToolUse(id_, name, input_):
             written = json.dumps(input_, ensure_ascii=False, separators=(",", ":"))
             return text_tokens(f"{id_} {name} {written}", chars_per_token)
-        case ToolResult(tool_use_id, text, _):
+        case ToolResult(tool_use_id, text):
             return text_tokens(f"{tool_use_id} {text}", chars_per_token)
+        case Thinking(block):
+            # Where its text is withheld, the signature stands for it and is about as long.
+            return text_tokens("".join(map(str, block.values())), chars_per_token)
 
 
 def prompt_tokens(prompt: Prompt, chars_per_token: float = CHARACTERS_PER_TOKEN) -> int:
@@ -117,5 +122,5 @@ def _message_pieces(
     message: Message, chars_per_token: float
 ) -> Iterator[tuple[int, CacheLifetime | None]]:
     for part in message.content:
-        marker = part.marker if isinstance(part, Block) else None
+        marker = part.marker if isinstance(part, Block | ToolResult) else None
         yield part_tokens(part, chars_per_token), marker

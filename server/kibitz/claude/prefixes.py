@@ -19,7 +19,7 @@ from kibitz.claude.estimate import (
     part_tokens,
     tool_tokens,
 )
-from kibitz.claude.values import Block, CacheLifetime, Prompt, ToolResult, ToolUse
+from kibitz.claude.values import Block, CacheLifetime, Part, Prompt, Thinking, ToolResult, ToolUse
 from kibitz_context.tokens import CHARACTERS_PER_TOKEN
 
 
@@ -48,17 +48,14 @@ def prefixes(prompt: Prompt, options: RequestOptions) -> tuple[Prefix, ...]:
     for part, role, n_system, overhead in _parts(prompt):
         chain.update(_bytes(part, role, prompt.tool_choice))
         tokens += overhead + part_tokens(part, CHARACTERS_PER_TOKEN)
-        marker = part.marker if isinstance(part, Block) else None
+        marker = part.marker if isinstance(part, Block | ToolResult) else None
         found.append(Prefix(chain.digest(), tokens, n_system, marker))
         if len(found) == n_wanted:
             break
     return tuple(found)
 
 
-_Part = Block | ToolUse | ToolResult
-
-
-def _parts(prompt: Prompt) -> Iterator[tuple[_Part, str, int, int]]:
+def _parts(prompt: Prompt) -> Iterator[tuple[Part, str, int, int]]:
     """Each block with its role, the system blocks so far, and the tokens that come before it."""
     for number, block in enumerate(prompt.system, start=1):
         yield block, "system", number, 0
@@ -72,7 +69,7 @@ def _parts(prompt: Prompt) -> Iterator[tuple[_Part, str, int, int]]:
 def _blocks_to_the_last_marker(prompt: Prompt) -> int:
     marked = 0
     for number, (part, *_) in enumerate(_parts(prompt), start=1):
-        if isinstance(part, Block) and part.marker is not None:
+        if isinstance(part, Block | ToolResult) and part.marker is not None:
             marked = number
     return marked
 
@@ -85,7 +82,7 @@ def _head(prompt: Prompt, options: RequestOptions) -> bytes:
     return json.dumps([prompt.model, options.thinking, options.effort, tools]).encode() + b"\0"
 
 
-def _bytes(part: _Part, role: str, tool_choice: str) -> bytes:
+def _bytes(part: Part, role: str, tool_choice: str) -> bytes:
     # What is in the messages depends on the choice of tools, too.
     place = role if role == "system" else f"{role} {tool_choice}"
     match part:
@@ -95,4 +92,6 @@ def _bytes(part: _Part, role: str, tool_choice: str) -> bytes:
             said = json.dumps([id_, name, dict(input_)]).encode()
         case ToolResult(tool_use_id, text, is_error):
             said = json.dumps([tool_use_id, text, is_error]).encode()
+        case Thinking(block):
+            said = json.dumps(dict(block)).encode()
     return f"{place} {len(said)} ".encode() + said

@@ -12,14 +12,18 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast, get_args
 
 from kibitz.claude.values import (
+    Block,
     Event,
     Finished,
     ModelFacts,
+    Part,
     Started,
     StopReason,
     TextDelta,
+    Thinking,
     ToolCall,
     ToolInputDelta,
+    ToolUse,
     Usage,
 )
 
@@ -46,6 +50,15 @@ class _OpenTool:
     name: str
     fragments: list[str] = field(default_factory=list[str])
 
+    @property
+    def input_json(self) -> str:
+        return "".join(self.fragments) or "{}"
+
+
+@dataclass(slots=True)
+class _OpenText:
+    pieces: list[str] = field(default_factory=list[str])
+
 
 class ReplyReader:
     """Feed it every event's data; it answers with what the event means to us.
@@ -68,6 +81,7 @@ class ReplyReader:
         self._stop_detail: str | None = None
         self._tools: dict[int, _OpenTool] = {}
         self._thinking: set[int] = set()
+        self._blocks: dict[int, _OpenText | _OpenTool | dict[str, Any]] = {}
 
     @property
     def usage(self) -> Usage:
@@ -112,11 +126,11 @@ class ReplyReader:
     def _block_start(self, index: int, block: Mapping[str, Any]) -> list[Event]:
         match block.get("type"):
             case "text":
-                text = _text(block, "text")
-                return [TextDelta(text)] if text else []
+                self._blocks[index] = _OpenText()
+                return self._said(index, _text(block, "text"))
             case "tool_use":
                 tool = _OpenTool(_text(block, "id"), _text(block, "name"))
-                self._tools[index] = tool
+                self._tools[index] = self._blocks[index] = tool
                 # Some gateways send the whole input here instead of in fragments.
                 given = block.get("input")
                 fragment = json.dumps(given, ensure_ascii=False) if given else ""
@@ -125,6 +139,7 @@ class ReplyReader:
                 return [ToolInputDelta(tool.id, tool.name, fragment)]
             case "thinking" | "redacted_thinking":
                 self._thinking.add(index)
+                self._blocks[index] = dict(block)
                 return []
             case _:
                 return []
@@ -132,8 +147,7 @@ class ReplyReader:
     def _block_delta(self, index: int, delta: Mapping[str, Any]) -> list[Event]:
         match delta.get("type"):
             case "text_delta":
-                text = _text(delta, "text")
-                return [TextDelta(text)] if text else []
+                return self._said(index, _text(delta, "text"))
             case "input_json_delta":
                 tool = self._tools.get(index)
                 fragment = _text(delta, "partial_json")
@@ -141,15 +155,32 @@ class ReplyReader:
                     return []
                 tool.fragments.append(fragment)
                 return [ToolInputDelta(tool.id, tool.name, fragment)]
+            case "thinking_delta":
+                self._thought(index, "thinking", _text(delta, "thinking"))
+                return []
+            case "signature_delta":
+                self._thought(index, "signature", _text(delta, "signature"))
+                return []
             case _:
                 return []
+
+    def _said(self, index: int, text: str) -> list[Event]:
+        block = self._blocks.get(index)
+        if isinstance(block, _OpenText):
+            block.pieces.append(text)
+        return [TextDelta(text)] if text else []
+
+    def _thought(self, index: int, key: str, text: str) -> None:
+        block = self._blocks.get(index)
+        if isinstance(block, dict):
+            block[key] = f"{block.get(key) or ''}{text}"
 
     def _block_stop(self, index: int) -> list[Event]:
         self._thinking.discard(index)
         tool = self._tools.pop(index, None)
         if tool is None:
             return []
-        return [ToolCall(tool.id, tool.name, "".join(tool.fragments) or "{}")]
+        return [ToolCall(tool.id, tool.name, tool.input_json)]
 
     def _message_delta(self, data: Mapping[str, Any]) -> None:
         self._usage = _updated(self._usage, data.get("usage"))
@@ -183,6 +214,7 @@ class ReplyReader:
                 request_id=self._request_id,
                 model=self._model,
                 stop_detail=self._stop_detail,
+                content=tuple(_part(self._blocks[index]) for index in sorted(self._blocks)),
             )
         ]
 
@@ -191,6 +223,22 @@ def is_progress(data: Mapping[str, Any]) -> bool:
     """Whether an event brings the reply forward.  A ping does not, nor does what we do not know:
     a stream of nothing else would be waited for without an end."""
     return data.get("type") in _EVENTS_OF_A_REPLY
+
+
+def _part(block: _OpenText | _OpenTool | dict[str, Any]) -> Part:
+    """A block of the reply as it is sent back."""
+    match block:
+        case _OpenText(pieces):
+            return Block("".join(pieces))
+        case _OpenTool(id_, name):
+            try:
+                given = json.loads(block.input_json)
+            except (ValueError, RecursionError):
+                given = None
+            usable = isinstance(given, dict)
+            return ToolUse(id_, name, given if usable else {"INVALID_JSON": block.input_json})
+        case _:
+            return Thinking(block)
 
 
 def read_usage(message: object) -> tuple[str | None, Usage]:

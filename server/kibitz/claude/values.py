@@ -23,11 +23,13 @@ __all__ = [
     "Limits",
     "Message",
     "ModelFacts",
+    "Part",
     "Prompt",
     "Purpose",
     "Started",
     "StopReason",
     "TextDelta",
+    "Thinking",
     "Tier",
     "Tool",
     "ToolCall",
@@ -69,28 +71,45 @@ class ToolUse:
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What that call returned."""
+    """What that call returned; `marker` asks for a cache entry that ends here."""
 
     tool_use_id: str
     text: str
     is_error: bool = False
+    marker: CacheLifetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Thinking:
+    """A block of Claude's thinking.  Nobody reads it: it is sent back as it came, before the tool
+    calls that it led to, or the endpoint refuses the conversation."""
+
+    block: Mapping[str, Any]
+
+
+Part = Block | ToolUse | ToolResult | Thinking
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
     role: Literal["user", "assistant"]
-    content: tuple[Block | ToolUse | ToolResult, ...]
+    content: tuple[Part, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool that Claude may call.  `input_schema` is JSON Schema; its byte order is kept."""
+    """A tool that Claude may call.  `input_schema` is JSON Schema; its byte order is kept.
+
+    `is_answered` says that its calls are answered and the conversation goes on; the call of any
+    other tool is Claude's answer.  Not sent to anybody.
+    """
 
     name: str
     description: str
     input_schema: Mapping[str, Any]
     strict: bool = False
     eager_input_streaming: bool = False
+    is_answered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +130,9 @@ class Expectation:
 class Prompt:
     """One request, complete: everything that is part of the cache key is in here.
 
-    `max_tokens` is a hard limit on the reply, thinking included.  `expectation` is None where
-    nobody has planned the prefix.
+    `max_tokens` is a hard limit on the reply, thinking included.  `answer_tool` names the tool
+    whose call is the answer, None for an answer in text; it is not sent.  `expectation` is None
+    where nobody has planned the prefix.
     """
 
     tier: Tier
@@ -123,6 +143,7 @@ class Prompt:
     tools: tuple[Tool, ...] = ()
     tool_choice: Literal["auto", "none"] = "auto"
     stop_sequences: tuple[str, ...] = ()
+    answer_tool: str | None = None
     expectation: Expectation | None = None
 
 
@@ -199,7 +220,9 @@ class Finished:
     """The response has ended in the way that the API documents.
 
     `cost_usd` is None where the model's price is not known.  `stop_detail` is the refusal's
-    category or explanation, if the API gave one.
+    category or explanation, if the API gave one.  `content` is the whole reply as it is sent back
+    when the conversation goes on; the input of a call that does not parse is in it as
+    ``{"INVALID_JSON": text}``.
     """
 
     stop_reason: StopReason
@@ -209,6 +232,7 @@ class Finished:
     model: str
     cost_usd: float | None = None
     stop_detail: str | None = None
+    content: tuple[Part, ...] = field(default=(), repr=False, compare=False)
 
 
 Event = Started | TextDelta | ToolInputDelta | ToolCall | Finished
@@ -273,6 +297,7 @@ FailureKind = Literal[
     "not_an_api",
     "server_error",
     "budget",
+    "paused",
 ]
 
 

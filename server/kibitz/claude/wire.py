@@ -8,7 +8,16 @@ from __future__ import annotations
 from typing import Any
 
 from kibitz.claude.catalogue import RequestOptions
-from kibitz.claude.values import Block, CacheLifetime, Message, Prompt, Tool, ToolResult, ToolUse
+from kibitz.claude.values import (
+    Block,
+    CacheLifetime,
+    Message,
+    Prompt,
+    Thinking,
+    Tool,
+    ToolResult,
+    ToolUse,
+)
 
 
 def arguments(prompt: Prompt, options: RequestOptions, *, streams: bool = True) -> dict[str, Any]:
@@ -59,15 +68,18 @@ def _message(message: Message) -> dict[str, Any]:
                     content.append(_text_block(part))
             case ToolUse(id_, name, input_):
                 content.append({"type": "tool_use", "id": id_, "name": name, "input": dict(input_)})
-            case ToolResult(tool_use_id, text, is_error):
-                content.append(
-                    {
-                        "type": "tool_result",
-                        "tool_use_id": tool_use_id,
-                        "content": _encodable(text),
-                        **({"is_error": True} if is_error else {}),
-                    }
-                )
+            case ToolResult(tool_use_id, text, is_error, marker):
+                result: dict[str, Any] = {
+                    "type": "tool_result",
+                    "tool_use_id": tool_use_id,
+                    "content": _encodable(text),
+                    **({"is_error": True} if is_error else {}),
+                }
+                if marker is not None:
+                    result["cache_control"] = _cache_control(marker)
+                content.append(result)
+            case Thinking(block):
+                content.append(dict(block))
     return {"role": message.role, "content": content}
 
 

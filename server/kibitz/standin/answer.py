@@ -11,9 +11,9 @@ from kibitz.standin.cache import CacheLookup, PromptCache
 from kibitz.standin.clock import Clock
 from kibitz.standin.diagnostics import Diagnostics
 from kibitz.standin.events import Envelope
-from kibitz.standin.generation import Generated, generate
+from kibitz.standin.generation import Generated, ThinkingBlock, generate
 from kibitz.standin.models import Model
-from kibitz.standin.prompt import prompt_blocks
+from kibitz.standin.prompt import prompt_blocks, walk
 from kibitz.standin.reply import Reply
 
 
@@ -36,6 +36,17 @@ class Answering:
         self._diagnostics = Diagnostics()
         self._rendering_thinking_first = rendering_thinking_first
         self._numbers = itertools.count(1)
+        self._signed: dict[str, tuple[str, str]] = {}
+
+    def problem(self, body: Mapping[str, Any], model: Model) -> str | None:
+        """What is wrong with the thinking that a request sends back: it is bound to its signature
+        and to its model, and must be as it was."""
+        for placed in walk(body):
+            if placed.kind == "thinking":
+                block = placed.block
+                if self._signed.get(block["signature"]) != (model.id, block["thinking"]):
+                    return f"{placed.path}: Invalid `signature` in `thinking` block"
+        return None
 
     def answer(
         self,
@@ -67,4 +78,8 @@ class Answering:
             diagnostics=diagnostics,
             diagnosed=diagnosed,
         )
-        return Answer(envelope, generate(reply, body, model, seed=message_id), lookup)
+        generated = generate(reply, body, model, seed=message_id)
+        for block in generated.blocks:
+            if isinstance(block, ThinkingBlock):
+                self._signed[block.signature] = (model.id, block.shown)
+        return Answer(envelope, generated, lookup)

@@ -136,6 +136,10 @@ class Api:
         if isinstance(judgement, ApiError):
             await delivery.error(judgement)
             return
+        problem = self._answering.problem(request.body, judgement.model)
+        if problem is not None:
+            await delivery.error(invalid_request(problem))
+            return
         limited = self._meter.refuse(request.workspace, self._clock.now())
         if limited is not None:
             await delivery.error(limited)
