@@ -6,12 +6,14 @@ says of itself is quoted only after `plain_text.one_line`: it is text of a stran
 
 from __future__ import annotations
 
+import datetime
 import math
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
 from kibitz.bill import dollars
+from kibitz.claude.platforms import TRAITS, Traits
 from kibitz.claude.values import ClaudeFailure, FailureKind, StopReason
 from kibitz.plain_text import one_line
 
@@ -89,6 +91,23 @@ def _no_credentials(failure: ClaudeFailure) -> str:
             f"The command in `api_key_command`{named} {_COMMAND_CAUSES.get(cause, ended)}; run it "
             "in a terminal and mend it in config.toml."
         )
+    place = _place(failure)
+    if cause == "extra":
+        extra = _fact(failure, "extra")
+        what = "A SOCKS proxy" if extra == "socks" else _capital(place.name)
+        return (
+            f"{what} needs more than is installed; run `pip install 'kibitz[{extra}]'` where "
+            "kibitz is installed, and start it again."
+        )
+    if cause == "setting":
+        return (
+            f"{_capital(place.name)} needs `{_fact(failure, 'setting')}` in config.toml, or "
+            f"{_fact(failure, 'variable')} in the environment."
+        )
+    if cause == "platform":
+        return (
+            f"No credentials for {place.name} can be had{_quoted(failure.message)}; {place.mend}."
+        )
     if cause == "profile":
         return (
             f"The credentials profile cannot be used{_quoted(failure.message)}; sign in again, or "
@@ -107,6 +126,11 @@ def _wrong_credentials(failure: ClaudeFailure) -> str:
             "The API key holds characters that no key has; check ANTHROPIC_API_KEY or the output "
             "of `api_key_command` for blanks and line breaks."
         )
+    if cloud := _cloud(failure):
+        return (
+            f"{_host(failure)} does not accept the credentials{_quoted(failure.message)}; "
+            f"{cloud.mend}."
+        )
     return (
         f"{_host(failure)} does not accept the API key{_quoted(failure.message)}; check "
         "ANTHROPIC_API_KEY or `api_key_command`, and that the key belongs to this endpoint."
@@ -115,6 +139,12 @@ def _wrong_credentials(failure: ClaudeFailure) -> str:
 
 def _no_permission(failure: ClaudeFailure) -> str:
     model = f" to use {_model(failure)}" if failure.model else ""
+    if cloud := _cloud(failure):
+        return (
+            f"{_capital(cloud.name)} does not let you use {_model(failure)}"
+            f"{_quoted(failure.message)}; ask for access to the model there, or choose another "
+            f"one with `{_model_setting(failure)}`."
+        )
     return (
         f"The API key has no permission{model}{_quoted(failure.message)}; ask for it in your "
         f"organisation, or choose another model with `{_model_setting(failure)}`."
@@ -233,7 +263,7 @@ def _dropped(failure: ClaudeFailure) -> str:
         case "unknown_stop":
             return (
                 f"{_host(failure)} ended the reply for a reason that this version of kibitz does "
-                f"not know{_quoted(_fact(failure, 'stop_reason'))}; look for a newer version."
+                f"not know{_quoted(_fact(failure, 'stop_reason'))}; check for a newer version."
             )
         case _:
             return (
@@ -249,6 +279,8 @@ def _not_an_api(failure: ClaudeFailure) -> str:
             f"{_host(failure)} sends the request on to {redirected_to}, which kibitz does not "
             "follow; set `base_url` to the endpoint itself, or sign in to your network."
         )
+    if _fact(failure, "cause") == "no_list":
+        return f"{_host(failure)} has no list of models."
     return (
         f"{_host(failure)} answers{_status(failure)}, but not as the Messages API does; check "
         "`base_url`, and whether a sign-in page or a proxy of your network answers in its place."
@@ -302,6 +334,37 @@ def _budget(failure: ClaudeFailure) -> str:
     )
 
 
+_WHY_PAUSED: dict[str, str] = {
+    "overloaded": "{model} is overloaded at {host}",
+    "rate_limit": "{host} allows no more requests at the moment",
+    "network": "{host} cannot be reached",
+    "timeout": "{host} does not answer in time",
+    "dropped": "replies of {host} break off",
+    "not_an_api": "{host} does not answer as the Messages API does",
+    "no_credentials": "there is no API key for {host}",
+    "wrong_credentials": "{host} does not accept the API key",
+    "no_permission": "the API key has no permission to use {model}",
+    "no_credit": "the account at {host} has no credit left",
+    "spend_limit": "the account's own spend limit at {host} is reached",
+    "unknown_model": "{host} does not know {model}",
+}
+BACK_AGAIN = "Automatic features of kibitz are back, because the endpoint answers again."
+
+
+def _paused(failure: ClaudeFailure) -> str:
+    """Facts: `until`, a time as `time.time` counts, and `because`, the kind of what failed."""
+    because = _WHY_PAUSED.get(_fact(failure, "because"), "{host} fails again and again")
+    until: Any = failure.facts.get("until")
+    when = "a while"
+    if isinstance(until, int | float) and math.isfinite(until):
+        when = f"until {datetime.datetime.fromtimestamp(until).astimezone():%H:%M}"
+    return (
+        "Automatic features of kibitz pause because "
+        f"{because.format(host=_host(failure), model=_model(failure))}; wait {when}, when they "
+        "are tried again, or ask for something yourself, which is sent all the same."
+    )
+
+
 _SENTENCES: dict[FailureKind, Callable[[ClaudeFailure], str]] = {
     "no_credentials": _no_credentials,
     "wrong_credentials": _wrong_credentials,
@@ -319,7 +382,23 @@ _SENTENCES: dict[FailureKind, Callable[[ClaudeFailure], str]] = {
     "not_an_api": _not_an_api,
     "server_error": _server_error,
     "budget": _budget,
+    "paused": _paused,
 }
+
+
+def _place(failure: ClaudeFailure) -> Traits:
+    """What is known of the place that was asked."""
+    return TRAITS[failure.facts.get("platform", "anthropic")]
+
+
+def _cloud(failure: ClaudeFailure) -> Traits | None:
+    """What is known of the cloud that was asked; None if it is none."""
+    place = _place(failure)
+    return place if place.mend else None
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _quoted(text: str) -> str:

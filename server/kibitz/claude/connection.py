@@ -14,6 +14,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from kibitz.claude.platforms import Platform
 from kibitz.claude.values import ClaudeFailure
 
 log = logging.getLogger(__name__)
@@ -27,8 +28,11 @@ class Connection:
 
     `api_key` is for endpoints that kibitz itself has started; users give theirs through the
     environment, a profile or `api_key_command`.  Secrets are kept out of the representation.
+    `region`, `profile` (of AWS), `project` (of Google's) and `resource` (of Foundry) are for the
+    clouds.
     """
 
+    platform: Platform = "anthropic"
     base_url: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     proxy: str | None = field(default=None, repr=False)
@@ -36,6 +40,10 @@ class Connection:
     # One line, or a program and its arguments.
     api_key_command: str | Sequence[str] | None = field(default=None, repr=False)
     api_key: str | None = field(default=None, repr=False)
+    region: str | None = None
+    profile: str | None = None
+    project: str | None = None
+    resource: str | None = None
 
     connect_seconds: float = 10.0
     # A long prompt that is not in the cache takes long to read.

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from kibitz.claude.catalogue import Catalogue
+from kibitz.claude.platforms import Platform
 from kibitz.claude.values import ClaudeFailure, FailureKind
 
 LONGEST_MESSAGE = 300
@@ -39,6 +40,12 @@ class Asked:
     catalogue: Catalogue
     sent_credentials: bool = True
     secrets: tuple[str, ...] = ()
+    platform: Platform = "anthropic"
+
+    @property
+    def place(self) -> Mapping[str, Any]:
+        """The fact of where it was asked, unless that is Anthropic's own API."""
+        return {} if self.platform == "anthropic" else {"platform": self.platform}
 
 
 def from_response(
@@ -47,7 +54,7 @@ def from_response(
     """A response with a status other than 2xx.  `body` is parsed JSON, or else text."""
     said = _Said.read(body, asked)
     kind = _kind_of_status(status, said, asked)
-    facts = dict(said.facts)
+    facts = {**said.facts, **asked.place}
     if kind == "unknown_model":
         facts |= _model_facts(asked)
     if 300 <= status < 400:
@@ -132,7 +139,7 @@ def failure(
         request_id=request_id,
         model=asked.model,
         endpoint=asked.endpoint,
-        facts=facts,
+        facts={**asked.place, **(facts or {})},
     )
 
 

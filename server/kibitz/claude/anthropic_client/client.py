@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kibitz.claude import catalogue, faults, retry, wire
+from kibitz.claude import catalogue, faults, platforms, retry, wire
 from kibitz.claude import prompt as prompts
 from kibitz.claude.anthropic_client import opened
 from kibitz.claude.anthropic_client.diagnosing import Diagnosing, line_of
@@ -21,6 +21,8 @@ from kibitz.claude.anthropic_client.failures import (
     require_event_stream,
 )
 from kibitz.claude.anthropic_client.opened import Opened
+from kibitz.claude.anthropic_client.refusals import Refusals
+from kibitz.claude.anthropic_client.unreported_stops import End, UnreportedStops
 from kibitz.claude.catalogue import Catalogue
 from kibitz.claude.connection import Connection, api_key_from_command
 from kibitz.claude.knowledge import Knowledge, refused_parameter
@@ -46,7 +48,6 @@ from kibitz.claude.values import (
 from kibitz.claude.watchdog import SilenceError, Watchdog
 
 if TYPE_CHECKING:
-    import anthropic
     import httpx2
     from anthropic._streaming import ServerSentEvent
 
@@ -98,6 +99,8 @@ class AnthropicClaude:
         self._takes_tools = True
         self._counts_tokens = True
         self._diagnosing = Diagnosing()
+        self._refusals = Refusals()
+        self._unreported_stops = UnreportedStops()
 
     async def stream(self, prompt: Prompt, purpose: Purpose) -> AsyncGenerator[Event, None]:
         """See `values.Claude`.  Nothing is retried once an event has been given out."""
@@ -134,8 +137,11 @@ class AnthropicClaude:
         if not self._counts_tokens:
             return None
         client = await self._client(prompt.model)
+        if not client.traits.counts_tokens:
+            return None
         asked = self._asked(prompt.model, client)
-        arguments = wire.counting(self._adapted(prompt), self._options(prompt))
+        counting = wire.counting(self._adapted(prompt), self._options(prompt))
+        arguments = self._as_taken(prompt, client, counting)
         try:
             async with asyncio.timeout(COUNTING_SECONDS):
                 answer = await client.sdk.messages.with_raw_response.count_tokens(
@@ -155,6 +161,9 @@ class AnthropicClaude:
         """See `values.Claude`.  An endpoint that has no list of models is "not_an_api"."""
         client = await self._client("")
         asked = self._asked("", client)
+        if not client.traits.lists_models:
+            facts = {"cause": "no_list", "credentials": client.credentials}
+            raise faults.failure(asked, "not_an_api", facts=facts)
         try:
             async with asyncio.timeout(MODELS_SECONDS):
                 answer = await client.sdk.models.with_raw_response.list(
@@ -193,6 +202,8 @@ class AnthropicClaude:
                 return True
         if self._diagnosing.is_refusal(failure):
             return True
+        if self._refusals.learns(failure, prompt.model, self._connection.platform):
+            return True
         parameter = refused_parameter(failure, self._options(prompt))
         if parameter is not None:
             # Learnt, and so not sent again: each of them can get here only once.
@@ -221,6 +232,15 @@ class AnthropicClaude:
         """The prompt as this endpoint takes it."""
         return prompt if self._takes_tools else without_tools(prompt)
 
+    def _as_taken(
+        self, prompt: Prompt, client: Opened, arguments: dict[str, Any]
+    ) -> dict[str, Any]:
+        """The arguments of a request as the endpoint takes them."""
+        fitted = self._refusals.fitted(prompt.model, arguments)
+        fitted["model"] = platforms.wire_model(client.platform, prompt.model)
+        body = platforms.body_for(client.platform, fitted["model"])
+        return {**fitted, "extra_body": body} if body else fitted
+
     def _options(self, prompt: Prompt) -> catalogue.RequestOptions:
         return self._knowledge.catalogue.request_options(prompt.model, prompt.tier)
 
@@ -231,8 +251,9 @@ class AnthropicClaude:
         line = line_of(prompt, purpose)
         arguments = {
             **wire.arguments(self._adapted(prompt), self._options(prompt), streams=False),
-            **self._diagnosing.parameter(line, client.host),
+            **self._diagnosing.parameter(line, client.takes_diagnostics),
         }
+        arguments = self._as_taken(prompt, client, arguments)
         try:
             # The SDK's own timeout is for each read: bytes that drip in would never end it.
             async with asyncio.timeout(self._connection.first_event_seconds):
@@ -255,8 +276,10 @@ class AnthropicClaude:
         line = line_of(prompt, purpose)
         arguments = {
             **wire.arguments(self._adapted(prompt), self._options(prompt)),
-            **self._diagnosing.parameter(line, client.host),
+            **self._diagnosing.parameter(line, client.takes_diagnostics),
         }
+        arguments = self._as_taken(prompt, client, arguments)
+        end = End(prompt, self._unreported_stops)
         watchdog = Watchdog()
         reader = ReplyReader(prompt.model, None)
         async with contextlib.AsyncExitStack() as cleanup:
@@ -270,7 +293,7 @@ class AnthropicClaude:
                 request_id = stream.response.headers.get("request-id")
                 reader = ReplyReader(prompt.model, request_id)
                 require_event_stream(asked, stream.response)
-                events = _raw_events(stream)
+                events = client.events(stream)
                 cleanup.push_async_callback(_drain, events, reader)
                 spoke = False
                 while True:
@@ -288,7 +311,7 @@ class AnthropicClaude:
                     for event in reader.feed(data):
                         if isinstance(event, Started):
                             self._diagnosing.begun(line, reader.message_id)
-                        yield event
+                        yield await end.told(event, client)
                     if reader.finished:
                         return
                     if reader.ended:
@@ -344,7 +367,7 @@ class AnthropicClaude:
         command = self._connection.api_key_command
         if self._connection.api_key is not None:
             return False
-        if command is None and client.sdk.credentials is None:
+        if not client.renewable:
             return False
         async with self._opening:
             if self._open is client:
@@ -366,20 +389,8 @@ class AnthropicClaude:
             self._knowledge.catalogue,
             client.sends_credentials,
             client.secrets,
+            client.platform,
         )
-
-
-def _raw_events(
-    stream: anthropic.AsyncStream[Any],
-) -> AsyncIterator[ServerSentEvent]:
-    """The server-sent events of a response, pings included.
-
-    The SDK's own iteration makes a model of every event, which costs twice what all the rest of
-    reading it does, and keeps pings to itself.
-    """
-    import anthropic
-
-    return anthropic.AsyncStream.raw_events(stream.response)
 
 
 async def _drain(events: AsyncIterator[ServerSentEvent], reader: ReplyReader) -> None:

@@ -11,8 +11,6 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
-from kibitz.claude.anthropic_client.opened import ANTHROPIC_HOST
-from kibitz.claude.connection import is_loopback
 from kibitz.claude.values import ClaudeFailure, Prompt, Purpose
 
 MOST_LINES = 256
@@ -34,13 +32,9 @@ class Diagnosing:
         self._last: OrderedDict[Line, str] = OrderedDict()
         self._refused = False
 
-    def parameter(self, line: Line | None, host: str) -> Mapping[str, Any]:
-        """What is added to the arguments of a request.
-
-        Only Anthropic itself is known to answer; local servers leave out what they do not know,
-        and the stand-in is one of them.  Gateways of others may refuse what they do not know.
-        """
-        if line is None or self._refused or not (host == ANTHROPIC_HOST or is_loopback(host)):
+    def parameter(self, line: Line | None, takes_diagnostics: bool) -> Mapping[str, Any]:
+        """What is added to the arguments of a request, if the endpoint takes the question."""
+        if line is None or self._refused or not takes_diagnostics:
             return {}
         return {"diagnostics": {"previous_message_id": self._last.get(line)}}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kibitz.claude import faults
+from kibitz.claude.anthropic_client.clouds import credentials_failure
 from kibitz.claude.reply import MalformedReplyError, ReplyReader
 from kibitz.claude.values import ClaudeFailure
 
@@ -18,6 +19,8 @@ def failure_of(error: Exception, asked: faults.Asked, *, begun: bool) -> ClaudeF
     import httpx2
 
     match error:
+        case _ if (about_credentials := credentials_failure(error, asked)) is not None:
+            return about_credentials
         case anthropic.APIStatusError():
             return faults.from_response(
                 asked, error.status_code, error.response.headers, error.body

@@ -10,10 +10,13 @@ import importlib
 import logging
 import os
 import warnings
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kibitz.claude import faults
+from kibitz.claude.anthropic_client import clouds
+from kibitz.claude.anthropic_client.http_client import http_client
 from kibitz.claude.catalogue import Catalogue
 from kibitz.claude.connection import (
     Connection,
@@ -21,10 +24,12 @@ from kibitz.claude.connection import (
     is_loopback,
     without_version,
 )
+from kibitz.claude.platforms import TRAITS, Platform, Traits
 
 if TYPE_CHECKING:
     import anthropic
     import httpx2
+    from anthropic._streaming import ServerSentEvent
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +43,12 @@ def preload() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The SDK's client with what must be known about it."""
+    """The SDK's client with what must be known about it.
+
+    The clients of all platforms have the same surface as far as `traits` says that it is there.
+    `credentials` says where they come from, in words, where that is known; `renewable` that
+    asking for them again may give others.
+    """
 
     sdk: anthropic.AsyncAnthropic
     http: httpx2.AsyncClient
@@ -47,6 +57,37 @@ class Opened:
     extra_headers: dict[str, Any]
     sends_credentials: bool
     secrets: tuple[str, ...]
+    platform: Platform = "anthropic"
+    credentials: str = ""
+    renewable: bool = False
+
+    @property
+    def traits(self) -> Traits:
+        return TRAITS[self.platform]
+
+    @property
+    def takes_diagnostics(self) -> bool:
+        """Whether the endpoint may be asked where a prompt differs from the one before it.
+
+        Only Anthropic itself is known to answer; local servers leave out what they do not know,
+        and the stand-in is one of them.  Others may refuse what they do not know.
+        """
+        return self.host == ANTHROPIC_HOST or (
+            self.platform in ("anthropic", "compatible") and is_loopback(self.host)
+        )
+
+    def events(self, stream: anthropic.AsyncStream[Any]) -> AsyncIterator[ServerSentEvent]:
+        """The events of a response, pings included.
+
+        The SDK's own iteration makes a model of every event, which costs twice what all the rest
+        of reading it does, and keeps pings to itself.  Bedrock sends its events in frames of its
+        own, which the client's decoder takes apart.
+        """
+        import anthropic
+
+        if self.platform == "bedrock":
+            return stream._iter_events()
+        return anthropic.AsyncStream.raw_events(stream.response)
 
 
 def build(
@@ -64,17 +105,18 @@ def build(
 
     # The catalogue names a deprecated model's successor where the user can see it.
     warnings.filterwarnings("ignore", r"The model '.*' is deprecated", DeprecationWarning)
-    base_url = connection.base_url or os.environ.get("ANTHROPIC_BASE_URL") or None
-    if base_url is not None:
-        base_url = without_version(base_url)
-    endpoint = faults.origin(base_url) if base_url else f"https://{ANTHROPIC_HOST}"
-    asked = faults.Asked(model, endpoint, known_models)
-    try:
-        http = http or _http_client(connection)
-    except (OSError, ValueError) as error:
-        raise faults.failure(
-            asked, "network", facts={"cause": "ca_file" if connection.ca_file else "tls"}
-        ) from error
+    is_cloud = connection.platform not in ("anthropic", "compatible")
+    base_url = connection.base_url
+    if not is_cloud:
+        base_url = base_url or os.environ.get("ANTHROPIC_BASE_URL") or None
+        base_url = without_version(base_url) if base_url is not None else None
+    endpoint = faults.origin(base_url) if base_url else ""
+    if not endpoint and not is_cloud:
+        endpoint = f"https://{ANTHROPIC_HOST}"
+    asked = faults.Asked(model, endpoint, known_models, platform=connection.platform)
+    http = http or http_client(connection, asked)
+    if is_cloud:
+        return _in_cloud(clouds.build(connection, asked, api_key, http), connection, http)
     try:
         sdk = anthropic.AsyncAnthropic(
             api_key=api_key,
@@ -90,29 +132,20 @@ def build(
     return _checked(sdk, http, asked, connection)
 
 
-def _http_client(connection: Connection) -> httpx2.AsyncClient:
-    """The one HTTP client.  It trusts what the system trusts and follows no redirect, because a
-    redirect would carry the key to where the user has not sent it."""
-    import anthropic
-    import httpx2
-
-    trust = httpx2.create_ssl_context()
-    if connection.ca_file:
-        trust.load_verify_locations(connection.ca_file)
-    timeout = httpx2.Timeout(
-        # The watchdog is stricter; this only ends what it does not see.
-        connection.first_event_seconds + connection.connect_seconds,
-        connect=connection.connect_seconds,
-    )
-    if connection.proxy is None:
-        return anthropic.DefaultAsyncHttpxClient(
-            verify=trust, timeout=timeout, follow_redirects=False
-        )
-    return httpx2.AsyncClient(
-        transport=httpx2.AsyncHTTPTransport(verify=trust, proxy=httpx2.Proxy(connection.proxy)),
-        timeout=timeout,
-        follow_redirects=False,
-        trust_env=False,
+def _in_cloud(cloud: clouds.Cloud, connection: Connection, http: httpx2.AsyncClient) -> Opened:
+    url = cloud.sdk.base_url
+    _warn_if_unencrypted(url.scheme, url.host)
+    return Opened(
+        cloud.sdk,
+        http,
+        faults.origin(str(url)),
+        url.host,
+        {},
+        sends_credentials=True,
+        secrets=(cloud.secret, *connection.headers.values()),
+        platform=connection.platform,
+        credentials=cloud.credentials,
+        renewable=connection.api_key_command is not None,
     )
 
 
@@ -145,7 +178,21 @@ def _checked(
     elif key and host != ANTHROPIC_HOST and not authorised_by_header:
         # Some gateways read only the header that older SDKs sent.
         extra_headers["X-Api-Key"] = key
-    if sends_credentials and sdk.base_url.scheme == "http" and not is_loopback(host):
+    if sends_credentials:
+        _warn_if_unencrypted(sdk.base_url.scheme, host)
+    return Opened(
+        sdk,
+        http,
+        endpoint,
+        host,
+        extra_headers,
+        sends_credentials,
+        secrets=(key or "", sdk.auth_token or "", *connection.headers.values()),
+        platform=connection.platform,
+        renewable=connection.api_key_command is not None or sdk.credentials is not None,
+    )
+
+
+def _warn_if_unencrypted(scheme: str, host: str) -> None:
+    if scheme == "http" and not is_loopback(host):
         log.warning("credentials are sent unencrypted: base_url is http, not https")
-    secrets = (key or "", sdk.auth_token or "", *connection.headers.values())
-    return Opened(sdk, http, endpoint, host, extra_headers, sends_credentials, secrets)

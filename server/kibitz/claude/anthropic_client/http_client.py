@@ -1,0 +1,65 @@
+"""The one HTTP client: whom it trusts, which way it goes, how long it waits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kibitz.claude import faults
+from kibitz.claude.connection import Connection
+
+if TYPE_CHECKING:
+    import ssl
+
+    import httpx2
+
+
+def http_client(connection: Connection, asked: faults.Asked) -> httpx2.AsyncClient:
+    """A client that trusts what the system trusts, and `ca_file` besides.
+
+    It follows no redirect, because a redirect would carry the key to where the user has not sent
+    it.  Raises ClaudeFailure "network" for files and addresses that cannot be used.
+    """
+    import anthropic
+    import httpx2
+
+    trust = _trust(connection, asked)
+    timeout = httpx2.Timeout(
+        # The watchdog is stricter; this only ends what it does not see.
+        connection.first_event_seconds + connection.connect_seconds,
+        connect=connection.connect_seconds,
+    )
+    if connection.proxy is None:
+        # This one goes by HTTPS_PROXY and NO_PROXY.
+        return anthropic.DefaultAsyncHttpxClient(
+            verify=trust, timeout=timeout, follow_redirects=False
+        )
+    try:
+        # To an https proxy itself, too, the way is trusted by the same certificates.
+        proxy = httpx2.Proxy(
+            connection.proxy,
+            ssl_context=trust if connection.proxy.startswith("https:") else None,
+        )
+        transport = httpx2.AsyncHTTPTransport(verify=trust, proxy=proxy)
+    except ImportError as error:
+        facts = {"cause": "extra", "extra": "socks"}
+        raise faults.failure(asked, "no_credentials", facts=facts) from error
+    except ValueError as error:
+        raise faults.failure(asked, "network", facts={"cause": "proxy"}) from error
+    return httpx2.AsyncClient(
+        transport=transport, timeout=timeout, follow_redirects=False, trust_env=False
+    )
+
+
+def _trust(connection: Connection, asked: faults.Asked) -> ssl.SSLContext:
+    """Whom to trust: the system's own store, on macOS and Windows by asking the system; or what
+    SSL_CERT_FILE or SSL_CERT_DIR name instead."""
+    import httpx2
+
+    try:
+        trust = httpx2.create_ssl_context()
+        if connection.ca_file:
+            trust.load_verify_locations(connection.ca_file)
+    except (OSError, ValueError) as error:
+        cause = "ca_file" if connection.ca_file else "tls"
+        raise faults.failure(asked, "network", facts={"cause": cause}) from error
+    return trust
