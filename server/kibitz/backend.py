@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kibitz import models_file, paths
+from kibitz.claude.breaker import Breaker
 from kibitz.claude.values import Claude, Event, Limits, ModelFacts, Prompt, Purpose, Usage
 from kibitz.errors import UserError
 from kibitz.models_file import KnownModels
@@ -45,7 +46,7 @@ class Backend:
     """Implements `Claude` by opening the real one on first use.
 
     `settings` are the user's own (no project, no editor).  A `claude` given by a test is used
-    as it is, without ledger and budget.
+    as it is, without ledger, budget and breaker.  `breaker` is the endpoint's.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Backend:
         self._claude = claude
         self._ledger: Ledger | None = None
         self._known_models: KnownModels | None = None
+        self.breaker = Breaker()
         self._standin = contextlib.ExitStack()
         self._opening = asyncio.Lock()
 
@@ -170,6 +172,7 @@ class Backend:
         from kibitz.claude.anthropic_client import AnthropicClaude
         from kibitz.claude.budget import Budget
         from kibitz.claude.connection import Connection
+        from kibitz.claude.guarded import GuardedClaude
         from kibitz.claude.metered import MeteredClaude
 
         settings = self.settings
@@ -208,12 +211,13 @@ class Backend:
             settings.context.keep_warm_day_usd,
         )
         known_models = self.known_models().catalogue
-        return MeteredClaude(
+        metered = MeteredClaude(
             AnthropicClaude(connection, known_models=known_models),
             ledger,
             Budget(ledger.path, limits),
             known_models=known_models,
         )
+        return GuardedClaude(metered, self.breaker)
 
 
 def _midnight() -> datetime.datetime:

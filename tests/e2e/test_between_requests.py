@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from kibitz.handlers import attendance
-from kibitz.standin import Exchange, Reply
+from kibitz.standin import Exchange, Fault, Reply
 from kibitz.upkeep import attendant, keep_warm
 from support.workshop import EXAMPLE, GIT, Workshop, open_workshop
 
@@ -234,6 +234,39 @@ async def test_keep_warm_can_be_ended(
         moment.pass_by(shop, 59 * MINUTE)
         await until_given_up(looks)
         assert not warming(shop)
+
+
+async def test_after_repeated_failures_nothing_is_sent_unasked_until_an_answer_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: Time, looks: list[float | None]
+) -> None:
+    shows = {"experimental": {"kibitz": {"status": True}}}
+    async with open_workshop(tmp_path, monkeypatch, files=FILES, capabilities=shows) as shop:
+        text = await shop.open()
+        await shop.client.execute("kibitz.trust", {"uri": text.uri})
+        await ask(shop)
+        moment.pass_by(shop, 57 * MINUTE)
+        shop.standin.enqueue(*[Fault.rate_limited(3600)] * 3)
+        for _ in range(3):
+            assert (await shop.do("kibitz.ask", instruction="Why?")).startswith("Failed")
+        before = shop.client.messages()
+        assert not any("pause" in message for message in before)
+
+        moment.pass_by(shop, 2 * MINUTE)
+        await until_given_up(looks)
+        (pauses,) = shop.client.messages()[len(before) :]
+        assert "Automatic features of kibitz pause" in pauses
+        assert "allows no more requests" in pauses
+        assert not warming(shop)
+        await shop.client.wait_until(
+            lambda: shop.client.notifications("kibitz/status")[-1]["pausedUntil"], "the pause"
+        )
+
+        await ask(shop)
+        *_, back = shop.client.messages()
+        assert "are back" in back
+        await shop.client.wait_until(
+            lambda: shop.client.notifications("kibitz/status")[-1]["pausedUntil"] is None, "its end"
+        )
 
 
 async def test_a_later_git_init_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

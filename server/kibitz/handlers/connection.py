@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import logging
 import os
 from collections.abc import AsyncIterator, Mapping
@@ -81,6 +82,7 @@ class Connection:
             may_warm=self.attendance.may_send,
             follow=self.attendance.response_began,
         )
+        self.backend.breaker.follow(self._tell_of_pause)
 
     # -- settings ------------------------------------------------------------------------------
 
@@ -237,6 +239,14 @@ class Connection:
             self.tell_settings_problems()
             self.announce_status()
 
+    def _tell_of_pause(self, refusal: ClaudeFailure | None) -> None:
+        """Automatic features pause after repeated failures, or are back."""
+        if refusal is None:
+            self.editor.tell(errors.BACK_AGAIN)
+        else:
+            self.editor.tell(errors.sentence_for(refusal), "warning")
+        self.announce_status()
+
     def announce_status(self) -> None:
         """Send `kibitz/status` to a client that shows it."""
         if self.session.client.status:
@@ -252,8 +262,15 @@ class Connection:
                 "spentTodayUsd": spent.cost_usd,
                 "dayLimitUsd": spent.day_limit_usd,
                 "cacheShare": spent.cache_share,
+                "pausedUntil": _iso_time(self.backend.breaker.paused_until),
             }
         )
+
+
+def _iso_time(seconds: float | None) -> str | None:
+    if seconds is None:
+        return None
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat(timespec="seconds")
 
 
 def _file_stamp(file: Path) -> tuple[int, ...]:

@@ -17,6 +17,8 @@ class StatusParams(TypedDict):
     """Server to client, notification: sent when a job starts or ends and when money was spent.
 
     `cacheShare` is the share of today's prompt tokens that was read from the cache, 0 to 1.
+    `pausedUntil`, a time of ISO 8601 in UTC, is when automatic features are tried again after
+    repeated failures; null while they are not paused.
     """
 
     busy: bool
@@ -24,6 +26,7 @@ class StatusParams(TypedDict):
     spentTodayUsd: float
     dayLimitUsd: float
     cacheShare: float
+    pausedUntil: str | None
 
 
 class StreamParams(TypedDict):
