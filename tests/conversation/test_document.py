@@ -61,7 +61,7 @@ def test_any_text_is_a_document(text: str) -> None:
         ("## You\n\\## You\n", [], "## You"),
         ("## You\n# You\n### Claude\n## You too\n", [], "# You\n### Claude\n## You too"),
         ("## YOU\nHow?\n##  claude \nSo.\n", [("How?", "So.")], ""),
-        ("## You\nHow?\n## Claude\n```\ncut off\n## You\nGo on\n", [("How?", "```\ncut off")], "Go on"),
+        ("## You\nHow?\n## Claude\n```\ncut\n## You\nGo on\n", [("How?", "```\ncut")], "Go on"),
     ],
 )  # fmt: skip
 def test_what_a_document_says(text: str, exchanges: list[tuple[str, str]], question: str) -> None:
