@@ -6,11 +6,11 @@ through `Sources`, so through the gate, and a file that may not be shown is neve
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from kibitz_context import kinds, layers, passages, symbols
 from kibitz_context.baseline import Baseline, Sources
@@ -32,6 +32,11 @@ MAX_READ_FILES = 24
 # Each is looked up in the index; most are of the language or a library, and found nowhere.
 MAX_NAMES = 96
 _MAX_REMEMBERED_TREES = 8
+# A buffer is asked about again and again.
+_MAX_REMEMBERED_SYMBOLS = 256
+
+# The symbols of the text of a path, wherever they come from; never raises.  Blocking.
+Parse = Callable[[str, str], Symbols]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +44,14 @@ class Known:
     """What is known of the base beside its files: an index of it, and what led to it.
 
     `focus` is what was selected, its text as it has passed the gate; `instruction` is what was
-    asked, in words.
+    asked, in words.  `parse` reads texts that the index does not know.
     """
 
     index: SymbolIndex
     history: History
     focus: Focus | None = None
     instruction: str = ""
+    parse: Parse = symbols.symbols
 
 
 class Finder:
@@ -71,7 +77,7 @@ class Finder:
         sources, known, tree = self._sources, self._known, self._tree
         sources.check()
         focus = known.focus
-        own = symbols.symbols(focus.path, focus.text) if focus is not None else None
+        own = self._symbols_now(focus.path, focus.text) if focus is not None else None
         text = focus.text if focus is not None else ""
         query = Query(
             near,
@@ -149,7 +155,7 @@ class Finder:
     def _changed(self) -> dict[str, Symbols]:
         """The symbols of the files that differ from the base, as they are now."""
         return {
-            path: _symbols_now(path, text)
+            path: self._symbols_now(path, text)
             for path, text in sorted(self._current.items())
             if text is not None and self._shows(path)
         }
@@ -163,19 +169,39 @@ class Finder:
             text = self._current[path]
             if text is None:
                 return None
-            return File(path, text.split("\n"), _symbols_now(path, text))
+            return File(path, text.split("\n"), self._symbols_now(path, text))
         text = self._sources.text(path)
         if text is None or kinds.unwanted_text(text):
             return None
         blob = self._tree.blobs[path]
-        found = self._known.index.symbols([blob]).get(blob) or _symbols_now(path, text)
+        found = self._known.index.symbols([blob]).get(blob) or self._symbols_now(path, text)
         return File(path, text.split("\n"), found)
 
+    def _symbols_now(self, path: str, text: str) -> Symbols:
+        """The symbols of a text as it is now.
 
-@lru_cache(maxsize=256)
-def _symbols_now(path: str, text: str) -> Symbols:
-    """The symbols of a text that no index knows: a buffer is asked about again and again."""
-    return symbols.symbols(path, text)
+        The index knows it where it was committed or saved as it is.
+        """
+        language = symbols.language(path)
+        data = text.encode("utf-8", "surrogatepass")
+        blob = hashlib.sha1(b"blob %d\0" % len(data), usedforsecurity=False)
+        blob.update(data)
+        key = (language, blob.hexdigest())
+        with _lock:
+            known = _symbols.get(key)
+            if known is not None:
+                _symbols.move_to_end(key)
+                return known
+        indexed = self._known.index.symbols([key[1]]).get(key[1])
+        if indexed is not None and indexed.grammar == language:
+            found = indexed
+        else:
+            found = self._known.parse(path, text)
+        with _lock:
+            _symbols[key] = found
+            while len(_symbols) > _MAX_REMEMBERED_SYMBOLS:
+                _symbols.popitem(last=False)
+        return found
 
 
 def _selected_names(focus: Focus, own: Symbols) -> list[str]:
@@ -223,4 +249,5 @@ def tree_of(base: Baseline) -> Tree:
 
 
 _trees: OrderedDict[str, Tree] = OrderedDict()
+_symbols: OrderedDict[tuple[str | None, str], Symbols] = OrderedDict()
 _lock = threading.Lock()

@@ -17,7 +17,9 @@ from kibitz_context.changes import changes_budget
 from kibitz_context.course import Course, Lookout, left_tokens, with_prefix, without_prefix
 from kibitz_context.gate import Gate
 from kibitz_context.prefix import PrefixRequest, PrefixState
+from kibitz_context.related import Parse
 from kibitz_context.repository import Repository
+from kibitz_context.symbols import symbols
 from kibitz_context.tokens import estimate
 from kibitz_context.values import Context, Focus, Layer, Omission, PrefixId
 from kibitz_context.view import View
@@ -40,6 +42,7 @@ def gather(
     should_stop: Callable[[], bool] | None = None,
     cache: Path | None = None,
     prefix: PrefixRequest | None = None,
+    parse: Parse = symbols,
 ) -> Context:
     """The layers for a request about `focus`, or about the whole repository.
 
@@ -48,8 +51,9 @@ def gather(
     among the changes, or else in the task, whole or the part round its span.
 
     With a `cache` folder the snapshot is the one that the indexer has put there, or a provisional
-    one; without, it is built here.  With a `prefix` the bytes that were sent
-    before go on as far as the policy says, and the context has a plan.  Raises GatherStopped when
+    one; without, it is built here.  With a `prefix` the bytes that were sent before go on as far
+    as the policy says, and the context has a plan.  `parse` reads texts that nobody has indexed:
+    a server has another process do that (`parser_process`).  Raises GatherStopped when
     `should_stop` answers true, and nothing else for what a repository holds.
     """
 
@@ -75,7 +79,7 @@ def gather(
         else:
             course = with_prefix(lookout, prefix, store, PrefixId(key, 0, cache), state)
             room = left_tokens(course.view, prefix)
-        return _context(course, focus, question, max_tokens, room, refused)
+        return _context(course, focus, question, max_tokens, room, refused, parse)
 
 
 def _context(
@@ -85,6 +89,7 @@ def _context(
     max_tokens: int,
     room: int | None,
     refused: Mapping[str, str],
+    parse: Parse,
 ) -> Context:
     view, advanced, plan = course.view, course.advanced, course.advanced.plan
     text = "".join((*plan.changes_log, plan.changes_tail))
@@ -106,6 +111,7 @@ def _context(
         max_tokens,
         index_folder=None if view.provisional else view.cache,
         room_tokens=left,
+        parse=parse,
     )
     shown = {use.path for use in (*changes.files, *about.files) if use.form == "full"}
     news = {path: Omission(path, reason) for path, reason in refused.items()}

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from kibitz_context import finder, lexical
 from kibitz_context.baseline import Sources
 from kibitz_context.excerpts import Excerpts
-from kibitz_context.finder import Known
+from kibitz_context.finder import Known, Parse
 from kibitz_context.names import names_in_code, words_in_prose
 
-__all__ = ["Excerpts", "Known", "excerpts", "names_in_code", "words_in_prose"]
+__all__ = ["Excerpts", "Known", "Parse", "excerpts", "names_in_code", "words_in_prose"]
 
 
 def excerpts(

@@ -16,7 +16,8 @@ from kibitz_context.index import index_of
 from kibitz_context.indexer import HISTORY_FILE_NAME
 from kibitz_context.lines import Span
 from kibitz_context.outline import definitions
-from kibitz_context.related import Known
+from kibitz_context.related import Known, Parse
+from kibitz_context.symbols import symbols
 from kibitz_context.tokens import characters, estimate
 from kibitz_context.values import Allowed, FileForm, FileUse, Focus, Layer, Omission
 
@@ -68,12 +69,13 @@ def build(
     *,
     index_folder: Path | None = None,
     room_tokens: int | None = None,
+    parse: Parse = symbols,
 ) -> tuple[Layer, tuple[Omission, ...]]:
     """The layer, and what had no room in it.
 
     `max_tokens` is what the snapshot may be, `room_tokens` what is left of the whole prompt,
     None: as much as is wanted.  `index_folder` is the cache folder where the base is indexed,
-    None where it is not.
+    None where it is not; `parse` reads texts that are not in the index.
     """
     room = characters(room_tokens) if room_tokens is not None else None
     blocks: list[str] = []
@@ -106,7 +108,7 @@ def build(
         max_characters=_least(
             characters(max(LEAST_RELATED_TOKENS, int(max_tokens * RELATED_SHARE))), room
         ),
-        known=_known(sources, index_folder, selected, question),
+        known=_known(sources, index_folder, selected, question, parse),
         outlined=seen.outlined,
     )
     blocks += nearby.blocks
@@ -115,7 +117,7 @@ def build(
 
 
 def _known(
-    sources: Sources, index_folder: Path | None, focus: Focus | None, question: str
+    sources: Sources, index_folder: Path | None, focus: Focus | None, question: str, parse: Parse
 ) -> Known | None:
     commit = sources.base.commit
     if index_folder is None or commit is None:
@@ -125,6 +127,7 @@ def _known(
         history(sources.repository, commit, index_folder / HISTORY_FILE_NAME),
         focus,
         question,
+        parse,
     )
 
 

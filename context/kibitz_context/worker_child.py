@@ -6,13 +6,14 @@ JSON.  Knows no work of its own: see `indexer`.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kibitz_context import indexer
+from kibitz_context import indexer, packing, symbols
 from kibitz_context.baseline import Sources, opened
 from kibitz_context.child import Parent
 from kibitz_context.gate import Gate
@@ -41,6 +42,9 @@ def main() -> None:
                 _prepare(parent, said)
             elif "look_at" in said:
                 _look_at(parent, said)
+            elif "parse" in said:
+                found = symbols.symbols(said["parse"], said["text"])
+                parent.answer({"parsed": base64.b64encode(packing.packed(found)).decode()})
 
 
 def _prepare(parent: Parent, said: Mapping[str, Any]) -> None:

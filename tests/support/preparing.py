@@ -11,6 +11,7 @@ from kibitz.actions.preparing import Preparation, Subject
 from kibitz_context import snapshots
 from kibitz_context.indexer import Prepared
 from kibitz_context.rank import Ranking
+from kibitz_context.symbols import Symbols, symbols
 
 
 @dataclass
@@ -34,6 +35,9 @@ class Builder:
 
     def look_at(self, subject: Subject, files: Sequence[str]) -> Preparation:
         raise AssertionError(f"{files} of {subject}")
+
+    def parse(self, path: str, text: str) -> Symbols:
+        return symbols(path, text)
 
     def close(self) -> None: ...
 

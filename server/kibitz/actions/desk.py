@@ -166,6 +166,7 @@ class Desk:
         # Loaded when somebody asks for something: no start of a server has to wait for them.
         from kibitz_context.gather import gather
         from kibitz_context.secrets import redact
+        from kibitz_context.symbols import symbols
 
         settings = self._settings_for(order.root)
         repository = self.repository(order.root, order.folders)
@@ -212,6 +213,7 @@ class Desk:
             question=order.instruction,
             should_stop=should_stop,
             cache=self.cache,
+            parse=self.preparer.parse if self.preparer is not None else symbols,
             prefix=self._prefix_request(
                 model,
                 tier,

@@ -21,7 +21,9 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from kibitz_context.gate import Gate
     from kibitz_context.indexer import Prepared, Request
+    from kibitz_context.parser_process import ParserProcess
     from kibitz_context.repository import Repository
+    from kibitz_context.symbols import Symbols
     from kibitz_context.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -85,13 +87,20 @@ class Preparer(Protocol):
         """Index these files anew; paths are relative to the root.  As `prepare`."""
         ...
 
+    def parse(self, path: str, text: str) -> Symbols:
+        """What a text defines and uses, which nobody has indexed.  Blocking."""
+        ...
+
     def close(self) -> None:
         """Stop whatever runs.  Blocking."""
         ...
 
 
 class InOtherProcess:
-    """Implements `Preparer` for a server; its process is begun when it is first needed."""
+    """Implements `Preparer` for a server; its processes are begun when they are first needed.
+
+    Texts are parsed in one of their own: a request must not wait for the index of a repository.
+    """
 
     # Longer: a user looks at a progress that will not come to its end soon; shorter: a snapshot
     # that would have been ready in a moment is done without, and written twice.
@@ -100,6 +109,8 @@ class InOtherProcess:
     def __init__(self, cache: Path) -> None:
         self._cache = cache
         self._worker: Worker | None = None
+        self._parser: ParserProcess | None = None
+        self._is_closed = False
         self._lock = threading.Lock()
 
     def prepare(self, subject: Subject) -> Preparation:
@@ -110,9 +121,25 @@ class InOtherProcess:
     def look_at(self, subject: Subject, files: Sequence[str]) -> Preparation:
         return Preparation(self._running().look_at(subject.request(), files))
 
+    def parse(self, path: str, text: str) -> Symbols:
+        with self._lock:
+            if self._parser is None:
+                from kibitz_context.parser_process import ParserProcess
+
+                self._parser = ParserProcess()
+            parser = self._parser
+            if self._is_closed:
+                # A request that is being ended may still get here.
+                parser.close()
+        return parser.symbols(path, text)
+
     def close(self) -> None:
+        with self._lock:
+            self._is_closed = True
         if self._worker is not None:
             self._worker.close()
+        if self._parser is not None:
+            self._parser.close()
 
     def _running(self) -> Worker:
         with self._lock:
@@ -146,6 +173,11 @@ class InThisProcess:
         return Preparation(
             self._threads.submit(lambda: indexer.look_at(request, files, cache_folder=cache))
         )
+
+    def parse(self, path: str, text: str) -> Symbols:
+        from kibitz_context.symbols import symbols
+
+        return symbols(path, text)
 
     def close(self) -> None:
         self._ended.set()

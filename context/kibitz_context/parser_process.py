@@ -1,0 +1,90 @@
+"""Parses texts in a process of its own.
+
+A grammar holds the interpreter while it reads, and for a tenth of a second when its first text
+comes: an event loop in the same process would stand still.  What ends a parser does not end the
+server either: the text is then read without one.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import threading
+from collections.abc import Callable
+
+from kibitz_context import packing, symbols
+from kibitz_context.child import Child, ChildEnded
+from kibitz_context.symbols import Symbols
+from kibitz_context.worker import MODULE
+
+# A child that does nothing has some 30 MB for itself, and starting one takes a tenth of a second.
+IDLE_SECONDS = 120.0
+
+_logger = logging.getLogger(__name__)
+
+
+class ParserProcess:
+    """One child, begun when there is something to parse.  For any thread; one text at a time.
+
+    `start` makes the child process; tests give another.
+    """
+
+    def __init__(
+        self, *, idle_seconds: float = IDLE_SECONDS, start: Callable[[], Child] | None = None
+    ) -> None:
+        self._start = start or (lambda: Child(MODULE, str(idle_seconds)))
+        self._talking = threading.Lock()
+        self._lock = threading.Lock()
+        self._child: Child | None = None
+        self._is_closed = False
+
+    def symbols(self, path: str, text: str) -> Symbols:
+        """As `symbols.symbols`; without a parser where its process cannot be had.  Blocking."""
+        if symbols.language(path) is None:
+            return symbols.symbols(path, text)
+        with self._talking:
+            was_idle = self._child is not None
+            found = self._asked(path, text)
+            if found is None and was_idle:
+                # It may have gone to rest in the very moment in which it was asked.
+                found = self._asked(path, text)
+        return found if found is not None else symbols.lexical(text)
+
+    def close(self) -> None:
+        """End the child; whoever waits for it goes on without."""
+        with self._lock:
+            self._is_closed = True
+            child = self._child
+        if child is not None:
+            child.end()
+        with self._talking:
+            self._let_go()
+
+    def _asked(self, path: str, text: str) -> Symbols | None:
+        try:
+            child = self._running()
+            child.send({"parse": path, "text": text})
+            return packing.unpacked(base64.b64decode(child.receive()["parsed"]))
+        except (ChildEnded, KeyError, ValueError) as error:
+            if not self._is_closed:
+                _logger.info("The parser's process cannot be used: %s", error)
+            self._let_go()
+            return None
+
+    def _running(self) -> Child:
+        if self._is_closed:
+            raise ChildEnded("it was ended with the program")
+        if self._child is None:
+            child = self._start()
+            with self._lock:
+                self._child = child
+                if not self._is_closed:
+                    return child
+            raise ChildEnded("it was ended with the program")
+        return self._child
+
+    def _let_go(self) -> None:
+        with self._lock:
+            child, self._child = self._child, None
+        if child is not None:
+            child.close()
