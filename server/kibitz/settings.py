@@ -61,6 +61,32 @@ class Models:
 
 
 @dataclass(frozen=True, slots=True)
+class Bedrock:
+    region: str | None
+    profile: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Vertex:
+    region: str | None
+    project: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Foundry:
+    resource: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """The embedded model.  0 leaves a number to us."""
+
+    model: str | None
+    context_tokens: int
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """`include` and `exclude` are patterns in gitignore syntax."""
 
@@ -136,6 +162,10 @@ class Settings:
     proxy: str | None = field(repr=False)
     ca_file: str | None
     api_key_command: tuple[str, ...]
+    bedrock: Bedrock
+    vertex: Vertex
+    foundry: Foundry
+    local: Local
     models: Models
     route: Mapping[str, Tier]
     context: Context
@@ -258,7 +288,7 @@ class _Loading:
 
     def result(self) -> Loaded:
         values = self._values
-        for name in ("ca_file", "prompts.dir"):
+        for name in ("ca_file", "local.model", "prompts.dir"):
             values[name] = _with_home(values[name], self._environ)
         by_language = values["completion.trigger"]
         values["completion.trigger"] = by_language.get("")

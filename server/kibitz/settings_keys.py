@@ -149,6 +149,47 @@ KEYS: tuple[Key, ...] = (
         "Command whose output is the API key, for a password manager; it is not run by a shell.",
         guarded=True,
     ),
+    *(
+        Key(name, "text", None, meaning, guarded=True)
+        for name, meaning in (
+            (
+                "bedrock.region",
+                "Region of AWS for `bedrock`; otherwise AWS_REGION or the profile's.",
+            ),
+            ("bedrock.profile", "Profile of AWS for `bedrock`; otherwise AWS's own way."),
+            (
+                "vertex.region",
+                "Region of Google Cloud for `vertex`, `global` for any; otherwise CLOUD_ML_REGION.",
+            ),
+            ("vertex.project", "Project of Google Cloud for `vertex`; otherwise the credentials'."),
+            (
+                "foundry.resource",
+                "Resource of Microsoft Foundry for `foundry`; otherwise "
+                "ANTHROPIC_FOUNDRY_RESOURCE.",
+            ),
+            (
+                "local.model",
+                "GGUF file for `local`; an absolute path, or one that begins with `~/`.",
+            ),
+        )
+    ),
+    Key(
+        "local.context_tokens",
+        "whole",
+        0,
+        "Window of the local model, prompt and reply together; 0 takes what the model was made for "
+        "and the memory has room for.",
+        highest=MOST_CONTEXT_TOKENS,
+        guarded=True,
+    ),
+    Key(
+        "local.threads",
+        "whole",
+        0,
+        "Threads of the local model; 0 takes the processor's real cores, less one for your editor.",
+        highest=512,
+        guarded=True,
+    ),
     _model("fast", "claude-haiku-5-5"),
     _model("standard", "claude-sonnet-5-5"),
     _model("deep", "claude-opus-5-5"),
@@ -297,6 +338,12 @@ _EXAMPLES: dict[str, Any] = {
     "proxy": "http://proxy.example.com:3128",
     "ca_file": "~/certificates/company.pem",
     "api_key_command": ("pass", "show", "anthropic"),
+    "bedrock.region": "eu-central-1",
+    "bedrock.profile": "work",
+    "vertex.region": "global",
+    "vertex.project": "my-project-123",
+    "foundry.resource": "my-resource",
+    "local.model": "~/models/qwen3-coder-30b-a3b-q4_k_m.gguf",
     "context.include": ("src/",),
     "context.exclude": ("*.generated.py",),
     "review.instructions": "Look at error handling first.",
