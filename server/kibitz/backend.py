@@ -20,13 +20,26 @@ from typing import TYPE_CHECKING
 
 from kibitz import models_file, paths
 from kibitz.claude.breaker import Breaker
-from kibitz.claude.values import Claude, Event, Limits, ModelFacts, Prompt, Purpose, Usage
+from kibitz.claude.values import (
+    Claude,
+    ClaudeFailure,
+    Event,
+    Limits,
+    ModelFacts,
+    Prompt,
+    Purpose,
+    Started,
+    Usage,
+)
 from kibitz.errors import UserError
 from kibitz.models_file import KnownModels
 from kibitz.settings import Settings
 
 if TYPE_CHECKING:
+    from kibitz.claude.catalogue import Catalogue
+    from kibitz.claude.knowledge import Knowledge
     from kibitz.claude.ledger import Ledger
+    from kibitz.claude.model_facts import Learnt
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +74,8 @@ class Backend:
         self._claude = claude
         self._ledger: Ledger | None = None
         self._known_models: KnownModels | None = None
+        self._knowledge: Knowledge | None = None
+        self._asking: asyncio.Task[None] | None = None
         self.breaker = Breaker()
         self._standin = contextlib.ExitStack()
         self._opening = asyncio.Lock()
@@ -71,7 +86,14 @@ class Backend:
         stream = claude.stream(prompt, purpose)
         try:
             async for event in stream:
+                if isinstance(event, Started):
+                    self._ask_for_models_if_due(claude)
                 yield event
+        except ClaudeFailure as failure:
+            if failure.kind == "unknown_model":
+                self.knowledge().doubt()
+                self._ask_for_models_if_due(claude)
+            raise
         finally:
             await stream.aclose()
 
@@ -84,8 +106,10 @@ class Backend:
         return await (await self.open()).count_tokens(prompt)
 
     async def models(self) -> tuple[ModelFacts, ...]:
-        """See `Claude.models`."""
-        return await (await self.open()).models()
+        """See `Claude.models`.  What is said of them holds from now on."""
+        models = await (await self.open()).models()
+        await asyncio.to_thread(self.knowledge().listed, models)
+        return models
 
     async def open(self) -> Claude:
         """Claude, made on first use.  Raises UserError for a provider that is not built in."""
@@ -115,13 +139,52 @@ class Backend:
         return self._ledger
 
     def known_models(self) -> KnownModels:
-        """The models and prices that hold for the user's endpoint.  Reads a file on first use;
-        what is wrong in it is logged then."""
-        if self._known_models is None:
-            self._known_models = models_file.load(self.settings.provider, self._environ)
-            for problem in self._known_models.problems:
-                logger.warning("%s", problem)
+        """The models and prices that hold for the user's endpoint at this moment.  Reads two files
+        on first use; what is wrong in the user's is logged then."""
+        self.knowledge()
+        assert self._known_models is not None
         return self._known_models
+
+    def knowledge(self) -> Knowledge:
+        """What is known of the endpoint's models, and goes on being learnt."""
+        if self._knowledge is None:
+            from kibitz.claude.knowledge import Knowledge
+            from kibitz.claude.model_facts_file import facts_file
+
+            settings = self.settings
+            endpoint = settings.base_url or self._environ.get("ANTHROPIC_BASE_URL") or ""
+            file = None
+            if settings.provider != "standin":
+                folder = paths.models_folder(self._environ)
+                file = facts_file(folder, f"{settings.provider} {endpoint}")
+            self._knowledge = Knowledge(self._lay, file)
+        return self._knowledge
+
+    def _lay(self, learnt: Learnt) -> Catalogue:
+        known = models_file.load(self.settings.provider, self._environ, learnt)
+        told = self._known_models.problems if self._known_models is not None else ()
+        for problem in known.problems:
+            if problem not in told:
+                logger.warning("%s", problem)
+        self._known_models = known
+        return known.catalogue
+
+    def _ask_for_models_if_due(self, claude: Claude) -> None:
+        """Have the endpoint list its models, if that is due, while something else goes on."""
+        is_asking = self._asking is not None and not self._asking.done()
+        if not is_asking and self.knowledge().should_ask():
+            self._asking = asyncio.create_task(self._ask_for_models(claude))
+
+    async def _ask_for_models(self, claude: Claude) -> None:
+        knowledge = self.knowledge()
+        try:
+            models = await claude.models()
+        except ClaudeFailure as failure:
+            logger.info("the endpoint does not list its models: %s", failure.kind)
+            if failure.kind == "not_an_api":
+                await asyncio.to_thread(knowledge.lists_nothing)
+        else:
+            await asyncio.to_thread(knowledge.listed, models)
 
     def context_folder(self) -> Path | None:
         """Where the context's caches are, made if need be; None where no folder can be."""
@@ -160,6 +223,10 @@ class Backend:
 
     async def aclose(self) -> None:
         """Close Claude's connections, the ledger and a stand-in that was started here."""
+        asking, self._asking = self._asking, None
+        if asking is not None:
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
         claude, self._claude = self._claude, None
         if claude is not None:
             await claude.aclose()
@@ -210,12 +277,12 @@ class Backend:
             budget.month_usd,
             settings.context.keep_warm_day_usd,
         )
-        known_models = self.known_models().catalogue
+        knowledge = self.knowledge()
         metered = MeteredClaude(
-            AnthropicClaude(connection, known_models=known_models),
+            AnthropicClaude(connection, known_models=knowledge),
             ledger,
             Budget(ledger.path, limits),
-            known_models=known_models,
+            known_models=knowledge,
         )
         return GuardedClaude(metered, self.breaker)
 

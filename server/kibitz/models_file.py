@@ -1,7 +1,8 @@
 """What the user says of models and their prices: `models.toml`, beside `config.toml`.
 
-It has the form of `claude/catalogue.toml` and is laid over it.  It is read from the user's own
-folder alone: with prices from a repository spending would look cheaper than it is.
+It has the form of `claude/catalogue.toml` and is laid over it, and over what the endpoint says of
+its models.  It is read from the user's own folder alone: with prices from a repository spending
+would look cheaper than it is.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 from kibitz import paths
 from kibitz.claude import catalogue
 from kibitz.claude.catalogue import Catalogue
+from kibitz.claude.model_facts import Learnt
 from kibitz.plain_text import one_line
 from kibitz.settings import Provider
 from kibitz.settings_files import Faulty, read_tables
@@ -51,8 +53,11 @@ def models_file(environ: Mapping[str, str]) -> Path:
     return paths.config_folder(environ) / "models.toml"
 
 
-def load(provider: Provider, environ: Mapping[str, str]) -> KnownModels:
-    """The catalogue for the endpoints of `provider`.  Reads a small file; never fails.
+def load(
+    provider: Provider, environ: Mapping[str, str], learnt: Learnt | None = None
+) -> KnownModels:
+    """The catalogue for an endpoint of `provider`, which has taught `learnt`.  Reads a small file;
+    never fails.
 
     Prices of Anthropic's are not taken for those of another's endpoint, however its models are
     called: there only the user's file names prices.  An entry that is wrong is left out as a
@@ -62,13 +67,16 @@ def load(provider: Provider, environ: Mapping[str, str]) -> KnownModels:
     known = catalogue.builtin()
     if provider in _WITH_PRICES_OF_THEIR_OWN:
         known = known.without_prices()
-    match read_tables(file):
-        case Faulty(reason):
-            return KnownModels(known, file, problems=(f"{file} {reason}.",))
-        case tables:
-            data = tables.tables
+    learnt = learnt or Learnt()
+    known = learnt.laid_over(known)
     changed: list[str] = []
     problems: list[str] = []
+    data: Mapping[str, Any] = {}
+    match read_tables(file):
+        case Faulty(reason):
+            problems.append(f"{file} {reason}.")
+        case tables:
+            data = tables.tables
     for part in _parts(data):
         try:
             known = known.overridden(part)
@@ -77,6 +85,7 @@ def load(provider: Provider, environ: Mapping[str, str]) -> KnownModels:
             problems.append(f"{file}: {one_line(str(error), 200)}; the {what} is ignored.")
         else:
             changed += [entry["id"] for entry in part.get("model", ())]
+    known = learnt.without_refused(known)
     return KnownModels(known, file, tuple(changed), tuple(problems))
 
 

@@ -83,6 +83,11 @@ def context_folder(environ: Mapping[str, str]) -> Path:
     return cache_folder(environ) / "context"
 
 
+def models_folder(environ: Mapping[str, str]) -> Path:
+    """Where it is kept what endpoints say of their models; it may be deleted any time."""
+    return cache_folder(environ) / "models"
+
+
 def make_private(folder: Path) -> Path:
     """Make `folder` and what is missing above it, for the user alone (0700); returns it.
 

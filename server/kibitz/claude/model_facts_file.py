@@ -49,7 +49,9 @@ def read(path: Path) -> Learnt:
 def write(path: Path, learnt: Learnt) -> None:
     """Put it in the file's place as a whole; a folder that cannot be written to is no fault."""
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for missing in reversed([path.parent, *path.parent.parents]):
+            if not missing.exists():
+                missing.mkdir(mode=0o700, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".tmp")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -19,8 +19,9 @@ from urllib.parse import urlsplit
 
 from kibitz import __version__, errors, paths
 from kibitz.bill import dollars
-from kibitz.claude.catalogue import Catalogue, KnownModel, canonical_id
+from kibitz.claude.catalogue import Catalogue
 from kibitz.claude.estimate import PESSIMISTIC_CHARS_PER_TOKEN
+from kibitz.claude.known_model import KnownModel, canonical_id
 from kibitz.claude.ledger import Ledger
 from kibitz.claude.values import ClaudeFailure, FailureKind, ModelFacts, Tier
 from kibitz.errors import EXIT_BUDGET, EXIT_CLAUDE, EXIT_USAGE, UserError
