@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 
 from kibitz.claude.values import (
+    Attachment,
     Block,
     CacheLifetime,
     Message,
@@ -76,6 +77,8 @@ def part_tokens(part: Part, chars_per_token: float) -> int:
     match part:
         case Block(text, _):
             return text_tokens(text, chars_per_token)
+        case Attachment():
+            return part.most_tokens
         case ToolUse(id_, name, input_):
             written = json.dumps(input_, ensure_ascii=False, separators=(",", ":"))
             return text_tokens(f"{id_} {name} {written}", chars_per_token)

@@ -19,7 +19,16 @@ from kibitz.claude.estimate import (
     part_tokens,
     tool_tokens,
 )
-from kibitz.claude.values import Block, CacheLifetime, Part, Prompt, Thinking, ToolResult, ToolUse
+from kibitz.claude.values import (
+    Attachment,
+    Block,
+    CacheLifetime,
+    Part,
+    Prompt,
+    Thinking,
+    ToolResult,
+    ToolUse,
+)
 from kibitz_context.tokens import CHARACTERS_PER_TOKEN
 
 
@@ -43,10 +52,11 @@ def prefixes(prompt: Prompt, options: RequestOptions) -> tuple[Prefix, ...]:
         return ()
     found: list[Prefix] = []
     chain = hashlib.sha256(_head(prompt, options))
+    has_picture = any(_is_picture(part) for part, *_ in _parts(prompt))
     tokens = OVERHEAD_TOKENS_OF_TOOLS if prompt.tools else 0
     tokens += sum(tool_tokens(tool, CHARACTERS_PER_TOKEN) for tool in prompt.tools)
     for part, role, n_system, overhead in _parts(prompt):
-        chain.update(_bytes(part, role, prompt.tool_choice))
+        chain.update(_bytes(part, role, prompt.tool_choice, has_picture=has_picture))
         tokens += overhead + part_tokens(part, CHARACTERS_PER_TOKEN)
         marker = part.marker if isinstance(part, Block | ToolResult) else None
         found.append(Prefix(chain.digest(), tokens, n_system, marker))
@@ -82,12 +92,15 @@ def _head(prompt: Prompt, options: RequestOptions) -> bytes:
     return json.dumps([prompt.model, options.thinking, options.effort, tools]).encode() + b"\0"
 
 
-def _bytes(part: Part, role: str, tool_choice: str) -> bytes:
-    # What is in the messages depends on the choice of tools, too.
-    place = role if role == "system" else f"{role} {tool_choice}"
+def _bytes(part: Part, role: str, tool_choice: str, *, has_picture: bool) -> bytes:
+    # What is in the messages depends on the choice of tools, too, and on whether there is a picture
+    # in any of them.
+    place = role if role == "system" else f"{role} {tool_choice}{' picture' * has_picture}"
     match part:
         case Block(text, _):
             said = text.encode("utf-8", "replace")
+        case Attachment(media_type, data):
+            said = f"{media_type} {data}".encode()
         case ToolUse(id_, name, input_):
             said = json.dumps([id_, name, dict(input_)]).encode()
         case ToolResult(tool_use_id, text, is_error):
@@ -95,3 +108,7 @@ def _bytes(part: Part, role: str, tool_choice: str) -> bytes:
         case Thinking(block):
             said = json.dumps(dict(block)).encode()
     return f"{place} {len(said)} ".encode() + said
+
+
+def _is_picture(part: Part) -> bool:
+    return isinstance(part, Attachment) and part.media_type != "application/pdf"

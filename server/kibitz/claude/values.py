@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 from kibitz_context.values import CacheLifetime, Step
 
 __all__ = [
+    "Attachment",
     "Block",
     "CacheLifetime",
     "Claude",
@@ -21,6 +22,7 @@ __all__ = [
     "FailureKind",
     "Finished",
     "Limits",
+    "MediaType",
     "Message",
     "ModelFacts",
     "Part",
@@ -87,7 +89,23 @@ class Thinking:
     block: Mapping[str, Any]
 
 
-Part = Block | ToolUse | ToolResult | Thinking
+MediaType = Literal["image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf"]
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A picture or a PDF document in a message of the user's.
+
+    `data` is the file in base64; `most_tokens` is what it may cost at most, since nothing but the
+    endpoint can count it.
+    """
+
+    media_type: MediaType
+    data: str = field(repr=False)
+    most_tokens: int
+
+
+Part = Block | Attachment | ToolUse | ToolResult | Thinking
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 from kibitz.claude.catalogue import RequestOptions
 from kibitz.claude.values import (
+    Attachment,
     Block,
     CacheLifetime,
     Message,
@@ -66,6 +67,10 @@ def _message(message: Message) -> dict[str, Any]:
             case Block(text, _):
                 if text.strip():
                     content.append(_text_block(part))
+            case Attachment(media_type, data):
+                kind = "document" if media_type == "application/pdf" else "image"
+                source = {"type": "base64", "media_type": media_type, "data": data}
+                content.append({"type": kind, "source": source})
             case ToolUse(id_, name, input_):
                 content.append({"type": "tool_use", "id": id_, "name": name, "input": dict(input_)})
             case ToolResult(tool_use_id, text, is_error, marker):
