@@ -36,6 +36,9 @@ from kibitz.models_file import KnownModels
 from kibitz.settings import Settings
 
 if TYPE_CHECKING:
+    from kibitz.claude.anthropic_client import AnthropicClaude
+    from kibitz.claude.batch_books import BatchBooks
+    from kibitz.claude.batches import BatchService
     from kibitz.claude.catalogue import Catalogue
     from kibitz.claude.knowledge import Knowledge
     from kibitz.claude.ledger import Ledger
@@ -72,6 +75,7 @@ class Backend:
         self.settings = settings
         self._environ = environ
         self._claude = claude
+        self._unmetered: AnthropicClaude | None = None
         self._ledger: Ledger | None = None
         self._known_models: KnownModels | None = None
         self._knowledge: Knowledge | None = None
@@ -117,6 +121,25 @@ class Backend:
             if self._claude is None:
                 self._claude = await asyncio.to_thread(self._make)
             return self._claude
+
+    async def batches(self) -> BatchService:
+        """The endpoint's message batches, over the same connection.  Raises UserError where the
+        provider has none."""
+        from kibitz.claude.anthropic_client.batches import AnthropicBatches
+
+        await self.open()
+        if self._unmetered is None:
+            raise UserError("This provider has no Message Batches; review without --batch.")
+        return AnthropicBatches(self._unmetered)
+
+    def batch_books(self, purpose: Purpose, model: str) -> BatchBooks:
+        """Reservations and prices for batches.  Blocking on first use."""
+        from kibitz.claude.batch_books import BatchBooks
+        from kibitz.claude.budget import Budget
+
+        ledger = self.ledger()
+        budget = Budget(ledger.path, self._limits())
+        return BatchBooks(ledger, budget, purpose, model, self.known_models().catalogue)
 
     async def warm_up(self) -> None:
         """Import the SDK and open the ledger ahead of the first request."""
@@ -269,22 +292,25 @@ class Backend:
             api_key_command=shlex.join(settings.api_key_command) or None,
             api_key=api_key,
         )
-        budget = settings.budget
         ledger = self.ledger()
-        limits = Limits(
-            budget.request_usd,
-            budget.day_usd,
-            budget.month_usd,
-            settings.context.keep_warm_day_usd,
-        )
         knowledge = self.knowledge()
+        self._unmetered = AnthropicClaude(connection, known_models=knowledge)
         metered = MeteredClaude(
-            AnthropicClaude(connection, known_models=knowledge),
+            self._unmetered,
             ledger,
-            Budget(ledger.path, limits),
+            Budget(ledger.path, self._limits()),
             known_models=knowledge,
         )
         return GuardedClaude(metered, self.breaker)
+
+    def _limits(self) -> Limits:
+        budget = self.settings.budget
+        return Limits(
+            budget.request_usd,
+            budget.day_usd,
+            budget.month_usd,
+            self.settings.context.keep_warm_day_usd,
+        )
 
 
 def _midnight() -> datetime.datetime:

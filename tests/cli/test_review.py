@@ -205,7 +205,7 @@ def test_a_finding_cannot_write_on_the_terminal(commands: CommandLine) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [["--diff"], ["--diff", "main"], ["--staged"], ["--batch"], ["--format", "sarif"]],
+    [["--diff"], ["--diff", "main"], ["--staged"], ["--format", "sarif"]],
 )
 def test_what_is_not_there_yet_is_refused(commands: CommandLine, options: list[str]) -> None:
     outcome = commands.run("review", "prices.py", *options)

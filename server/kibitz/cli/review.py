@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Coroutine
 from contextlib import aclosing
+from itertools import groupby
+from pathlib import Path
 from typing import Any, cast
 
 from kibitz.actions.review import review
 from kibitz.actions.values import Found, NotKept, Order
-from kibitz.claude.values import ClaudeFailure
+from kibitz.claude.values import ClaudeFailure, Usage
 from kibitz.cli.arguments import Common, Parser
 from kibitz.cli.place import Source, parse_place
 from kibitz.cli.report import Report, finding_lines, in_order, plain
@@ -30,6 +32,7 @@ def run(arguments: list[str]) -> int:
             "kibitz review src/app.py:10-42 --fail-on warning",
             "kibitz review src/app.py --format json",
             "git show HEAD:src/app.py | kibitz review -",
+            "kibitz review --batch src --fail-on error",
         ),
     )
     parser.add_argument(
@@ -47,11 +50,18 @@ def run(arguments: list[str]) -> int:
         metavar="SEVERITY",
         help=f"exit with 1 when a finding is at least that bad: {', '.join(SEVERITIES)}",
     )
-    for name in ("--diff", "--staged", "--batch"):
+    parser.add_argument(
+        "--batch",
+        action="store_true",
+        help="the whole repository, or the files and folders named, at half the price within hours",
+    )
+    for name in ("--diff", "--staged"):
         parser.add_argument(name, nargs="?", const=True, help=argparse.SUPPRESS)
     parser.add_verbose()
     options = parser.parse_args(arguments)
     _refuse_what_is_not_there(options)
+    if options.batch:
+        return _by_batch(options)
     places = list(dict.fromkeys(parse_place(text) for text in options.places))
     if not places:
         parser.error("name the files to review")
@@ -67,13 +77,35 @@ def run(arguments: list[str]) -> int:
 
 
 def _refuse_what_is_not_there(options: argparse.Namespace) -> None:
-    for name in ("diff", "staged", "batch"):
+    for name in ("diff", "staged"):
         if getattr(options, name) is not None:
             raise UserError(f"--{name} is not part of this version; name the files to review.")
     if options.format in ("sarif", "github"):
         raise UserError(
             f"The format {options.format} is not part of this version; use text or json."
         )
+
+
+def _by_batch(options: argparse.Namespace) -> int:
+    def begin(at: Workplace) -> Coroutine[Any, Any, int]:
+        from kibitz.cli.batch import review_all, shown_from_here
+
+        root = at.desk.repository(at.start).root
+
+        def tell(report: Report, usage: Usage, cost_usd: float | None) -> int:
+            if options.format == "json":
+                at.terminal.write(report.as_json(usage, cost_usd))
+            else:
+                by_path = groupby(report.findings, lambda finding: finding.path)
+                for path, findings in by_path:
+                    _show(at.terminal, list(findings), shown_from_here(root, path))
+            at.terminal.note(report.closing_line())
+            return _exit_code(report, options.fail_on)
+
+        return review_all(at, options.places, tell)
+
+    start = parse_place(options.places[0]).start if options.places else Path.cwd()
+    return work(Common.of(options), start, begin)
 
 
 async def _review(
@@ -91,6 +123,10 @@ async def _review(
         if format_ == "json":
             at.terminal.write(report.as_json(at.tally.usage(), at.tally.cost_usd()))
         at.terminal.note(report.closing_line())
+    return _exit_code(report, fail_on)
+
+
+def _exit_code(report: Report, fail_on: Severity | None) -> int:
     if report.failures:
         return EXIT_CLAUDE
     return EXIT_FINDINGS if fail_on is not None and report.reaches(fail_on) else 0
