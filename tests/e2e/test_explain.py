@@ -73,17 +73,22 @@ async def test_a_client_with_virtual_documents_sees_the_answer_grow(
 
 @pytest.mark.parametrize("profile", ["neovim", "vscode"])
 @pytest.mark.parametrize(
-    ("reply", "told"),
+    ("replies", "told"),
     [
-        (Reply(ANSWER, stop_reason="max_tokens"), "cut off at its token limit"),
-        (Reply(ANSWER, faults=[Fault.drop("gives 0.\n")]), "broke off"),
+        # Its limit is reached, and again when it is continued.
+        ([Reply(ANSWER, stop_reason="max_tokens")] * 2, "cut off at its token limit"),
+        ([Reply(ANSWER, faults=[Fault.drop("gives 0.\n")])], "broke off"),
     ],
 )
 async def test_half_an_answer_is_shown_and_said_to_be_one(
-    profile: str, reply: Reply, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    profile: str,
+    replies: list[Reply],
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with open_workshop(tmp_path, monkeypatch, profile=profile) as shop:
-        shop.standin.enqueue(reply)
+        shop.standin.enqueue(*replies)
         text = await shop.open()
 
         message = await shop.do("kibitz.explain", text)
@@ -205,3 +210,43 @@ async def test_stop_closes_the_connection(tmp_path: Path, monkeypatch: pytest.Mo
             shop.standin.journal.clear()
             shop.client.close_text(text)
         assert shop.client.messages() == []
+
+
+async def test_an_answer_that_reaches_its_limit_goes_on_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch, profile="neovim") as shop:
+        first = "".join(f"Sentence {n} says something.\n" for n in range(40))
+        shop.standin.enqueue(
+            Reply(first, stop_reason="max_tokens"), Reply("Sentence 39 says something.\nThe end.")
+        )
+        text = await shop.open()
+
+        message = await shop.do("kibitz.explain", text)
+
+        one, two = shop.standin.journal.messages
+        (shown,) = shop.client.notifications("window/showDocument")
+        answer = Path(shown["uri"].removeprefix("file://")).read_text()
+        assert answer.endswith(
+            "Sentence 38 says something.\nSentence 39 says something.\nThe end.\n"
+        )
+        assert two.request.body["messages"][:-2] == one.request.body["messages"]
+        assert two.request.body["system"] == one.request.body["system"]
+        assert two.cache_use.read_tokens > 0
+        assert shop.client.messages() == []
+        assert f"${one.cost_usd + two.cost_usd:.4f}" in message
+
+
+async def test_an_answer_that_does_not_fit_twice_is_said_to_be_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        shop.standin.when("", Reply("It goes on and on. " * 40, stop_reason="max_tokens"))
+        text = await shop.open()
+
+        message = await shop.do("kibitz.explain", text)
+
+        assert len(shop.standin.journal.messages) == 2
+        (sentence,) = shop.client.messages()
+        assert "cut off at its token limit" in sentence
+        assert message.startswith("Failed · ")

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
+import sys
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -25,8 +27,10 @@ from kibitz.actions.task_text import prompt_text
 from kibitz.actions.tools import TOOLS
 from kibitz.actions.values import Asked, Begun, Indexing, Order, Received, Spent, Step
 from kibitz.claude import catalogue
+from kibitz.claude import estimate as estimates
 from kibitz.claude import prompt as prompts
 from kibitz.claude.catalogue import Catalogue
+from kibitz.claude.continuing import continued
 from kibitz.claude.estimate import tool_tokens
 from kibitz.claude.values import (
     Block,
@@ -51,6 +55,7 @@ from kibitz_context.tokens import CHARACTERS_PER_TOKEN, estimate
 from kibitz_context.values import Allowed, Focus, Refused
 
 if TYPE_CHECKING:
+    from kibitz.looking.sight import Sight
     from kibitz_context.prefix import PrefixRequest
     from kibitz_context.repository import Repository
 
@@ -72,6 +77,7 @@ PROGRESS_SECONDS = 0.25
 AGAIN_SECONDS = 300.0
 
 COMPLETE_STOPS = ("end_turn", "stop_sequence", "tool_use")
+PROSE_ACTIONS = frozenset({"ask", "explain", "hover"})
 
 
 class Desk:
@@ -237,6 +243,20 @@ class Desk:
             first_line,
             end_line,
             tokens_factor,
+            subject,
+        )
+
+    def sight(self, brief: Brief, should_stop: Callable[[], bool]) -> Sight:
+        """What Claude may look at while it works on `brief`; nothing is read yet."""
+        from kibitz.looking.sight import Sight
+
+        order, document = brief.order, brief.order.document
+        buffers = dict(order.overlays)
+        if document is not None and document.path is not None:
+            buffers[Path(os.path.realpath(document.path))] = document.text
+        subject = brief.subject
+        return Sight(
+            subject.repository, subject.gate, buffers, brief.path, self.cache, should_stop
         )
 
     def _prefix_request(
@@ -279,12 +299,14 @@ class Desk:
         max_tokens: int,
         least_tokens: int,
         tool_choice: Literal["auto", "none"] = "none",
+        answer_tool: str | None = None,
         stop_sequences: tuple[str, ...] = (),
     ) -> Prompt:
         """The prompt of one request; everything but the last message is the tier's prefix.
 
         `max_tokens` is what the answer may have; down to `least_tokens`, where the limit for one
         request leaves no more.  What an order says instead is a hard limit, thinking included.
+        `answer_tool` is the tool whose call is the answer, None for an answer in text.
         """
         prompt = prompts.build(
             brief.context,
@@ -294,22 +316,45 @@ class Desk:
             model=brief.model,
             tools=TOOLS,
             tool_choice=tool_choice,
+            answer_tool=answer_tool,
             max_tokens=max_tokens,
             stop_sequences=stop_sequences,
             known_models=self.known_models(),
             tokens_factor=brief.tokens_factor,
         )
-        if brief.order.max_tokens is None:
-            limit_usd = brief.settings.budget.request_usd
-            return prompts.within_budget(prompt, limit_usd, least_tokens, self.known_models())
-        return replace(prompt, max_tokens=brief.order.max_tokens)
+        if brief.order.max_tokens is not None:
+            prompt = replace(prompt, max_tokens=brief.order.max_tokens)
+        return self.within_budget(brief, prompt, least_tokens)
 
-    async def reply(self, brief: Brief, prompt: Prompt) -> AsyncGenerator[Event | Step, None]:
+    def within_budget(self, brief: Brief, prompt: Prompt, least_tokens: int) -> Prompt:
+        """`prompt` with as much room for the answer as the limit for one request leaves."""
+        if brief.order.max_tokens is not None:
+            return prompt
+        limit_usd = brief.settings.budget.request_usd
+        return prompts.within_budget(prompt, limit_usd, least_tokens, self.known_models())
+
+    def room_for_results(self, brief: Brief, prompt: Prompt, least_tokens: int) -> int:
+        """How many characters may be added to `prompt` before it does not fit any more: into the
+        model, or with an answer of `least_tokens` into the limit for one request."""
+        known = self.known_models()
+        limit_usd = brief.settings.budget.request_usd
+        room = prompts.room_in_budget(prompt, limit_usd, least_tokens, known)
+        most_tokens = known.most_prompt_tokens(prompt.model, prompt.tier)
+        if most_tokens is not None:
+            left = SAFE_SHARE_OF_A_LIMIT * most_tokens / brief.tokens_factor
+            left -= estimates.prompt_tokens(prompt)
+            room = min(room, left * CHARACTERS_PER_TOKEN)
+        return max(int(min(room, sys.maxsize)), 0)
+
+    async def reply(
+        self, brief: Brief, prompt: Prompt, *, is_first: bool = True
+    ) -> AsyncGenerator[Event | Step, None]:
         """Send `prompt`; yields Claude's events, with `Asked`, `Begun`, `Received` and `Spent`
         among them.
 
         A reply that is refused, cut off or does not end as a complete one raises UserError
-        after `Spent`, since it was paid for.
+        after `Spent`, since it was paid for.  `is_first` is False for a request that only goes on
+        with the one before it.
         """
         yield Asked(prompt.model, prompt_tokens(prompt))
         purpose = Purpose(
@@ -320,10 +365,10 @@ class Desk:
         n_characters = 0
         try:
             # Leaving the block closes the stream, and with it the connection.
-            async with aclosing(self._claude.stream(prompt, purpose)) as events:
+            async with aclosing(self._stream(brief.order, prompt, purpose)) as events:
                 async for event in events:
                     if isinstance(event, Started):
-                        await self._begun(brief, prompt, event.usage, began_at)
+                        await self._begun(brief, prompt, event.usage, began_at, is_first)
                         yield Begun(event.usage)
                     elif isinstance(event, Finished):
                         finished = event
@@ -343,7 +388,17 @@ class Desk:
                 sentence_for_stop(finished.stop_reason, finished.stop_detail), exit_code=3
             )
 
-    async def _begun(self, brief: Brief, prompt: Prompt, usage: Usage, began_at: float) -> None:
+    def _stream(
+        self, order: Order, prompt: Prompt, purpose: Purpose
+    ) -> AsyncGenerator[Event, None]:
+        """Prose goes on where its token limit cuts it off, unless that limit is the user's."""
+        if order.action in PROSE_ACTIONS and order.max_tokens is None:
+            return continued(self._claude, prompt, purpose)
+        return self._claude.stream(prompt, purpose)
+
+    async def _begun(
+        self, brief: Brief, prompt: Prompt, usage: Usage, began_at: float, is_first: bool
+    ) -> None:
         """The response has begun: what was sent can be read from the cache from now on."""
         from kibitz_context import prefix
 
@@ -354,7 +409,7 @@ class Desk:
         def remember() -> None:
             if expected and not usage.cache_read_tokens:
                 prefix.missed(context)
-            prefix.began(context, began_at)
+            prefix.began(context, began_at, asked=is_first)
             if has_markers and not usage.cache_read_tokens and not usage.cache_write_tokens:
                 prefix.missed(context)  # There is no cache at the other end.
 
