@@ -29,7 +29,11 @@ LAYERS: tuple[dict[str, tuple[str, ...]], ...] = (
         "standin": ("kibitz.standin",),
         "text": ("kibitz.plain_text",),
     },
-    {"edits": ("kibitz.edits", "kibitz.findings"), "claude": ("kibitz.claude",)},
+    {
+        "edits": ("kibitz.edits", "kibitz.findings"),
+        "completion": ("kibitz.completion",),
+        "claude": ("kibitz.claude",),
+    },
     {
         "common": (
             "kibitz.bill",
@@ -72,12 +76,14 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "git": ("kibitz_context",),
     "h11": ("kibitz.standin",),
     "httpx2": ("kibitz.claude.anthropic_client",),
+    "imagesize": ("kibitz_context.media",),
     "lsprotocol": LSP,
     "markdown_it": ("kibitz.cli", "kibitz.markdown_blocks", "kibitz.safe_markdown"),
     "pathspec": ("kibitz_context",),
     "platformdirs": ("kibitz.paths",),
     "psutil": ("kibitz.claude",),
     "pygls": LSP,
+    "pypdf": ("kibitz_context.media",),
     "rich": ("kibitz.cli", "kibitz.demo"),
     "tree_sitter": ("kibitz_context",),
     "watchfiles": ("kibitz.upkeep.folder_watch",),

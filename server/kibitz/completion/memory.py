@@ -1,0 +1,94 @@
+"""Completions that were made before, so that they can be shown again without asking.
+
+The key is the text on *both* sides of the cursor: what is right in front of `)` is wrong in front
+of `) else`.  Whoever types along a completion is shown the rest of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from kibitz.completion.spot import Spot
+
+# How much of the text round the cursor has to be the same.  Higher: an edit far above makes a
+# completion unknown; lower: one from another place is shown.
+BEFORE_CHARACTERS = 2_000
+AFTER_CHARACTERS = 500
+# So many characters may have been typed along a completion.
+MOST_TYPED_CHARACTERS = 60
+# So many brackets and quotes may an editor have closed meanwhile by itself.
+MOST_CLOSED_BY_EDITOR = 3
+# Higher: more memory, some kB each; lower: a completion is asked for twice.
+MOST_ENTRIES = 200
+
+_CLOSED_BY_EDITORS = ")]}>\"'`"
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What is shown: `text`, of which `typed` characters stand before the cursor already."""
+
+    text: str
+    typed: int
+
+
+class Memory:
+    """The completions of one editor, the most recently used kept longest."""
+
+    def __init__(self, most_entries: int = MOST_ENTRIES) -> None:
+        self._most_entries = most_entries
+        self._texts: OrderedDict[bytes, str] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def remember(self, uri: str, spot: Spot, text: str) -> None:
+        """Keep `text` as what is shown at `spot`; "" says that there is nothing to show there."""
+        key = _key(uri, spot.before, spot.after)
+        self._texts[key] = text
+        self._texts.move_to_end(key)
+        while len(self._texts) > self._most_entries:
+            self._texts.popitem(last=False)
+
+    def forget(self, uri: str, spot: Spot) -> None:
+        """Do not show what was remembered for `spot` again."""
+        self._texts.pop(_key(uri, spot.before, spot.after), None)
+
+    def find(self, uri: str, spot: Spot) -> Remembered | None:
+        """What is known for `spot`, or for a place from which the user has typed along."""
+        for typed in range(min(MOST_TYPED_CHARACTERS, len(spot.before)) + 1):
+            before = spot.before[: len(spot.before) - typed]
+            for after in _as_it_was(spot.after, typed):
+                key = _key(uri, before, after)
+                text = self._texts.get(key)
+                if text is None or (typed and not along(text, spot.before[len(before) :])):
+                    continue
+                self._texts.move_to_end(key)
+                return Remembered(text[typed:], typed)
+        return None
+
+
+def along(text: str, typed: str) -> bool:
+    """Whether whoever typed `typed` is typing `text`, and something of it is left."""
+    return len(typed) < len(text) and text.startswith(typed)
+
+
+def _as_it_was(after: str, typed: int) -> list[str]:
+    """What may have stood behind the cursor before so many characters were typed: now the
+    editor may have closed brackets there."""
+    texts = [after]
+    for count in range(1, min(MOST_CLOSED_BY_EDITOR, typed, len(after)) + 1):
+        if after[count - 1] not in _CLOSED_BY_EDITORS:
+            break
+        texts.append(after[count:])
+    return texts
+
+
+def _key(uri: str, before: str, after: str) -> bytes:
+    digest = hashlib.blake2b(digest_size=16)
+    for part in (uri, before[-BEFORE_CHARACTERS:], after[:AFTER_CHARACTERS]):
+        digest.update(part.encode("utf-8", "surrogatepass"))
+        digest.update(b"\0")
+    return digest.digest()
