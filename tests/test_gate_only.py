@@ -133,6 +133,9 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
     },
     # No files at all.
     "kibitz.cli.answer.Rendered.feed": {"self._blocks.open": "a block of Markdown"},
+    "kibitz.conversation.answer_text.AnswerText._lines_of_open_fence": {
+        "self._blocks.open": "a block of Markdown",
+    },
     "kibitz.handlers.attendance.Attendance._attend": {
         "attendant.open": "a document of the editor's"
     },

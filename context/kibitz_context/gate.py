@@ -1,7 +1,8 @@
 """The one way to read a byte of a repository.
 
 Every text that may leave the machine passes here: files of the work tree (`Gate.read`), open
-buffers (`Gate.admit`) and the content of commits (`Gate.admit_blob`).  The gate resolves the
+buffers (`Gate.admit`) and the content of commits (`Gate.admit_blob`); and so does every picture
+and PDF document (`Gate.read_media`).  The gate resolves the
 real path, refuses what lies outside the root, is excluded or holds credentials by its name,
 refuses what is not plain UTF-8 text, and has secrets replaced.  It answers, it never raises, and
 it never waits: a pipe or a device is refused without being opened for long.
@@ -22,6 +23,7 @@ from pathlib import Path
 from kibitz_context import discovery
 from kibitz_context.denied_names import denied_part, is_git_folder
 from kibitz_context.ignore_files import IgnoreFiles, Patterns
+from kibitz_context.media import Media, media_of
 from kibitz_context.repository import Repository
 from kibitz_context.secrets import redact
 from kibitz_context.values import Allowed, Refused
@@ -35,7 +37,14 @@ MAX_PATH_PARTS = 200
 
 KIBITZ_IGNORE = ".kibitzignore"
 
-_TOO_LARGE = Refused(f"it is larger than {MAX_TEXT_BYTES // (1024 * 1024)} MB")
+_MEGABYTE = 1024 * 1024
+
+
+def _too_large(most_bytes: int) -> Refused:
+    return Refused(f"it is larger than {most_bytes / _MEGABYTE:g} MB")
+
+
+_TOO_LARGE = _too_large(MAX_TEXT_BYTES)
 _BINARY = Refused("it is binary")
 _GONE = Refused("it does not exist")
 _NOT_REGULAR = Refused("it is not a regular file")
@@ -114,6 +123,19 @@ class Gate:
         if reason := self._name_refusal(path, real):
             return Refused(reason)
         return self._content(real)
+
+    def read_media(self, path: Path | str, most_bytes: int) -> Media | Refused:
+        """A picture or a PDF document of the work tree, by its content and not by its name.
+
+        Secrets in one cannot be seen: only what a user names should be read this way.
+        """
+        real = self._resolved(path)
+        if isinstance(real, Refused):
+            return real
+        if reason := self._path_refusal(path, real):
+            return Refused(reason)
+        data = _read_beneath(self.root, real.relative_to(self.root).parts, most_bytes)
+        return media_of(data) if isinstance(data, bytes) else data
 
     def admit(self, path: Path | str | None, text: str) -> Allowed | Refused:
         """The text of an open buffer; None is a buffer that is no file."""
@@ -276,7 +298,9 @@ def _admitted(text: str) -> Allowed | Refused:
     return redact(text)
 
 
-def _read_beneath(root: Path, parts: Sequence[str]) -> bytes | Refused:
+def _read_beneath(
+    root: Path, parts: Sequence[str], most_bytes: int = MAX_TEXT_BYTES
+) -> bytes | Refused:
     """The content of the regular file at `parts` below `root`.
 
     Where the platform can, folder after folder is opened without following links: nothing that
@@ -302,9 +326,9 @@ def _read_beneath(root: Path, parts: Sequence[str]) -> bytes | Refused:
                 return Refused("it is a folder")
             if not stat.S_ISREG(facts.st_mode):
                 return _NOT_REGULAR
-            if facts.st_size > MAX_TEXT_BYTES:
-                return _TOO_LARGE
-            return _read_all(descriptor)
+            if facts.st_size > most_bytes:
+                return _too_large(most_bytes)
+            return _read_all(descriptor, most_bytes)
         except (FileNotFoundError, NotADirectoryError):
             return _GONE
         except PermissionError:
@@ -319,15 +343,15 @@ def _may_be_opened(name: str, folder: int | None) -> bool:
     return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
 
 
-def _read_all(descriptor: int) -> bytes | Refused:
+def _read_all(descriptor: int, most_bytes: int) -> bytes | Refused:
     """All that is there; a file that grows meanwhile is cut off by the limit, as too large."""
     chunks: list[bytes] = []
     total = 0
     while chunk := os.read(descriptor, 1 << 20):
         chunks.append(chunk)
         total += len(chunk)
-        if total > MAX_TEXT_BYTES:
-            return _TOO_LARGE
+        if total > most_bytes:
+            return _too_large(most_bytes)
     return b"".join(chunks)
 
 
