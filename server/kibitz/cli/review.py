@@ -88,7 +88,8 @@ def _refuse_what_is_not_there(options: argparse.Namespace) -> None:
 
 def _by_batch(options: argparse.Namespace) -> int:
     def begin(at: Workplace) -> Coroutine[Any, Any, int]:
-        from kibitz.cli.batch import review_all, shown_from_here
+        from kibitz.cli.batch import review_all
+        from kibitz.cli.batch_files import shown_from_here
 
         root = at.desk.repository(at.start).root
 

@@ -25,6 +25,9 @@ def main() -> int:
     parser.add_argument(
         "--pace", type=float, default=0.0, metavar="SECONDS", help="wait before each event"
     )
+    parser.add_argument(
+        "--batch-seconds", type=float, default=0.0, metavar="SECONDS", help="how long a batch takes"
+    )
     arguments = parser.parse_args()
     script = None
     if arguments.script is not None:
@@ -33,13 +36,19 @@ def main() -> int:
         except (OSError, ValueError) as problem:
             parser.error(f"{arguments.script}: {problem}")
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(arguments.port, arguments.pace, script))
+        asyncio.run(_serve(arguments.port, arguments.pace, arguments.batch_seconds, script))
     return 0
 
 
-async def _serve(port: int, pace_seconds: float, script: ScriptFile | None) -> None:
+async def _serve(
+    port: int, pace_seconds: float, batch_seconds: float, script: ScriptFile | None
+) -> None:
     async with StandIn(
-        port=port, clock=Clock.real(), pace_seconds=pace_seconds, control=True
+        port=port,
+        clock=Clock.real(),
+        pace_seconds=pace_seconds,
+        batch_seconds=batch_seconds,
+        control=True,
     ) as standin:
         if script is not None:
             standin.load_script(script)

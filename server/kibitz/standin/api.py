@@ -20,6 +20,7 @@ from kibitz.standin.http import HttpRequest, HttpResponse
 from kibitz.standin.journal import Exchange, Journal
 from kibitz.standin.limits import RateMeter
 from kibitz.standin.prompt import prompt_tokens, text_tokens
+from kibitz.standin.reply import EXPIRED
 from kibitz.standin.request import Request
 from kibitz.standin.rules import VERSIONS, Accepted, judge
 from kibitz.standin.script import MESSAGES_PATH, Script
@@ -27,6 +28,8 @@ from kibitz.standin.script import MESSAGES_PATH, Script
 _SECRET_HEADERS = frozenset({"authorization", "x-api-key", "proxy-authorization", "cookie"})
 _ORGANIZATION = "00000000-0000-4000-8000-000000000000"
 _LARGEST_PAGE = 1_000
+_NEW_BATCH = ("POST", ["messages", "batches"])
+_LOST_ANSWERS = frozenset({"drop", "cut", "stall"})
 
 
 class Api:
@@ -110,6 +113,9 @@ class Api:
         if request.path != MESSAGES_PATH:
             fault = self._script.fault_for(request)
             if fault is not None:
+                if fault.kind in _LOST_ANSWERS and (request.method, parts) == _NEW_BATCH:
+                    # What was asked for has been done: it is the answer that gets lost.
+                    self._batches.create(_body(http), request.workspace or "", self._base_url())
                 await delivery.instead(fault)
                 return
         match request.method, parts:
@@ -203,6 +209,8 @@ class Api:
                 answer.lookup.publish()
                 body = message_body(answer.envelope, answer.generated)
                 return {"type": "succeeded", "message": body}
+            if fault.type == EXPIRED:
+                return {"type": "expired"}
             judgement = fault
         return {"type": "errored", "error": judgement.body(None)}
 

@@ -1,9 +1,15 @@
-"""Message batches: taken in, worked off after a while of virtual time, kept with their results."""
+"""Message batches: taken in, worked off after a while of virtual time, kept with their results.
+
+Results come in an order of their own, as the API warns that they do.  Where it is silent a choice
+is made: a batch that is cancelled, or runs out of its day, has worked off as large a part of its
+requests, from the first on, as the time it had is of the time it needs.
+"""
 
 from __future__ import annotations
 
 import itertools
 import json
+import random
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +20,7 @@ from kibitz.standin.errors import ApiError, invalid_request, not_found
 
 DAY_SECONDS = 86_400
 MOST_REQUESTS = 100_000
+MOST_BYTES = 256 * 1024 * 1024
 _CUSTOM_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 Work = Callable[[str, Mapping[str, Any]], dict[str, Any]]
@@ -28,6 +35,7 @@ class _Batch:
     created_at: float
     cancelled_at: float | None = None
     ended_at: float | None = None
+    total: int = 0
     results: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
 
@@ -51,6 +59,7 @@ class Batches:
             workspace,
             list(body["requests"]),
             self._clock.now(),
+            total=len(body["requests"]),
         )
         self._batches[batch.id] = batch
         return self._describe(batch, base_url)
@@ -101,32 +110,42 @@ class Batches:
         return batch
 
     def _progress(self, batch: _Batch) -> None:
-        now = self._clock.now()
         if batch.ended_at is not None:
             return
+        now = self._clock.now()
+        worked_seconds = (batch.cancelled_at or now) - batch.created_at
         if batch.cancelled_at is not None:
-            batch.results = [_result(r, {"type": "canceled"}) for r in batch.requests]
-        elif now >= batch.created_at + self._seconds:
-            batch.results = [
-                _result(request, self._work(batch.workspace, request["params"]))
-                for request in batch.requests
-            ]
+            left = "canceled"
+        elif worked_seconds >= min(self._seconds, DAY_SECONDS):
+            left = "expired"
         else:
             return
+        share = worked_seconds / self._seconds if self._seconds else 1.0
+        n_worked_off = int(batch.total * min(share, 1.0))
+        for number, request in enumerate(batch.requests):
+            worked_off = number < n_worked_off and batch.cancelled_at != batch.created_at
+            result = (
+                self._work(batch.workspace, request["params"]) if worked_off else {"type": left}
+            )
+            batch.results.append({"custom_id": request["custom_id"], "result": result})
+        random.Random(batch.id).shuffle(batch.results)
+        # The prompts of a large batch are not needed any more.
+        batch.requests = []
         batch.ended_at = now
 
     def _describe(self, batch: _Batch, base_url: str) -> dict[str, Any]:
         ended = batch.ended_at is not None
         kinds = [result["result"]["type"] for result in batch.results]
-        counts = {kind: kinds.count(kind) for kind in ("canceled", "errored", "succeeded")}
+        counts = {
+            kind: kinds.count(kind) for kind in ("succeeded", "errored", "canceled", "expired")
+        }
         working = "canceling" if batch.cancelled_at is not None else "in_progress"
         return {
             "id": batch.id,
             "type": "message_batch",
             "processing_status": "ended" if ended else working,
             "request_counts": {
-                "processing": 0 if ended else len(batch.requests),
-                "expired": 0,
+                "processing": 0 if ended else batch.total,
                 **counts,
             },
             "created_at": rfc3339(batch.created_at),
@@ -157,10 +176,6 @@ def _problem(body: object) -> str | None:
             return f"requests.{index}.custom_id: duplicate custom_id '{identifier}'"
         seen.add(identifier)
     return None
-
-
-def _result(request: Mapping[str, Any], result: dict[str, Any]) -> dict[str, Any]:
-    return {"custom_id": request["custom_id"], "result": result}
 
 
 def _time(timestamp: float | None) -> str | None:

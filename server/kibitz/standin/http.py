@@ -103,7 +103,7 @@ class HttpConnection:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         handler: Handler,
-        max_body_bytes: int,
+        max_body_bytes: Callable[[str], int],
     ) -> None:
         self._protocol = h11.Connection(h11.SERVER, max_incomplete_event_size=_HEAD_BYTES)
         self._reader = reader
@@ -130,7 +130,7 @@ class HttpConnection:
     async def _next_request(self) -> HttpRequest | None:
         head: h11.Request | None = None
         body = bytearray()
-        length = 0
+        length, most = 0, 0
         while True:
             event = self._protocol.next_event()
             if event is h11.NEED_DATA:
@@ -140,19 +140,20 @@ class HttpConnection:
                 self._protocol.receive_data(await self._reader.read(_READ_BYTES))
             elif isinstance(event, h11.Request):
                 head = event
+                most = self._max_body_bytes(head.target.decode("latin-1"))
             elif isinstance(event, h11.Data):
                 # All of it is read even when it is too much: a client that is still sending
                 # would take an early answer for a broken connection.
                 length += len(event.data)
-                if length <= self._max_body_bytes:
+                if length <= most:
                     body += event.data
             elif isinstance(event, h11.EndOfMessage) and head is not None:
                 return HttpRequest(
                     head.method.decode("ascii"),
                     head.target.decode("latin-1"),
                     tuple((n.decode("ascii"), v.decode("latin-1")) for n, v in head.headers),
-                    b"" if length > self._max_body_bytes else bytes(body),
-                    length > self._max_body_bytes,
+                    b"" if length > most else bytes(body),
+                    length > most,
                 )
             else:
                 return None

@@ -32,6 +32,8 @@ FaultKind = Literal[
     "unknown_event",
     "small_chunks",
 ]
+EXPIRED = "expired"
+"""The type of the error that stands for a request of a batch that ran out of time."""
 STARTING_FAULTS: frozenset[FaultKind] = frozenset({"api_error", "html", "empty"})
 """Faults that take the place of the whole response."""
 
@@ -115,6 +117,11 @@ class Fault:
             "2026-12-01 at 00:00 UTC.",
             error_code="enforced_spend_limit_reached",
         )
+
+    @staticmethod
+    def expired() -> Fault:
+        """In a batch: the request was not come to within a day.  Elsewhere a timeout."""
+        return Fault.status_code(504, error_type=EXPIRED)
 
     @staticmethod
     def overloaded() -> Fault:

@@ -21,6 +21,7 @@ _FAULTS: dict[str, Callable[..., Fault]] = {
     "rate_limited": Fault.rate_limited,
     "spend_limit": Fault.spend_limit,
     "overloaded": Fault.overloaded,
+    "expired": Fault.expired,
     "html": Fault.html,
     "empty": Fault.empty,
     "drop": Fault.drop,

@@ -11,9 +11,11 @@ from collections.abc import Collection, Coroutine, Iterator
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from urllib.parse import urlsplit
 
 from kibitz.standin.answer import Answering
 from kibitz.standin.api import Api
+from kibitz.standin.batches import MOST_BYTES
 from kibitz.standin.clock import Clock
 from kibitz.standin.control import control, is_control
 from kibitz.standin.errors import ApiError
@@ -30,6 +32,7 @@ T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
+BATCHES_PATH = f"{MESSAGES_PATH}/batches"
 HOST = "127.0.0.1"
 MAX_REQUEST_BYTES = 32 * 1024 * 1024
 
@@ -224,10 +227,14 @@ class StandIn:
         await asyncio.gather(*connections, return_exceptions=True)
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = HttpConnection(reader, writer, self._handle, self._max_request_bytes)
+        connection = HttpConnection(reader, writer, self._handle, self._most_bytes)
         task = asyncio.ensure_future(connection.serve())
         self._connections.add(task)
         task.add_done_callback(self._disconnected)
+
+    def _most_bytes(self, target: str) -> int:
+        is_batch = urlsplit(target).path == BATCHES_PATH
+        return max(self._max_request_bytes, MOST_BYTES) if is_batch else self._max_request_bytes
 
     def _disconnected(self, task: asyncio.Task[None]) -> None:
         self._connections.discard(task)
