@@ -37,6 +37,7 @@ LAYERS: tuple[dict[str, tuple[str, ...]], ...] = (
     {
         "common": (
             "kibitz.bill",
+            "kibitz.confirmation",
             "kibitz.errors",
             "kibitz.logs",
             "kibitz.markdown_blocks",
@@ -55,7 +56,11 @@ LAYERS: tuple[dict[str, tuple[str, ...]], ...] = (
             "kibitz.visible_text",
         )
     },
-    {"backend": ("kibitz.backend",), "conversation": ("kibitz.conversation",)},
+    {
+        "backend": ("kibitz.backend",),
+        "conversation": ("kibitz.conversation",),
+        "looking": ("kibitz.looking",),
+    },
     {"actions": ("kibitz.actions",)},
     {
         "session": ("kibitz.delivery", "kibitz.jobs", "kibitz.session", "kibitz.turns"),
@@ -84,6 +89,7 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "psutil": ("kibitz.claude",),
     "pygls": LSP,
     "pypdf": ("kibitz_context.media",),
+    "re2": ("kibitz.looking.pattern",),
     "rich": ("kibitz.cli", "kibitz.demo"),
     "tree_sitter": ("kibitz_context",),
     "watchfiles": ("kibitz.upkeep.folder_watch",),

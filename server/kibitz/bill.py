@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from kibitz.claude.values import Usage
 
 
@@ -10,6 +12,11 @@ def dollars(usd: float) -> str:
     if usd >= 1:
         return f"${usd:,.2f}"
     return f"${usd:.4f}"
+
+
+def at_most(usd: float) -> str:
+    """An amount that is not exceeded, in whole cents: ``$0.97`` for 0.9613."""
+    return f"${math.ceil(usd * 100 - 1e-7) / 100:,.2f}"
 
 
 def cache_share(usage: Usage) -> float:

@@ -45,7 +45,8 @@ class Planned:
     `worst_case_usd` is None where no price is known; such a request cannot be bounded and is let
     through.  `warming_usd` is what one of the `WARMING_ACTIONS` takes of their cap until its cost
     is known; None: the worst case.  `estimated_tokens` is the length of the prompt before it is
-    corrected by what was learnt, and what is expected of the cache is in tokens, too.
+    corrected by what was learnt, and what is expected of the cache is in tokens, too.  `confirmed`:
+    the user wants it sent although it may cost more than one request may.
     """
 
     purpose: Purpose
@@ -56,6 +57,7 @@ class Planned:
     estimated_tokens: int | None = None
     expected_read_tokens: int | None = None
     expected_write_tokens: int | None = None
+    confirmed: bool = False
 
     @property
     def is_warming(self) -> bool:
@@ -120,10 +122,11 @@ class Budget:
 
     def reserve(self, planned: Planned) -> Reservation | Exceeded:
         """Begin the request's row with its reservation, or say which limit is in the way."""
+        exceeded = self.over_one_request(planned)
+        if exceeded is not None:
+            return exceeded
         needed_usd = planned.worst_case_usd or 0.0
         limits = self.limits.lowered_to(planned.purpose.limits)
-        if limits.request_usd is not None and _exceeds(needed_usd, limits.request_usd):
-            return Exceeded("request", limits.request_usd, 0.0, 0.0, needed_usd)
         now = time.time()
         day = _local_day(now)
         with self._file.transaction() as connection:
@@ -173,6 +176,14 @@ class Budget:
             return Exceeded("request", limits.request_usd, 0.0, 0.0, most_usd)
         needed_usd = sum(each.worst_case_usd or 0.0 for each in planned)
         return _exceeded(connection, limits, day, needed_usd) if needed_usd else None
+
+    def over_one_request(self, planned: Planned) -> Exceeded | None:
+        """Why it must not be sent, whatever else is spent; needs no file."""
+        limit_usd = self.limits.lowered_to(planned.purpose.limits).request_usd
+        needed_usd = planned.worst_case_usd or 0.0
+        if limit_usd is None or planned.confirmed or not _exceeds(needed_usd, limit_usd):
+            return None
+        return Exceeded("request", limit_usd, 0.0, 0.0, needed_usd)
 
     def close(self) -> None:
         self._file.close()

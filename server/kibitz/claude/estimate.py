@@ -27,6 +27,9 @@ from kibitz_context.tokens import CHARACTERS_PER_TOKEN
 # the budget; higher: one may cost more than was reserved for it.
 PESSIMISTIC_CHARS_PER_TOKEN = 2.0
 
+# How much more than a corrected estimate the truth may be, by experience with text of all kinds.
+MOST_SHARE = 1.15
+
 # What the API adds to a prompt on its own: a few tokens a message, and its own instructions when
 # there are tools.
 OVERHEAD_TOKENS_PER_MESSAGE = 8
@@ -63,9 +66,15 @@ def warm_usage(prompt: Prompt, chars_per_token: float) -> Usage:
     return Usage(input_tokens=rest, cache_read_tokens=before_1h + before_5m)
 
 
-def worst_usage(prompt: Prompt) -> Usage:
-    """The most that the request can be billed as: cold, dense text, the longest reply."""
-    return cold_usage(prompt, PESSIMISTIC_CHARS_PER_TOKEN) + Usage(output_tokens=prompt.max_tokens)
+def worst_usage(prompt: Prompt, tokens_factor: float = 1.0) -> Usage:
+    """The most that the request can be billed as: cold, dense text, the longest reply.
+
+    `tokens_factor` is what was learnt of the model; where its tokens are even more than those of
+    dense text, it counts, with something on top.
+    """
+    learnt = CHARACTERS_PER_TOKEN / (tokens_factor * MOST_SHARE)
+    chars_per_token = min(PESSIMISTIC_CHARS_PER_TOKEN, learnt)
+    return cold_usage(prompt, chars_per_token) + Usage(output_tokens=prompt.max_tokens)
 
 
 def tool_tokens(tool: Tool, chars_per_token: float) -> int:

@@ -14,7 +14,7 @@ from typing import Literal
 
 from kibitz.claude.cache_memory import CacheMemory
 from kibitz.claude.catalogue import Catalogue
-from kibitz.claude.estimate import PESSIMISTIC_CHARS_PER_TOKEN, prompt_tokens
+from kibitz.claude.estimate import MOST_SHARE, PESSIMISTIC_CHARS_PER_TOKEN, prompt_tokens
 from kibitz.claude.prefixes import Prefix
 from kibitz.claude.prompt import PLACEHOLDER
 from kibitz.claude.values import Block, Claude, ClaudeFailure, Message, Prompt
@@ -25,9 +25,8 @@ log = logging.getLogger(__name__)
 # What must be left of the window for a reply.
 LEAST_REPLY_TOKENS = 1_024
 
-# How much of the estimate the truth may be, by experience with text of all kinds.
+# How little of the estimate the truth may be, by experience with text of all kinds.
 LEAST_SHARE = 0.7
-MOST_SHARE = 1.15
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import logging
 import random
 import sqlite3
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from types import TracebackType
 from typing import Self
 
@@ -53,12 +53,18 @@ LONGEST_LOOK_SECONDS = 0.4
 
 CLOSING_SECONDS = 3.0
 
+# They come by themselves: nobody wants to be asked about them.
+NEVER_ASKED_ACTIONS = frozenset({"complete", "hover"})
+
 # A longer prompt is hashed in a thread: on the event loop a million tokens take 5 to 10 ms.
 MOST_TOKENS_AT_ONCE = 200_000
 
 
 class MeteredClaude:
-    """Implements `values.Claude` over another one, with a ledger and a budget."""
+    """Implements `values.Claude` over another one, with a ledger and a budget.
+
+    `confirm` asks the user whether a request may cost more than one may; None: nobody can say.
+    """
 
     def __init__(
         self,
@@ -67,6 +73,7 @@ class MeteredClaude:
         budget: Budget,
         *,
         known_models: Catalogue | Knowledge | None = None,
+        confirm: Callable[[Purpose, Exceeded], Awaitable[bool | None]] | None = None,
         longest_wait_seconds: float = LONGEST_WAIT_FOR_OTHERS_SECONDS,
     ) -> None:
         self.knowledge = (
@@ -75,6 +82,7 @@ class MeteredClaude:
         self._claude = claude
         self._ledger = ledger
         self._budget = budget
+        self._confirm = confirm
         self._longest_wait_seconds = longest_wait_seconds
         self._books = OrderedThread("kibitz-ledger")
         self._memory = CacheMemory()
@@ -99,7 +107,8 @@ class MeteredClaude:
 
         Raises ClaudeFailure "too_large" instead of sending what cannot fit, and "budget" when a
         limit is in the way, with `facts = {limit, limit_usd, spent_usd, reserved_usd, needed_usd,
-        waiting_may_help}`; `limit` is "request", "day" or "month".  When the ledger's file cannot
+        waiting_may_help}`; `limit` is "request", "day" or "month", and `declined` is there if the
+        user was asked and said no.  When the ledger's file cannot
         be used, `facts = {limit: "ledger", path, error}`.
         """
         async with (
@@ -200,6 +209,24 @@ class MeteredClaude:
             self._warms = False
             log.info("the cache of this endpoint is not kept warm: %s", because)
 
+    async def _ask_if_over_one_request(self, planned: Planned) -> bool:
+        """Whether the user has confirmed what is over the limit of one request.  Raises
+        ClaudeFailure "budget" if not."""
+        exceeded = self._budget.over_one_request(planned)
+        if exceeded is None:
+            return False
+        purpose = planned.purpose
+        may_ask = purpose.interactive and purpose.action not in NEVER_ASKED_ACTIONS
+        answer = None
+        if may_ask and not planned.is_warming and self._confirm is not None:
+            answer = await self._confirm(purpose, exceeded)
+        if answer:
+            return True
+        failure = exceeded.as_failure(planned.model)
+        if answer is False:
+            failure.facts = {**failure.facts, "declined": True}
+        raise failure
+
     async def _reserve(self, planned: Planned) -> Reservation:
         if planned.worst_case_usd is None:
             self._say_that_price_is_unknown(planned.model)
@@ -265,7 +292,7 @@ class _Sending:
     _prefixes: tuple[Prefix, ...]
     _tokens_factor: float
     _turn: Turn
-    _outlook: Outlook | None
+    _outlook: Outlook | None = None
     _asked_at: float
     _reservation: Reservation
 
@@ -275,6 +302,7 @@ class _Sending:
         self._purpose = purpose
         self._estimated_tokens = prompt_tokens(prompt)
         self._meter = Meter(prompt.model, claude.known_models)
+        self._confirmed = False
         self._settled = False
 
     async def __aenter__(self) -> Self:
@@ -283,6 +311,8 @@ class _Sending:
         claude._idle.clear()
         try:
             await self._prepare()
+            # Asked before it is anybody's turn: others do not wait for an answer.
+            self._confirmed = await claude._ask_if_over_one_request(self._planned())
             self._turn = await claude._first_alone.turn(self._to_write)
             try:
                 self._outlook = self._look_out()
@@ -354,7 +384,8 @@ class _Sending:
 
     def _planned(self) -> Planned:
         known, outlook = self._claude.known_models, self._outlook
-        worst_case_usd = known.cost_usd(self._prompt.model, worst_usage(self._prompt))
+        worst = worst_usage(self._prompt, self._tokens_factor)
+        worst_case_usd = known.cost_usd(self._prompt.model, worst)
         return Planned(
             self._purpose,
             self._prompt.tier,
@@ -364,6 +395,7 @@ class _Sending:
             estimated_tokens=self._estimated_tokens,
             expected_read_tokens=None if outlook is None else outlook.read_tokens,
             expected_write_tokens=None if outlook is None else outlook.write_tokens,
+            confirmed=self._confirmed,
         )
 
     def _expected_usd(self, outlook: Outlook | None) -> float | None:

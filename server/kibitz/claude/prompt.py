@@ -164,16 +164,20 @@ def reply_limit(answer_tokens: int, model: str, tier: Tier, known_models: Catalo
 
 
 def within_budget(
-    prompt: Prompt, limit_usd: float, least_tokens: int, known_models: Catalogue | None = None
+    prompt: Prompt,
+    limit_usd: float,
+    least_tokens: int,
+    known_models: Catalogue | None = None,
+    tokens_factor: float = 1.0,
 ) -> Prompt:
     """`prompt` with as much room for the reply as `limit_usd` leaves in the worst case.
 
     The worst case is a cold prompt of dense text and a reply that uses all its room, which hardly
     ever comes; rather than refuse the request, the reply gets less room.  Below `least_tokens`
-    for the answer the prompt stays as it is, and the budget says no with the numbers.
+    for the answer the prompt stays as it is, and the budget asks the user or says no.
     """
     known = known_models or catalogue.builtin()
-    worst = worst_usage(prompt)
+    worst = worst_usage(prompt, tokens_factor)
     worst_usd = known.cost_usd(prompt.model, worst)
     without_reply_usd = known.cost_usd(prompt.model, replace(worst, output_tokens=0))
     if worst_usd is None or without_reply_usd is None or worst_usd <= limit_usd:
