@@ -52,6 +52,14 @@ def sentence_for(failure: ClaudeFailure) -> str:
     return _SENTENCES[failure.kind](failure)
 
 
+def sentence_for_fallback(model: str, instead_of: str) -> str:
+    """One sentence for another model that answers, as the setting `fallback` says."""
+    return (
+        f"{one_line(instead_of, 80)} is overloaded; {one_line(model, 80)} answers instead, as "
+        "`fallback` says, and reads the repository at its own price."
+    )
+
+
 def sentence_for_stop(stop_reason: StopReason, stop_detail: str | None = None) -> str:
     """One sentence for a reply that did not end as its action needs it."""
     match stop_reason:

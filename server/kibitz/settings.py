@@ -168,6 +168,7 @@ class Settings:
     local: Local
     models: Models
     route: Mapping[str, Tier]
+    fallback: Literal["off", "fast", "standard", "deep"]
     context: Context
     budget: Budget
     hover: Hover

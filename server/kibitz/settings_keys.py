@@ -198,6 +198,16 @@ KEYS: tuple[Key, ...] = (
         for action, tier in TIER_OF_ACTION.items()
     ),
     Key(
+        "fallback",
+        "choice",
+        "off",
+        "Tier that answers when the model of an action is overloaded. Its prompt is cached apart "
+        "from the other's, so that such a request may cost the full price of the snapshot; it "
+        "keeps within your limits. With `off` you are told, and nothing else is sent.",
+        choices=("off", *TIERS),
+        guarded=True,
+    ),
+    Key(
         "context.max_tokens",
         "whole",
         60_000,

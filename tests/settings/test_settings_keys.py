@@ -33,6 +33,7 @@ GUARDED = {
     "local.model",
     "local.context_tokens",
     "local.threads",
+    "fallback",
     "context.keep_warm_day_usd",
     "budget.request_usd",
     "budget.day_usd",

@@ -7,6 +7,7 @@ from contextlib import aclosing
 
 from kibitz.actions.brief import Brief
 from kibitz.actions.desk import Desk
+from kibitz.actions.fallback import falls_back
 from kibitz.actions.task_text import numbered, task_text
 from kibitz.actions.values import Order, Said, Step
 from kibitz.claude.values import (
@@ -23,6 +24,7 @@ ANSWER_MAX_TOKENS = 4096
 ANSWER_LEAST_TOKENS = 1024
 
 
+@falls_back
 async def explain(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
     """Explain the order's lines.  Yields `Said` pieces of Markdown, last a `Spent`."""
     async with aclosing(desk.prepare(order)) as preparing:
@@ -34,6 +36,7 @@ async def explain(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
             yield step
 
 
+@falls_back
 async def ask(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
     """Answer a question about the repository, or about the order's lines if it has any."""
     if not order.instruction.strip():

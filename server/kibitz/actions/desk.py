@@ -148,6 +148,10 @@ class Desk:
         event loop."""
         return self._repositories.find(start, folders)
 
+    def settings_in(self, root: Path) -> Settings:
+        """The settings that hold at `root`.  Reads files: not for the event loop."""
+        return self._settings_for(root)
+
     def subject(self, repository: Repository, tier: Tier) -> Subject:
         """What is to be prepared for requests of a tier."""
         from kibitz_context.gate import Gate

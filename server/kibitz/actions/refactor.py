@@ -7,6 +7,7 @@ from contextlib import aclosing
 
 from kibitz.actions.brief import Brief
 from kibitz.actions.desk import Desk
+from kibitz.actions.fallback import falls_back
 from kibitz.actions.task_text import task_text
 from kibitz.actions.values import Changed, Order, Region, Step
 from kibitz.claude.values import Finished, Started, TextDelta, ToolCall, ToolInputDelta
@@ -25,6 +26,7 @@ ECHO_LINES = 20  # how many lines round the region a reply may repeat without th
 REFACTOR_MAX_TOKENS = 32_000
 
 
+@falls_back
 async def refactor(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
     """Rewrite the order's lines as its instruction says.
 

@@ -7,6 +7,7 @@ from contextlib import aclosing
 
 from kibitz.actions.brief import Brief
 from kibitz.actions.desk import Desk
+from kibitz.actions.fallback import falls_back
 from kibitz.actions.findings_reply import FindingsReply
 from kibitz.actions.task_text import numbered, task_text
 from kibitz.actions.values import Order, Step
@@ -25,6 +26,7 @@ REVIEW_LEAST_TOKENS = 1536
 REVIEW_MAX_TOKENS = 16_000
 
 
+@falls_back
 async def review(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
     """Review the order's lines.  Yields `Found` and `NotKept`, last a `Spent`."""
     async with aclosing(desk.prepare(order)) as preparing:

@@ -63,6 +63,14 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class FellBack:
+    """The model `instead_of` is overloaded, and `model` of another tier is asked in its place."""
+
+    model: str
+    instead_of: str
+
+
+@dataclass(frozen=True, slots=True)
 class Begun:
     """Claude has begun to answer."""
 
@@ -122,4 +130,16 @@ class Spent:
     request_id: str | None = None
 
 
-Step = Indexing | Asked | Begun | Received | Said | Found | NotKept | Region | Changed | Spent
+Step = (
+    Indexing
+    | Asked
+    | FellBack
+    | Begun
+    | Received
+    | Said
+    | Found
+    | NotKept
+    | Region
+    | Changed
+    | Spent
+)

@@ -12,7 +12,7 @@ from typing import Any
 from kibitz import paths
 from kibitz.actions.desk import Desk
 from kibitz.actions.preparing import InThisProcess
-from kibitz.actions.values import Step
+from kibitz.actions.values import FellBack, Step
 from kibitz.backend import Backend
 from kibitz.cli import logbook
 from kibitz.cli.arguments import Common
@@ -26,7 +26,7 @@ from kibitz.cli.place import (
 from kibitz.cli.progress import Progress
 from kibitz.cli.tally import Tally
 from kibitz.cli.terminal import Terminal
-from kibitz.errors import UserError
+from kibitz.errors import UserError, sentence_for_fallback
 from kibitz.settings import Settings, load, log_lines, problems_by_source
 from kibitz.trust import Trust
 from kibitz_context.gate import Gate
@@ -101,6 +101,8 @@ class Workplace:
         async with aclosing(action) as steps:
             async for step in steps:
                 self.progress.count(step)
+                if isinstance(step, FellBack):
+                    self.terminal.note(sentence_for_fallback(step.model, step.instead_of))
                 yield step
 
     async def aclose(self) -> None:

@@ -21,7 +21,7 @@ from kibitz.actions.prompt_files import (
     prompts_stamp,
     read_prompt_files,
 )
-from kibitz.actions.values import Asked, Begun, Indexing, Received, Spent, Step
+from kibitz.actions.values import Asked, Begun, FellBack, Indexing, Received, Spent, Step
 from kibitz.backend import Backend
 from kibitz.bill import bill
 from kibitz.claude.values import ClaudeFailure, Usage
@@ -315,6 +315,9 @@ class Report:
                         self.progress.report(step.words)
                     case Asked(model, prompt_tokens):
                         self.progress.report(f"{model} reads about {prompt_tokens:,} tokens")
+                    case FellBack(model, instead_of):
+                        sentence = errors.sentence_for_fallback(model, instead_of)
+                        self._connection.editor.tell(sentence)
                     case Begun(usage):
                         read = usage.cache_read_tokens
                         cached = f", {read:,} of them from cache" if read else ""
