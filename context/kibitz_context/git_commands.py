@@ -34,6 +34,7 @@ _OVERRIDES: tuple[tuple[str, str], ...] = (
     ("core.hooksPath", os.devnull),
     ("core.pager", "cat"),
     ("core.sshCommand", "false"),
+    ("advice.graftFileDeprecated", "false"),
     ("core.askPass", ""),
     ("credential.helper", ""),
     ("diff.external", ""),
@@ -125,12 +126,13 @@ def run(
     arguments: Sequence[str],
     stdin: bytes = b"",
     overrides: Sequence[tuple[str, str]] = (),
+    timeout_seconds: float = TIMEOUT_SECONDS,
 ) -> GitOutput:
     """Run ``git ARGUMENTS`` at the top level of `folder`; never raises for what git says.
 
     `overrides` are further settings that win over the repository's own.
     """
-    return _run(folder.root, arguments, _environment(folder, overrides), stdin)
+    return _run(folder.root, arguments, _environment(folder, overrides), stdin, timeout_seconds)
 
 
 def decoded(output: bytes) -> str:
@@ -288,14 +290,18 @@ def _inherited_settings() -> Iterator[tuple[str, str]]:
 
 
 def _run(
-    cwd: Path, arguments: Sequence[str], environment: dict[str, str], stdin: bytes
+    cwd: Path,
+    arguments: Sequence[str],
+    environment: dict[str, str],
+    stdin: bytes,
+    timeout_seconds: float = TIMEOUT_SECONDS,
 ) -> GitOutput:
     try:
         process = _popen(cwd, arguments, environment)
     except OSError as error:
         return GitOutput(b"", f"git cannot be started: {error.strerror}", -1)
     try:
-        stdout, stderr = process.communicate(stdin, timeout=TIMEOUT_SECONDS)
+        stdout, stderr = process.communicate(stdin, timeout=timeout_seconds)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

@@ -8,8 +8,9 @@ from contextlib import aclosing
 from kibitz.actions.brief import Brief
 from kibitz.actions.desk import Desk
 from kibitz.actions.fallback import falls_back
+from kibitz.actions.rounds import Seen, rounds
 from kibitz.actions.task_text import numbered, task_text
-from kibitz.actions.values import Order, Said, Step
+from kibitz.actions.values import Looking, Order, Said, Step
 from kibitz.claude.values import (
     Finished,
     Prompt,
@@ -26,7 +27,8 @@ ANSWER_LEAST_TOKENS = 1024
 
 @falls_back
 async def explain(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
-    """Explain the order's lines.  Yields `Said` pieces of Markdown, last a `Spent`."""
+    """Explain the order's lines.  Yields `Said` pieces of Markdown, and a `Spent` for each
+    request."""
     async with aclosing(desk.prepare(order)) as preparing:
         async for step in preparing:
             yield step
@@ -62,17 +64,31 @@ def answer_prompt(desk: Desk, brief: Brief) -> Prompt:
         instruction=order.instruction,
         diagnostics=order.diagnostics,
     )
-    return desk.prompt(brief, task, max_tokens=ANSWER_MAX_TOKENS, least_tokens=ANSWER_LEAST_TOKENS)
+    return desk.prompt(
+        brief,
+        task,
+        max_tokens=ANSWER_MAX_TOKENS,
+        least_tokens=ANSWER_LEAST_TOKENS,
+        tool_choice="auto",
+    )
 
 
 async def _answer(desk: Desk, brief: Brief) -> AsyncGenerator[Step, None]:
-    said = False
-    async with aclosing(desk.reply(brief, answer_prompt(desk, brief))) as events:
+    said = paragraph_ended = False
+    talk = rounds(desk, brief, answer_prompt(desk, brief), Seen(), least_tokens=ANSWER_LEAST_TOKENS)
+    async with aclosing(talk) as events:
         async for event in events:
             match event:
                 case TextDelta(text):
+                    if paragraph_ended and said:
+                        # Words from before a look around, and those that follow.
+                        yield Said("\n\n")
+                    paragraph_ended = False
                     said = said or bool(text.strip())
                     yield Said(text)
+                case Looking():
+                    paragraph_ended = True
+                    yield event
                 case Started() | Finished() | ToolInputDelta() | ToolCall():
                     pass
                 case step:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from kibitz.actions.task_text import tagged
@@ -13,6 +14,9 @@ from kibitz.claude.values import Tier
 from kibitz.settings import Settings
 from kibitz_context.lines import LineTable
 from kibitz_context.values import Context
+
+if TYPE_CHECKING:
+    from kibitz.actions.preparing import Subject
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,8 @@ class Brief:
     those of the text and of what was asked, for putting them back into an edit;
     `path` is relative to the repository root, as Claude sees it.  `first_line` and `end_line`
     (zero-based, half-open) are the whole lines that the order is about.  `tokens_factor` is how
-    many tokens of the model there are to one that we estimate.
+    many tokens of the model there are to one that we estimate.  `subject` is the repository with
+    the gate that all of it has passed.
     """
 
     order: Order
@@ -40,6 +45,7 @@ class Brief:
     first_line: int
     end_line: int
     tokens_factor: float
+    subject: Subject
 
     @property
     def lines(self) -> list[str]:

@@ -259,9 +259,7 @@ class Desk:
         if document is not None and document.path is not None:
             buffers[Path(os.path.realpath(document.path))] = document.text
         subject = brief.subject
-        return Sight(
-            subject.repository, subject.gate, buffers, brief.path, self.cache, should_stop
-        )
+        return Sight(subject.repository, subject.gate, buffers, brief.path, self.cache, should_stop)
 
     def _prefix_request(
         self,

@@ -8,8 +8,9 @@ from contextlib import aclosing
 from kibitz.actions.brief import Brief
 from kibitz.actions.desk import Desk
 from kibitz.actions.fallback import falls_back
+from kibitz.actions.rounds import Seen, rounds
 from kibitz.actions.task_text import task_text
-from kibitz.actions.values import Changed, Order, Region, Step
+from kibitz.actions.values import Changed, Looking, Order, Region, Step
 from kibitz.claude.values import Finished, Started, TextDelta, ToolCall, ToolInputDelta
 from kibitz.edits.diff import StreamingDiff
 from kibitz.edits.hygiene import LineNormalizer
@@ -30,8 +31,8 @@ REFACTOR_MAX_TOKENS = 32_000
 async def refactor(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
     """Rewrite the order's lines as its instruction says.
 
-    Yields one `Region`, then `Changed` with edits of it, last a `Spent`.  Raises UserError
-    when the reply is not complete: what was yielded by then must be taken back.
+    Yields one `Region`, then `Changed` with edits of it, and a `Spent` for each request.  Raises
+    UserError when the reply is not complete: what was yielded by then must be taken back.
     """
     if not order.instruction.strip():
         raise UserError(
@@ -64,6 +65,7 @@ async def refactor(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
         task,
         max_tokens=min(room, REFACTOR_MAX_TOKENS),
         least_tokens=room // 2,
+        tool_choice="auto",
         stop_sequences=(CLOSING_TAG,),
     )
     ending = dominant_ending(order.document.lines.lines)
@@ -75,17 +77,30 @@ async def refactor(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
         below=brief.lines[brief.end_line : brief.end_line + ECHO_LINES],
     )
     diff = StreamingDiff(brief.region_lines)
-    closed, prose = False, ""
-    async with aclosing(desk.reply(brief, prompt)) as events:
+    closed, prose, seen = False, "", Seen()
+    talk = rounds(desk, brief, prompt, seen, least_tokens=room // 2)
+    async with aclosing(talk) as events:
         async for event in events:
             match event:
+                case Looking():
+                    # The change is what Claude ends with.  One that is begun and then thought
+                    # over has been shown already, and what follows need not go on with it.
+                    if reader.opened:
+                        raise UserError(
+                            "Claude began to rewrite the code and then wanted to look around "
+                            "instead. Nothing was changed; try again.",
+                            exit_code=3,
+                        )
+                    reader = ReplacementReader(brief.region_lines, order.document.language)
+                    prose = ""
+                    yield event
                 case TextDelta(text):
                     replacement = reader.feed(text)
                     if not reader.opened:
                         prose += text
                     edits = diff.push(normalizer.feed(replacement))
                     if edits:
-                        yield Changed(_with_secrets(brief, edits))
+                        yield Changed(_with_secrets(brief, seen, edits))
                 case Finished(stop_reason="stop_sequence"):
                     closed = True
                 case Started() | Finished() | ToolInputDelta() | ToolCall():
@@ -103,15 +118,16 @@ async def refactor(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
     edits = diff.push(normalizer.feed(rest) + normalizer.finish())
     edits += diff.finish()
     if edits:
-        yield Changed(_with_secrets(brief, edits))
+        yield Changed(_with_secrets(brief, seen, edits))
 
 
-def _with_secrets(brief: Brief, edits: Sequence[LineEdit]) -> tuple[LineEdit, ...]:
+def _with_secrets(brief: Brief, seen: Seen, edits: Sequence[LineEdit]) -> tuple[LineEdit, ...]:
     """`edits` with the secrets back in the place of their placeholders."""
-    if not brief.secrets:
+    secrets = seen.secrets_with(brief.secrets)
+    if not secrets:
         return tuple(edits)
     return tuple(
-        LineEdit(edit.start, edit.end, tuple(restore(line, brief.secrets) for line in edit.lines))
+        LineEdit(edit.start, edit.end, tuple(restore(line, secrets) for line in edit.lines))
         for edit in edits
     )
 

@@ -9,8 +9,10 @@ from kibitz.actions.brief import Brief
 from kibitz.actions.desk import Desk
 from kibitz.actions.fallback import falls_back
 from kibitz.actions.findings_reply import FindingsReply
-from kibitz.actions.task_text import numbered, task_text
-from kibitz.actions.values import Order, Step
+from kibitz.actions.rounds import Seen, rounds
+from kibitz.actions.task_text import numbered, prompt_text, task_text
+from kibitz.actions.tools import REPORT_FINDINGS
+from kibitz.actions.values import Looked, Order, Step
 from kibitz.claude.values import (
     Finished,
     Prompt,
@@ -28,7 +30,7 @@ REVIEW_MAX_TOKENS = 16_000
 
 @falls_back
 async def review(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
-    """Review the order's lines.  Yields `Found` and `NotKept`, last a `Spent`."""
+    """Review the order's lines.  Yields `Found` and `NotKept`, and a `Spent` for each request."""
     async with aclosing(desk.prepare(order)) as preparing:
         async for step in preparing:
             yield step
@@ -37,9 +39,14 @@ async def review(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
     reply = FindingsReply(
         brief.path, brief.lines, brief.secrets, brief.settings.review.min_severity
     )
-    async with aclosing(desk.reply(brief, prompt)) as events:
+    seen = Seen()
+    talk = rounds(desk, brief, prompt, seen, least_tokens=REVIEW_LEAST_TOKENS)
+    async with aclosing(talk) as events:
         async for event in events:
             match event:
+                case Looked():
+                    reply.know(seen.secrets_with(brief.secrets))
+                    yield event
                 case ToolInputDelta() | TextDelta() | ToolCall() | Started() | Finished():
                     for step in reply.read(event):
                         yield step
@@ -49,14 +56,16 @@ async def review(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
         yield step
 
 
-def review_prompt(desk: Desk, brief: Brief) -> Prompt:
-    """The request for a review of the brief's lines: live, or as one of a batch."""
+def review_prompt(desk: Desk, brief: Brief, *, looks: bool = True) -> Prompt:
+    """The request for a review of the brief's lines: live, or as one of a batch, where nobody is
+    there to answer when Claude wants to look around (`looks` is False)."""
     region = brief.region(numbered(brief.region_lines, brief.first_line + 1))
     task = task_text(
         "review",
         region=region,
         instruction=brief.order.instruction,
         extra=brief.review_instructions,
+        limits="" if looks else prompt_text("alone"),
     )
     room = 2 * estimate("".join(brief.region_lines))
     return desk.prompt(
@@ -65,4 +74,5 @@ def review_prompt(desk: Desk, brief: Brief) -> Prompt:
         max_tokens=max(REVIEW_MIN_TOKENS, min(room, REVIEW_MAX_TOKENS)),
         least_tokens=REVIEW_LEAST_TOKENS,
         tool_choice="auto",
+        answer_tool=REPORT_FINDINGS.name,
     )

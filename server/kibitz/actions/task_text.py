@@ -53,8 +53,10 @@ def task_text(
     instruction: str = "",
     diagnostics: Sequence[str] = (),
     extra: str = "",
+    limits: str = "",
 ) -> str:
-    """The last block of the prompt: the region, what is wanted, and the contract."""
+    """The last block of the prompt: the region, what is wanted, and the contract; `limits` is
+    what may not be done here although the rules allow it."""
     parts = [
         region,
         tagged("diagnostics", "\n".join(diagnostics)) if diagnostics else "",
@@ -63,6 +65,7 @@ def task_text(
         if instruction
         else "",
         prompt_text(action),
+        limits,
     ]
     body = "\n".join(part for part in parts if part)
     return f'<task action="{action}">\n{body}\n</task>'

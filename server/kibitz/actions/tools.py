@@ -7,6 +7,7 @@ every user unreadable, so nothing in here depends on an action, a setting or a r
 from __future__ import annotations
 
 from kibitz.claude.values import Tool
+from kibitz.looking.definitions import LOOKING
 
 REPORT_FINDINGS = Tool(
     name="report_findings",
@@ -71,4 +72,4 @@ REPORT_FINDINGS = Tool(
 )
 
 # The same tools in the same order on every request: they are the first bytes of the cache key.
-TOOLS: tuple[Tool, ...] = (REPORT_FINDINGS,)
+TOOLS: tuple[Tool, ...] = tuple(sorted((REPORT_FINDINGS, *LOOKING), key=lambda tool: tool.name))

@@ -121,8 +121,33 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
+class Looking:
+    """Claude looks around: what for, in words for a progress, such as "reading src/a.py"."""
+
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What one call of a tool came to, for the record: nothing of what was asked or found.
+
+    `arguments` are names with kinds and sizes; `result_bytes` is what Claude gets.  "refused" is a
+    call that could not be answered as it was made, "failed" a fault of ours.
+    """
+
+    tool: str
+    arguments: tuple[tuple[str, str], ...]
+    result_bytes: int
+    seconds: float
+    outcome: Literal["answered", "refused", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
 class Spent:
-    """The action has ended and this is the bill.  `cost_usd` is None for unknown prices."""
+    """One request has ended and this is its bill; a task that looks around makes several.
+
+    `cost_usd` is None for unknown prices.
+    """
 
     usage: Usage
     cost_usd: float | None
@@ -136,6 +161,8 @@ Step = (
     | FellBack
     | Begun
     | Received
+    | Looking
+    | Looked
     | Said
     | Found
     | NotKept

@@ -8,13 +8,19 @@ Where the texts come from is not known here, and nothing here knows the SDK.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from kibitz.claude import catalogue
 from kibitz.claude.catalogue import Catalogue
-from kibitz.claude.estimate import text_tokens, tool_tokens, worst_usage
+from kibitz.claude.estimate import (
+    PESSIMISTIC_CHARS_PER_TOKEN,
+    text_tokens,
+    tool_tokens,
+    worst_usage,
+)
 from kibitz.claude.values import (
     Block,
     CacheLifetime,
@@ -23,6 +29,7 @@ from kibitz.claude.values import (
     Prompt,
     Tier,
     Tool,
+    Usage,
 )
 from kibitz_context.tokens import CHARACTERS_PER_TOKEN
 from kibitz_context.values import Context, Plan
@@ -44,6 +51,7 @@ def build(
     max_tokens: int,
     tools: Sequence[Tool] = (),
     tool_choice: Literal["auto", "none"] = "auto",
+    answer_tool: str | None = None,
     stop_sequences: Sequence[str] = (),
     known_models: Catalogue | None = None,
     tokens_factor: float | None = None,
@@ -86,6 +94,7 @@ def build(
         tools=ordered_tools,
         tool_choice=tool_choice,
         stop_sequences=tuple(stop_sequences),
+        answer_tool=answer_tool,
         expectation=expectation,
     )
 
@@ -188,3 +197,22 @@ def within_budget(
     if room < least_tokens + thinking // 2:
         return prompt
     return replace(prompt, max_tokens=min(room, prompt.max_tokens))
+
+
+def room_in_budget(
+    prompt: Prompt, limit_usd: float, least_tokens: int, known_models: Catalogue | None = None
+) -> float:
+    """How many characters of dense text may be added to the messages of `prompt` before a reply
+    of `least_tokens` is over `limit_usd` in the worst case; infinite where no price is known."""
+    known = known_models or catalogue.builtin()
+    thinking = known.request_options(prompt.model, prompt.tier).thinking_allowance_tokens
+    worst = worst_usage(replace(prompt, max_tokens=least_tokens + thinking))
+    more = worst + Usage(cache_write_5m_tokens=_SAMPLE_TOKENS)
+    worst_usd, more_usd = known.cost_usd(prompt.model, worst), known.cost_usd(prompt.model, more)
+    if worst_usd is None or more_usd is None or more_usd <= worst_usd:
+        return math.inf
+    usd_per_token = (more_usd - worst_usd) / _SAMPLE_TOKENS
+    return max(limit_usd - worst_usd, 0.0) / usd_per_token * PESSIMISTIC_CHARS_PER_TOKEN
+
+
+_SAMPLE_TOKENS = 1_000

@@ -72,7 +72,7 @@ class ReviewAsker:
 
     async def prompt(self, name: str) -> Prompt:
         """See `Asker`."""
-        return review_prompt(self._at.desk, await self._brief(name))
+        return review_prompt(self._at.desk, await self._brief(name), looks=False)
 
     async def answered(self, name: str, result: BatchResult) -> Mapping[str, Any]:
         """See `Asker`.  Findings are placed in the text as it is now."""
@@ -122,7 +122,7 @@ class ReviewAsker:
                 first_line=0,
                 end_line=len(LineTable(text).lines),
             )
-            yield path, review_prompt(self._at.desk, about)
+            yield path, review_prompt(self._at.desk, about, looks=False)
 
     async def _brief(self, name: str) -> Brief:
         try:

@@ -21,7 +21,16 @@ from kibitz.actions.prompt_files import (
     prompts_stamp,
     read_prompt_files,
 )
-from kibitz.actions.values import Asked, Begun, FellBack, Indexing, Received, Spent, Step
+from kibitz.actions.values import (
+    Asked,
+    Begun,
+    FellBack,
+    Indexing,
+    Looking,
+    Received,
+    Spent,
+    Step,
+)
 from kibitz.backend import Backend
 from kibitz.bill import bill
 from kibitz.claude.values import ClaudeFailure, Usage
@@ -324,11 +333,22 @@ class Report:
                         self.progress.report(f"{usage.prompt_tokens:,} tokens read{cached}")
                     case Received(tokens):
                         self.progress.report(f"{tokens:,} tokens so far")
+                    case Looking(words):
+                        self.progress.report(words, always=True)
                     case Spent(usage, cost_usd):
-                        self._usage, self._cost_usd = usage, cost_usd
+                        self._add(usage, cost_usd)
                     case _:
                         pass
                 yield step
+
+    def _add(self, usage: Usage, cost_usd: float | None) -> None:
+        """Add the bill of one request: a job that looks around makes several."""
+        if self._usage is None:
+            self._usage, self._cost_usd = usage, cost_usd
+            return
+        self._usage += usage
+        known = self._cost_usd is not None and cost_usd is not None
+        self._cost_usd = (self._cost_usd or 0.0) + (cost_usd or 0.0) if known else None
 
     def summary(self) -> str:
         """How the job ended, in one line: outcome, then the bill."""

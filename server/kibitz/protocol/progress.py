@@ -45,10 +45,12 @@ class Progress:
             return
         self._send(types.WorkDoneProgressBegin(title=title, cancellable=True))
 
-    def report(self, message: str) -> None:
-        """Show how far the job is; reports that come too quickly are left out."""
+    def report(self, message: str, *, always: bool = False) -> None:
+        """Show how far the job is; reports that come too quickly are left out, but for those that
+        are to be shown always."""
         now = asyncio.get_running_loop().time()
-        if self._shown and now - self._last_report_at >= REPORT_INTERVAL_SECONDS:
+        is_due = always or now - self._last_report_at >= REPORT_INTERVAL_SECONDS
+        if self._shown and is_due:
             self._last_report_at = now
             self._send(types.WorkDoneProgressReport(message=message))
 
