@@ -63,7 +63,13 @@ LAYERS: tuple[dict[str, tuple[str, ...]], ...] = (
     },
     {"actions": ("kibitz.actions",)},
     {
-        "session": ("kibitz.delivery", "kibitz.jobs", "kibitz.session", "kibitz.turns"),
+        "session": (
+            "kibitz.delivery",
+            "kibitz.jobs",
+            "kibitz.session",
+            "kibitz.suggestions",
+            "kibitz.turns",
+        ),
         "upkeep": ("kibitz.upkeep",),
     },
     {"protocol": ("kibitz.protocol",)},

@@ -100,8 +100,8 @@ class Jobs:
         except Exception as error:  # noqa: BLE001 - a bug in one job must not end the server
             self._on_bug(job, error)
 
-    def in_background(self, work: Awaitable[None], name: str) -> None:
-        """Run something small that belongs to no request; it is cancelled at shutdown."""
+    def in_background(self, work: Awaitable[None], name: str) -> asyncio.Task[None]:
+        """Run something small that is no job of the user's; it is cancelled at shutdown."""
 
         async def run() -> None:
             try:
@@ -114,6 +114,7 @@ class Jobs:
         task = asyncio.get_running_loop().create_task(run(), name=name)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+        return task
 
     def running(self) -> list[Job]:
         """The running jobs, oldest first, without those that are being stopped."""

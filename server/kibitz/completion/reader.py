@@ -19,6 +19,10 @@ MOST_LINES_INVOKED = 60
 MOST_LINES_TYPED = 12
 
 
+class CutOffError(Exception):
+    """The reply ended at its token limit: its last line is not whole."""
+
+
 class CompletionReader:
     """Reads a completion that arrives in chunks, and says when enough of it has come.
 
