@@ -1,8 +1,8 @@
 """A Python process of our own that is spoken to in lines of JSON.
 
 It ends with the process that started it, whatever ended that one: its input is closed then.  It
-runs at low priority, and imports nothing from the folder that happens to be the current one,
-which may be a repository of a stranger's.
+runs at low priority, unless somebody waits for it, and imports nothing from the folder that
+happens to be the current one, which may be a repository of a stranger's.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ NICENESS = 10
 # What ends by itself when its input is closed does so at once.
 _LAST_SECONDS = 2.0
 
+_URGENT = "--urgent"
 _PACKAGES = Path(__file__).resolve().parents[1]
 
 
@@ -32,13 +33,18 @@ class ChildEnded(Exception):
 
 
 class Child:
-    """One running child.  One thread at a time may talk to it; any thread may `end` it."""
+    """One running child.  One thread at a time may talk to it; any thread may `end` it.
 
-    def __init__(self, module: str, *arguments: str) -> None:
+    An urgent one has the priority of its parent.
+    """
+
+    def __init__(self, module: str, *arguments: str, is_urgent: bool = False) -> None:
         if not sys.executable:
             raise ChildEnded("it is not known where Python is")
         # -P: without it the current folder could answer for any module.
         command = [sys.executable, "-P", "-X", "utf8", "-m", module, *arguments]
+        command += [_URGENT] if is_urgent else []
+        low = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
         others = os.environ.get("PYTHONPATH")
         environment = {
             **os.environ,
@@ -52,7 +58,7 @@ class Child:
                 stderr=subprocess.DEVNULL,
                 cwd=_PACKAGES,
                 env=environment,
-                creationflags=getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0),
+                creationflags=0 if is_urgent else low,
             )
         except OSError as error:
             raise ChildEnded(f"Python cannot be started: {error.strerror}") from error
@@ -116,8 +122,9 @@ class Parent:
     """The other end, inside the child: what the parent says, and the way to answer."""
 
     def __init__(self) -> None:
-        with contextlib.suppress(AttributeError, OSError):
-            os.nice(NICENESS)
+        if _URGENT not in sys.argv:
+            with contextlib.suppress(AttributeError, OSError):
+                os.nice(NICENESS)
         # The terminal's Ctrl-C is for the parent, which ends this process by closing its input.
         with contextlib.suppress(ValueError, OSError):
             signal.signal(signal.SIGINT, signal.SIG_IGN)

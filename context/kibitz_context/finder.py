@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from kibitz_context import kinds, layers, passages, symbols
@@ -33,7 +33,7 @@ MAX_READ_FILES = 24
 MAX_NAMES = 96
 _MAX_REMEMBERED_TREES = 8
 # A buffer is asked about again and again.
-_MAX_REMEMBERED_SYMBOLS = 256
+_MAX_REMEMBERED_SYMBOLS = 32
 
 # The symbols of the text of a path, wherever they come from; never raises.  Blocking.
 Parse = Callable[[str, str], Symbols]
@@ -90,7 +90,7 @@ class Finder:
         names, defined = self._names(words, focus, own)
         usable = [each for each in scored if self._shows(each.path)]
         wanted = Wanted(names, defined, usable, self._outlined)
-        found = passages.chosen(wanted, self._file, max_characters, MAX_READ_FILES)
+        found = passages.chosen(wanted, self._files, max_characters, MAX_READ_FILES)
         blocks: list[str] = []
         uses: list[FileUse] = []
         for file, ranges, worth in found:
@@ -160,8 +160,16 @@ class Finder:
             if text is not None and self._shows(path)
         }
 
-    def _file(self, path: str) -> File | None:
-        """The file at `path` as it is now; None when it is gone or may not be sent."""
+    def _files(self, paths: Sequence[str]) -> Iterator[File]:
+        """The files at `paths` as they are now, without what is gone or may not be sent."""
+        known = self._tree.blobs
+        blobs = [known[path] for path in paths if path in known and path not in self._current]
+        indexed = self._known.index.symbols(blobs)
+        for path in paths:
+            if (file := self._file(path, indexed)) is not None:
+                yield file
+
+    def _file(self, path: str, indexed: Mapping[str, Symbols]) -> File | None:
         self._sources.check()
         if not self._shows(path):
             return None
@@ -173,8 +181,7 @@ class Finder:
         text = self._sources.text(path)
         if text is None or kinds.unwanted_text(text):
             return None
-        blob = self._tree.blobs[path]
-        found = self._known.index.symbols([blob]).get(blob) or self._symbols_now(path, text)
+        found = indexed.get(self._tree.blobs.get(path, "")) or self._symbols_now(path, text)
         return File(path, text.split("\n"), found)
 
     def _symbols_now(self, path: str, text: str) -> Symbols:

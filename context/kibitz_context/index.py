@@ -12,7 +12,7 @@ import hashlib
 import logging
 import re
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -34,6 +34,8 @@ MAX_ENTRIES = 400_000
 MAX_COMPLETE = 200
 # The hundredth use of a word says nothing that the fourth has not.
 MAX_COUNTED_USES = 4
+# Of what a search finds, so many are looked through for what is wanted.
+MAX_SEARCHED = 2_000
 
 # SQLite takes at least 999 parameters in one statement, everywhere.
 _BATCH = 900
@@ -206,26 +208,40 @@ class Index:
             _logger.warning("The index cannot be read: %s", error)
         return found
 
-    def search(self, words: Sequence[str], limit: int) -> list[tuple[str, float]]:
-        """Contents that hold any of `words`, by BM25: (blob, score), the best first."""
+    def search(
+        self, words: Sequence[str], limit: int, among: Container[str] | None = None
+    ) -> list[tuple[str, float]]:
+        """Contents that hold any of `words`, by BM25: (blob, score), the best first.
+
+        With `among` only those of them; they are looked for among the `MAX_SEARCHED` best of all
+        that is known, since the index also holds what files were at other commits.
+        """
         terms = [word for word in dict.fromkeys(words) if _WORD.fullmatch(word)]
         if not terms or limit <= 0:
             return []
         scores: dict[str, float] = {}
+        last = 0.0
         try:
             with self._database.reading() as connection:
                 rows = connection.execute(
-                    "SELECT hex(entries.blob), -found.score FROM"
+                    "SELECT entries.blob, -found.score FROM"
                     " (SELECT rowid AS id, bm25(words) AS score FROM words WHERE words MATCH ?"
-                    " ORDER BY score LIMIT ?) AS found JOIN entries ON entries.id = found.id",
-                    (" OR ".join(f'"{word}"' for word in terms), limit),
+                    " ORDER BY score LIMIT ?) AS found CROSS JOIN entries ON entries.id = found.id",
+                    (
+                        " OR ".join(f'"{word}"' for word in terms),
+                        limit if among is None else MAX_SEARCHED,
+                    ),
                 )
                 for blob, score in rows:
-                    name = blob.lower()
-                    scores[name] = max(score, scores.get(name, score))
+                    # Which of those with one score come first must not depend on their order.
+                    if len(scores) >= limit and score < last:
+                        break
+                    name = _text(blob)
+                    if name not in scores and (among is None or name in among):
+                        scores[name] = last = score
         except sqlite3.Error as error:
             _logger.warning("The index cannot be searched: %s", error)
-        return sorted(scores.items(), key=lambda each: (-each[1], each[0]))
+        return sorted(scores.items(), key=lambda each: (-each[1], each[0]))[:limit]
 
     def count(self) -> int:
         """How many entries there are."""

@@ -32,7 +32,7 @@ class ParserProcess:
     def __init__(
         self, *, idle_seconds: float = IDLE_SECONDS, start: Callable[[], Child] | None = None
     ) -> None:
-        self._start = start or (lambda: Child(MODULE, str(idle_seconds)))
+        self._start = start or (lambda: Child(MODULE, str(idle_seconds), is_urgent=True))
         self._talking = threading.Lock()
         self._lock = threading.Lock()
         self._child: Child | None = None

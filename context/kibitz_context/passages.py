@@ -41,6 +41,9 @@ class File:
     symbols: Symbols
 
 
+FilesAt = Callable[[Sequence[str]], Iterable[File]]
+
+
 @dataclass(frozen=True, slots=True)
 class Passage:
     """Lines of a file, as half-open ranges in order, and what they are worth."""
@@ -72,19 +75,19 @@ class Wanted:
 
 def chosen(
     wanted: Wanted,
-    file_at: Callable[[str], File | None],
+    files_at: FilesAt,
     max_characters: int,
     max_files: int,
     weights: PassageWeights | None = None,
 ) -> list[tuple[File, tuple[tuple[int, int], ...], float]]:
     """Files with the ranges of lines to show and their worth, the most worthy file first.
 
-    `file_at` reads a file, or says None where it may not be shown; it is asked for at most
+    `files_at` reads files, without those that may not be shown; it is asked for at most
     `max_files` of them.  The ranges are in order and do not overlap.
     """
     weights = weights or PassageWeights()
     found = sorted(
-        _candidates(wanted, file_at, max_files, weights),
+        _candidates(wanted, files_at, max_files, weights),
         key=lambda each: (-each[1].density, each[1].path, each[1].ranges),
     )
     files: dict[str, File] = {}
@@ -116,7 +119,7 @@ def _containers(file: File, line: int) -> list[tuple[int, int]]:
 
 def _candidates(
     wanted: Wanted,
-    file_at: Callable[[str], File | None],
+    files_at: FilesAt,
     max_files: int,
     weights: PassageWeights,
 ) -> Iterator[tuple[File, Passage]]:
@@ -144,10 +147,8 @@ def _candidates(
         (path for path in promise if promise[path] > 0),
         key=lambda path: (-round(promise[path], 9), path),
     )
-    for path in promising[:max_files]:
-        file = file_at(path)
-        if file is None:
-            continue
+    for file in files_at(promising[:max_files]):
+        path = file.path
         rank = ranks.get(path, 0.0)
         boost = weights.definition * (1 + weights.file_rank * rank)
         for passage in _definitions(file, names_at.get(path, {}), boost):

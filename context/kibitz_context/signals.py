@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import log, log2, sqrt
 from typing import Protocol
@@ -29,7 +29,6 @@ MAX_NAMES = 200
 
 # Of what words find, the first; the rest is found by chance.
 MAX_FOUND = 300
-MAX_SEARCHED = 2_000
 
 # After so many commits a change counts half of what the newest does.
 HALF_LIFE_COMMITS = 200
@@ -47,7 +46,9 @@ class SymbolIndex(Protocol):
     def definers(self, names: Iterable[str]) -> Mapping[str, frozenset[str]]: ...
     def users(self, names: Iterable[str]) -> Mapping[str, frozenset[str]]: ...
     def frequencies(self, words: Iterable[str]) -> Mapping[str, int]: ...
-    def search(self, words: Sequence[str], limit: int) -> list[tuple[str, float]]: ...
+    def search(
+        self, words: Sequence[str], limit: int, among: Container[str] | None = None
+    ) -> list[tuple[str, float]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,12 +162,9 @@ def similar(query: Query, index: SymbolIndex, tree: Tree) -> Signal:
 
 
 def search(words: Sequence[str], index: SymbolIndex, tree: Tree) -> Signal:
-    """What the index finds for `words`, as far as it is in this tree.
-
-    The index also holds what files were at other commits, so more is asked for than is wanted.
-    """
+    """What the index finds for `words`, as far as it is in this tree."""
     scores: Signal = {}
-    for blob, score in index.search(words, MAX_SEARCHED) if words else ():
+    for blob, score in index.search(words, MAX_FOUND, tree.paths_of) if words else ():
         if len(scores) >= MAX_FOUND:
             break
         for path in tree.paths_of.get(blob, ()):

@@ -91,6 +91,9 @@ def test_the_best_is_first(index: Index) -> None:
     assert [score for _, score in found] == sorted((score for _, score in found), reverse=True)
     assert len(index.search(("config", "store"), 1)) == 1
     assert index.search(("config",), 0) == []
+    others = [blob for blob, _ in index.search(("config", "store"), 10)][1:]
+    assert [blob for blob, _ in index.search(("config", "store"), 1, others)] == others[:1]
+    assert index.search(("config", "store"), 10, ()) == []
 
 
 @pytest.mark.parametrize("words", [(), ("",), ('a"b',), ("NEAR(",), ("*",), ("-x",)])

@@ -272,7 +272,7 @@ def file(path: str, text: str) -> File:
 def first_lines(wanted: Wanted, files: list[File], weights: PassageWeights) -> list[str]:
     """The first line of what is shown of each file, where there is room for one only."""
     by_path = {each.path: each for each in files}
-    found = chosen(wanted, by_path.get, 60, 9, weights)
+    found = chosen(wanted, lambda paths: [by_path[path] for path in paths], 60, 9, weights)
     return [each.lines[ranges[0][0]] for each, ranges, _ in found]
 
 

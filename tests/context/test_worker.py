@@ -265,6 +265,16 @@ def test_it_is_nicer_than_its_parent() -> None:
 
 
 @posix_only
+def test_an_urgent_one_is_as_nice_as_its_parent() -> None:
+    child = Child(MODULE, "60", is_urgent=True)
+    child.send({"parse": "a.py", "text": ""})
+    # When it answers, it has long become what it is.
+    child.receive()
+    assert os.getpriority(os.PRIO_PROCESS, child.pid) == os.getpriority(os.PRIO_PROCESS, 0)
+    child.close()
+
+
+@posix_only
 def test_how_it_ended_is_told() -> None:
     child = Child(MODULE)
     os.kill(child.pid, signal.SIGSEGV)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from math import log
 
 from kibitz_context.symbols import Symbols, symbols
@@ -50,7 +50,9 @@ class MemoryIndex:
     def frequencies(self, words: Iterable[str]) -> dict[str, int]:
         return {word: len(self._holders[word]) for word in words if word in self._holders}
 
-    def search(self, words: Sequence[str], limit: int) -> list[tuple[str, float]]:
+    def search(
+        self, words: Sequence[str], limit: int, among: Container[str] | None = None
+    ) -> list[tuple[str, float]]:
         scores: dict[str, float] = defaultdict(float)
         count = len(self._symbols)
         mean = sum(self._lengths.values()) / max(1, count)
@@ -60,5 +62,6 @@ class MemoryIndex:
             for blob, uses in holders.items():
                 length = 0.25 + 0.75 * self._lengths[blob] / mean
                 scores[blob] += rarity * uses * 2.2 / (uses + 1.2 * length)
-        best = sorted(scores.items(), key=lambda each: (-each[1], each[0]))
+        found = (each for each in scores.items() if among is None or each[0] in among)
+        best = sorted(found, key=lambda each: (-each[1], each[0]))
         return best[:limit]
