@@ -33,7 +33,7 @@ async def explain(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
         async for step in preparing:
             yield step
     brief = await desk.brief(order)
-    async with aclosing(_answer(desk, brief)) as steps:
+    async with aclosing(answered(desk, brief, answer_prompt(desk, brief), Seen())) as steps:
         async for step in steps:
             yield step
 
@@ -47,7 +47,7 @@ async def ask(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
         async for step in preparing:
             yield step
     brief = await desk.brief(order)
-    async with aclosing(_answer(desk, brief)) as steps:
+    async with aclosing(answered(desk, brief, answer_prompt(desk, brief), Seen())) as steps:
         async for step in steps:
             yield step
 
@@ -73,9 +73,13 @@ def answer_prompt(desk: Desk, brief: Brief) -> Prompt:
     )
 
 
-async def _answer(desk: Desk, brief: Brief) -> AsyncGenerator[Step, None]:
+async def answered(
+    desk: Desk, brief: Brief, prompt: Prompt, seen: Seen
+) -> AsyncGenerator[Step, None]:
+    """Send `prompt`, and whatever Claude looks at before it answers.  Raises UserError for an
+    answer of no words."""
     said = paragraph_ended = False
-    talk = rounds(desk, brief, answer_prompt(desk, brief), Seen(), least_tokens=ANSWER_LEAST_TOKENS)
+    talk = rounds(desk, brief, prompt, seen, least_tokens=ANSWER_LEAST_TOKENS)
     async with aclosing(talk) as events:
         async for event in events:
             match event:

@@ -63,11 +63,12 @@ NO_ROOM = "There is no room left for more results; answer from what you have see
 @dataclass
 class Seen:
     """What has come of looking around so far.  `secrets` are pairs of a placeholder and what it
-    stands for, of all files that were seen."""
+    stands for, of all files that were seen; `sent` are the messages of the last request."""
 
     rounds: int = 0
     characters: int = 0
     secrets: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    sent: tuple[Message, ...] = ()
 
     def secrets_with(self, own: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
         """`own` and those of other files, where it is certain what their placeholder stands for."""
@@ -103,6 +104,7 @@ async def rounds(
         while True:
             calls: list[ToolCall] = []
             finished: Finished | None = None
+            seen.sent = prompt.messages
             async with aclosing(desk.reply(brief, prompt, is_first=not seen.rounds)) as events:
                 async for event in events:
                     if isinstance(event, ToolCall):

@@ -25,7 +25,7 @@ class Order:
     `document` is the text as it was when the user asked, None for a question about the whole
     repository.  `span` is the selection in it (the whole document for a file action).
     `overlays` are the unsaved buffers of the repository by real path.  `model` and
-    `max_tokens` override the tier's.
+    `max_tokens` override the tier's.  `is_automatic`: nobody has asked for it just now.
     """
 
     action: str
@@ -39,6 +39,7 @@ class Order:
     model: str | None = None
     max_tokens: int | None = None
     folders: tuple[Path, ...] = ()
+    is_automatic: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,13 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
+class Noted:
+    """Something that the user should know of this request, in words for a progress."""
+
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Looking:
     """Claude looks around: what for, in words for a progress, such as "reading src/a.py"."""
 
@@ -161,6 +169,7 @@ Step = (
     | FellBack
     | Begun
     | Received
+    | Noted
     | Looking
     | Looked
     | Said

@@ -8,7 +8,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from kibitz.actions.values import Asked, Begun, Indexing, Looking, Received, Step
+from kibitz.actions.values import Asked, Begun, Indexing, Looking, Noted, Received, Step
 from kibitz.cli.tally import Tally
 from kibitz.cli.terminal import Terminal
 from kibitz.plain_text import one_line
@@ -62,7 +62,7 @@ class Progress:
         """Count a step and show what it means."""
         self._tally.count(step)
         if self._status is None:
-            if self._verbose and isinstance(step, Looking):
+            if self._verbose and isinstance(step, Looking | Noted):
                 self._terminal.line(f"{self._subject}{step.words}")
             return
         match step:
@@ -74,7 +74,7 @@ class Progress:
                 read = usage.cache_read_tokens
                 cached = f" ({read:,} from cache)" if read else ""
                 self._say(f"{usage.prompt_tokens:,} tokens read{cached}")
-            case Looking(words):
+            case Looking(words) | Noted(words):
                 self._say(words)
             case Received(tokens):
                 self._say(f"{tokens:,} tokens so far")

@@ -27,6 +27,7 @@ from kibitz.actions.values import (
     FellBack,
     Indexing,
     Looking,
+    Noted,
     Received,
     Spent,
     Step,
@@ -333,7 +334,7 @@ class Report:
                         self.progress.report(f"{usage.prompt_tokens:,} tokens read{cached}")
                     case Received(tokens):
                         self.progress.report(f"{tokens:,} tokens so far")
-                    case Looking(words):
+                    case Looking(words) | Noted(words):
                         self.progress.report(words, always=True)
                     case Spent(usage, cost_usd):
                         self._add(usage, cost_usd)
