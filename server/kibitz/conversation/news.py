@@ -1,0 +1,144 @@
+"""What a conversation has been told of its repository, and what the next question has to add.
+
+The repository stands before all messages in the key of the cache: one byte that is new there
+makes every earlier turn of a conversation be read at full price.  So the system blocks of a
+conversation stay those of its first question, and what has changed since is told in the newest
+turn.  Where that does not pay, or cannot be said in order, the conversation begins anew on the
+repository as it is now; its turns stay, they are only read once more.  The figures are in
+docs/decisions/0009.  Pure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from kibitz_context.tokens import estimate
+from kibitz_context.values import Context, Plan
+
+_OPENING = re.compile(r'^<[a-z0-9-]+[^<>\n]*? path="([^"\n]+)"', re.MULTILINE)
+
+NEWS = "<news>\n"
+INTRODUCTION = (
+    "The repository has changed since the last question. Diffs are against the repository at the "
+    "top; what is said here holds."
+)
+RESTORED = "These files are as in the repository at the top again:"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What of a repository the turns so far have been shown.
+
+    `log` names the blocks of the changes log, in order, of which the first `n_in_system` stand in
+    the system blocks; `tail` is the text behind them there.  `last_tail` names the tail that was
+    told last, and `tail_paths` are the files that it speaks of.
+    """
+
+    snapshot: str
+    log: tuple[str, ...]
+    n_in_system: int
+    tail: str
+    last_tail: str
+    tail_paths: tuple[str, ...]
+
+    @classmethod
+    def of(cls, context: Context) -> Told:
+        """What the system blocks of `context` tell."""
+        plan = _plan(context)
+        log = tuple(map(_name, plan.changes_log))
+        tail = plan.changes_tail
+        return cls(context.snapshot.sha256, log, len(log), tail, _name(tail), tuple(_paths(tail)))
+
+    @classmethod
+    def from_json(cls, value: Any) -> Told:
+        """Raises KeyError, TypeError or ValueError for what is none."""
+        return cls(
+            str(value["snapshot"]),
+            tuple(map(str, value["log"])),
+            int(value["n_in_system"]),
+            str(value["tail"]),
+            str(value["last_tail"]),
+            tuple(map(str, value["tail_paths"])),
+        )
+
+
+@dataclass(frozen=True)
+class News:
+    """How the next question is put: on the system blocks of `context`, with `text` in front of it
+    ("" for no news).  `begins_anew` says that the turns before are not in the cache."""
+
+    context: Context
+    text: str
+    told: Told
+    begins_anew: bool = False
+
+
+def news(told: Told | None, context: Context, turn_tokens: int) -> News:
+    """What to add to a conversation that has been told `told`, now that the repository is as
+    `context` says; None for its first question.  `turn_tokens` is how long its turns are."""
+    if told is None:
+        return News(context, "", Told.of(context))
+    following = _following(told, context)
+    if following is None or estimate(following.text) > turn_tokens:
+        return News(context, "", Told.of(context), begins_anew=True)
+    return following
+
+
+def _following(told: Told, context: Context) -> News | None:
+    """The news on top of what was told; None where they cannot be said that way."""
+    plan = _plan(context)
+    log = tuple(map(_name, plan.changes_log))
+    if context.snapshot.sha256 != told.snapshot or log[: len(told.log)] != told.log:
+        return None
+    new_blocks = plan.changes_log[len(told.log) :]
+    tail_is_new = _name(plan.changes_tail) != told.last_tail
+    tail = plan.changes_tail if tail_is_new else ""
+    tail_paths = _paths(plan.changes_tail)
+    spoken_of = {*tail_paths, *_paths("".join(new_blocks))}
+    gone = [path for path in told.tail_paths if path not in spoken_of]
+    # The log told it before the tail did: what holds is above what does not, and no news can
+    # say so in a word.
+    if not {*gone}.isdisjoint(_paths("".join(plan.changes_log))):
+        return None
+    parts = [*new_blocks, tail]
+    if gone:
+        parts.append("\n".join([RESTORED, *gone, ""]))
+    body = "".join(part for part in parts if part.strip())
+    frozen = replace(
+        plan,
+        changes_log=plan.changes_log[: told.n_in_system],
+        changes_tail=told.tail,
+        log_blocks_alive=(
+            plan.log_blocks_alive if plan.log_blocks_alive <= told.n_in_system else 0
+        ),
+    )
+    return News(
+        replace(context, plan=frozen),
+        f"{NEWS}{INTRODUCTION}\n{body}</news>" if body else "",
+        replace(
+            told,
+            log=log,
+            last_tail=_name(plan.changes_tail),
+            tail_paths=tuple(tail_paths),
+        ),
+    )
+
+
+def _plan(context: Context) -> Plan:
+    if context.plan is not None:
+        return context.plan
+    return Plan(changes_log=(context.changes.text,) if context.changes.text.strip() else ())
+
+
+def _name(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
+def _paths(text: str) -> Sequence[str]:
+    """The files that a part of the changes speaks of.  A line of code that looks like one of our
+    tags names one more, which does no harm."""
+    return list(dict.fromkeys(_OPENING.findall(text)))
