@@ -47,7 +47,7 @@ from kibitz.claude.values import (
     ToolInputDelta,
     Usage,
 )
-from kibitz.errors import UserError, sentence_for_stop
+from kibitz.errors import UserError, error_for_stop
 from kibitz.plain_text import one_line
 from kibitz.settings import Settings
 from kibitz_context.lines import LineTable, Position, Span
@@ -360,7 +360,10 @@ class Desk:
         """
         yield Asked(prompt.model, prompt_tokens(prompt))
         purpose = Purpose(
-            brief.order.action, str(brief.context.root), limits=limits_of(brief.settings)
+            brief.order.action,
+            str(brief.context.root),
+            interactive=not brief.order.is_automatic,
+            limits=limits_of(brief.settings),
         )
         began_at = time.time()
         finished: Finished | None = None
@@ -386,9 +389,7 @@ class Desk:
         assert finished is not None, "a stream ends with Finished or raises"
         yield Spent(finished.usage, finished.cost_usd, finished.model, finished.request_id)
         if finished.stop_reason not in COMPLETE_STOPS:
-            raise UserError(
-                sentence_for_stop(finished.stop_reason, finished.stop_detail), exit_code=3
-            )
+            raise error_for_stop(finished.stop_reason, finished.stop_detail)
 
     def _stream(
         self, order: Order, prompt: Prompt, purpose: Purpose

@@ -1,0 +1,124 @@
+"""Complete: the text that belongs at the cursor, as it arrives.
+
+What of it is shown is decided elsewhere (`kibitz.completion`); here it is only asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
+
+from kibitz.actions.brief import Brief
+from kibitz.actions.desk import Desk
+from kibitz.actions.task_text import tagged, task_text
+from kibitz.actions.values import Order
+from kibitz.claude.values import Block, Finished, Message, Prompt, TextDelta
+from kibitz.completion.reader import CLOSING_TAG, CutOffError
+from kibitz.completion.spot import Spot
+from kibitz.completion.window import Window, window
+from kibitz.edits.secrets import restore
+from kibitz.errors import UserError
+from kibitz_context.tokens import estimate
+
+# A line, or a block that can be read at a glance; a whole function where somebody has asked.
+TYPED_MAX_TOKENS = 256
+INVOKED_MAX_TOKENS = 1_024
+LEAST_TOKENS = 96
+
+# A head that is shorter is not worth an entry of its own.
+LEAST_HEAD_TOKENS = 600
+
+CURSOR = "{{CURSOR}}"
+
+
+async def complete(order: Order, desk: Desk) -> AsyncGenerator[str, None]:
+    """The pieces of Claude's reply to a completion at the start of the order's span.
+
+    Raises UserError where nothing can be asked or the reply is refused, ClaudeFailure, and
+    CutOffError at the end of a reply that was cut off.  The repository's index is not waited for.
+    """
+    document = order.document
+    if document is None or order.span is None:
+        raise UserError("A completion needs a place in a document.")
+    brief = await desk.brief(order)
+    spot = Spot.at(
+        brief.text, order.span.start, document.language, was_invoked=not order.is_automatic
+    )
+    prompt = complete_prompt(desk, brief, spot)
+    secrets = brief.secrets
+    async with aclosing(desk.reply(brief, prompt)) as events:
+        async for event in events:
+            match event:
+                case TextDelta(text):
+                    yield restore(text, secrets) if secrets else text
+                case Finished(stop_reason="max_tokens"):
+                    raise CutOffError
+                case Finished(stop_reason="stop_sequence"):
+                    yield CLOSING_TAG
+                case _:
+                    pass
+
+
+def complete_prompt(desk: Desk, brief: Brief, spot: Spot) -> Prompt:
+    """The request for a completion at `spot`, which is in the brief's text."""
+    part = window(spot)
+    cursor = _cursor(spot)
+    shown = tagged(
+        "window",
+        f"{part.before}{cursor}{part.after}",
+        path=brief.path,
+        first_line=part.first_line + part.head.count("\n") + 1,
+    )
+    prompt = desk.prompt(
+        brief,
+        task_text("complete", region=shown, limits=_cue(spot, cursor)),
+        max_tokens=TYPED_MAX_TOKENS if brief.order.is_automatic else INVOKED_MAX_TOKENS,
+        least_tokens=LEAST_TOKENS,
+        stop_sequences=(CLOSING_TAG,),
+    )
+    return _with_head(prompt, part, brief)
+
+
+def _with_head(prompt: Prompt, part: Window, brief: Brief) -> Prompt:
+    """The head of the window goes in front of everything else that is about this request.
+
+    Somebody who types is likely to ask again within minutes, so that it is worth an entry.
+    """
+    if not part.head:
+        return prompt
+    text = tagged("window", part.head, path=brief.path, first_line=part.first_line + 1)
+    worth_an_entry = brief.order.is_automatic and estimate(text) >= LEAST_HEAD_TOKENS
+    is_cached = any(block.marker is not None for block in prompt.system)
+    head = Block(text, "5m" if worth_an_entry and is_cached else None)
+    message = prompt.messages[0]
+    return replace(prompt, messages=(Message(message.role, (head, *message.content)),))
+
+
+def _cursor(spot: Spot) -> str:
+    """What stands at the cursor's place: something that the text does not hold."""
+    text = spot.before + spot.after
+    if CURSOR not in text:
+        return CURSOR
+    return f"{{{{CURSOR-{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:8]}}}}}"
+
+
+def _cue(spot: Spot, cursor: str) -> str:
+    """What is easily overlooked at the seam, said last."""
+    if spot.at_line_start:
+        indent = len(spot.indent)
+        before = f"{indent} characters of indentation" if indent else "the beginning of the line"
+    else:
+        end = "a space" if spot.line_before.endswith((" ", "\t")) else "no space"
+        before = f"`{spot.line_before.strip()[-80:]}` and {end}"
+    behind = f"`{spot.line_after.strip()[:80]}`" if spot.line_after.strip() else "nothing"
+    size = (
+        "As much as belongs there, but not more than the block that begins or goes on here."
+        if spot.wants_block
+        else "One line."
+    )
+    return (
+        f"On its line stand before {cursor}: {before}; behind it: {behind}. Both are there "
+        f"already and not part of your answer. {size}"
+    )
