@@ -57,7 +57,7 @@ LAYERS: tuple[dict[str, tuple[str, ...]], ...] = (
         )
     },
     {
-        "backend": ("kibitz.backend",),
+        "backend": ("kibitz.backend", "kibitz.endpoint", "kibitz.local_model"),
         "conversation": ("kibitz.conversation",),
         "looking": ("kibitz.looking",),
     },
@@ -83,8 +83,11 @@ LAYERS: tuple[dict[str, tuple[str, ...]], ...] = (
 LSP = ("kibitz.protocol", "kibitz.handlers", "kibitz.delivery", "kibitz.server")
 OUTSIDE: dict[str, tuple[str, ...]] = {
     "anthropic": ("kibitz.claude.anthropic_client",),
+    "azure": ("kibitz.claude.anthropic_client.clouds",),
+    "boto3": ("kibitz.claude.anthropic_client.clouds",),
     "cattrs": ("kibitz.protocol",),
     "git": ("kibitz_context",),
+    "google": ("kibitz.claude.anthropic_client.clouds",),
     "h11": ("kibitz.standin",),
     "httpx2": ("kibitz.claude.anthropic_client",),
     "imagesize": ("kibitz_context.media",),
@@ -92,14 +95,16 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "markdown_it": ("kibitz.cli", "kibitz.markdown_blocks", "kibitz.safe_markdown"),
     "pathspec": ("kibitz_context",),
     "platformdirs": ("kibitz.paths",),
-    "psutil": ("kibitz.claude",),
+    "psutil": ("kibitz.claude", "kibitz.local_model"),
     "pygls": LSP,
     "pypdf": ("kibitz_context.media",),
     "re2": ("kibitz.looking.pattern",),
+    "requests": ("kibitz.claude.anthropic_client.clouds",),
     "rich": ("kibitz.cli", "kibitz.demo"),
     "tree_sitter": ("kibitz_context",),
     "watchfiles": ("kibitz.upkeep.folder_watch",),
     "websockets": ("kibitz.protocol",),
+    "xllamacpp": ("kibitz.local_model.serve",),
 }
 
 # What is imported before `initialize` is answered, and what each of these would cost then.

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime
 import logging
 import os
-import shlex
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kibitz import models_file, paths
+from kibitz import endpoint, models_file, paths
 from kibitz.claude.breaker import Breaker
+from kibitz.claude.days import midnight
 from kibitz.claude.values import (
     Claude,
     ClaudeFailure,
@@ -39,14 +38,16 @@ if TYPE_CHECKING:
     from kibitz.claude.anthropic_client import AnthropicClaude
     from kibitz.claude.batch_books import BatchBooks
     from kibitz.claude.batches import BatchService
+    from kibitz.claude.budget import Exceeded
     from kibitz.claude.catalogue import Catalogue
+    from kibitz.claude.connection import Connection
     from kibitz.claude.knowledge import Knowledge
     from kibitz.claude.ledger import Ledger
     from kibitz.claude.model_facts import Learnt
+    from kibitz.confirmation import Confirm
+    from kibitz.local_model import LocalModel
 
 logger = logging.getLogger(__name__)
-
-_LATER_PROVIDERS = ("bedrock", "vertex", "foundry", "local")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +74,12 @@ class Backend:
         claude: Claude | None = None,
     ) -> None:
         self.settings = settings
+        # Asks the user whether a request may cost more than one may.  May be set at any time.
+        self.confirm: Confirm | None = None
         self._environ = environ
         self._claude = claude
+        self._is_given = claude is not None
+        self._local_model: LocalModel | None = None
         self._unmetered: AnthropicClaude | None = None
         self._ledger: Ledger | None = None
         self._known_models: KnownModels | None = None
@@ -175,16 +180,24 @@ class Backend:
             from kibitz.claude.model_facts_file import facts_file
 
             settings = self.settings
-            endpoint = settings.base_url or self._environ.get("ANTHROPIC_BASE_URL") or ""
+            address = settings.base_url or self._environ.get("ANTHROPIC_BASE_URL") or ""
             file = None
-            if settings.provider != "standin":
+            if settings.provider not in ("standin", "local"):
                 folder = paths.models_folder(self._environ)
-                file = facts_file(folder, f"{settings.provider} {endpoint}")
+                file = facts_file(folder, f"{settings.provider} {address}")
             self._knowledge = Knowledge(self._lay, file)
+            if settings.provider == "local":
+                with contextlib.suppress(ClaudeFailure):  # told when something is asked
+                    self._knowledge.listed((self.local_model().chosen().facts,))
         return self._knowledge
 
     def _lay(self, learnt: Learnt) -> Catalogue:
-        known = models_file.load(self.settings.provider, self._environ, learnt)
+        known = models_file.load(
+            self.settings.provider,
+            self._environ,
+            learnt,
+            endpoint.priced_ids(self.settings, self._environ),
+        )
         told = self._known_models.problems if self._known_models is not None else ()
         for problem in known.problems:
             if problem not in told:
@@ -221,16 +234,14 @@ class Backend:
         """What was spent today, from the ledger."""
 
         def read() -> SpentToday:
-            total = self.ledger().summary(_midnight(), "day").total
-            prompt_tokens = total.input_tokens + total.cache_read_tokens + total.cache_write_tokens
-            share = total.cache_read_tokens / prompt_tokens if prompt_tokens else 0.0
-            return SpentToday(total.cost_usd, self.settings.budget.day_usd, share)
+            spent = self.ledger().spent()
+            return SpentToday(spent.day_usd, self.settings.budget.day_usd, spent.cache_share)
 
         return await asyncio.to_thread(read)
 
     async def warming_spent_today_usd(self) -> float:
         """What was spent today on keeping or making cache entries, in all processes."""
-        return await asyncio.to_thread(lambda: self.ledger().warming_usd(_midnight()))
+        return await asyncio.to_thread(lambda: self.ledger().warming_usd(midnight()))
 
     def tokens_factor(self, model: str) -> float:
         """How many tokens of a model there are to one that we estimate, as far as the ledger has
@@ -258,50 +269,77 @@ class Backend:
             self._ledger.close()
             self._ledger = None
 
+    async def _ask_user(self, purpose: Purpose, exceeded: Exceeded) -> bool | None:
+        if self.confirm is None:
+            return None
+        from kibitz.confirmation import Question
+
+        return await self.confirm(Question.about(purpose, exceeded))
+
     def _make(self) -> Claude:
         from kibitz.claude.anthropic_client import AnthropicClaude
         from kibitz.claude.budget import Budget
-        from kibitz.claude.connection import Connection
         from kibitz.claude.guarded import GuardedClaude
         from kibitz.claude.metered import MeteredClaude
+        from kibitz.claude.platforms import TRAITS
 
-        settings = self.settings
-        if settings.provider in _LATER_PROVIDERS:
-            raise UserError(
-                f"The provider `{settings.provider}` is not part of this version; set `provider` "
-                "to `anthropic`, or to `compatible` with a `base_url`."
-            )
-        base_url, api_key = settings.base_url, None
-        if settings.provider == "standin":
-            from kibitz.standin import Clock, StandIn
-
-            standin = self._standin.enter_context(StandIn.in_thread(clock=Clock.real()))
-            base_url, api_key = standin.base_url, "stand-in"
-        elif settings.provider == "compatible" and not (
-            base_url or self._environ.get("ANTHROPIC_BASE_URL")
-        ):
-            raise UserError(
-                "The provider `compatible` needs `base_url`: the address of an endpoint that "
-                "speaks the Messages API."
-            )
-        connection = Connection(
-            base_url=base_url,
-            headers=settings.headers,
-            proxy=settings.proxy,
-            ca_file=settings.ca_file,
-            api_key_command=shlex.join(settings.api_key_command) or None,
-            api_key=api_key,
-        )
         ledger = self.ledger()
         knowledge = self.knowledge()
-        self._unmetered = AnthropicClaude(connection, known_models=knowledge)
+        claude: Claude
+        if self.settings.provider == "local":
+            claude = self.local_model()
+        else:
+            connection = self._connection()
+            claude = AnthropicClaude(connection, known_models=knowledge)
+            if TRAITS[connection.platform].batches:
+                self._unmetered = claude
         metered = MeteredClaude(
-            self._unmetered,
+            claude,
             ledger,
             Budget(ledger.path, self._limits()),
             known_models=knowledge,
+            confirm=self._ask_user,
         )
         return GuardedClaude(metered, self.breaker)
+
+    def local_model(self) -> LocalModel:
+        """The model of the provider `local`; it is loaded when it is first asked."""
+        if self._local_model is None:
+            from kibitz.local_model import LocalModel
+
+            local = self.settings.local
+            self._local_model = LocalModel(
+                local.model,
+                self._connect_to_local_model,
+                context_tokens=local.context_tokens,
+                threads=local.threads,
+            )
+        return self._local_model
+
+    def _connect_to_local_model(self, address: str, key: str) -> Claude:
+        from kibitz.claude.anthropic_client import AnthropicClaude
+
+        return AnthropicClaude(
+            endpoint.local_connection(address, key), known_models=self.knowledge()
+        )
+
+    async def get_ready(self) -> AsyncGenerator[str, None]:
+        """Have a local model loaded; yields words for a progress while that goes on."""
+        if self.settings.provider != "local" or self._is_given:
+            return
+        async with contextlib.aclosing(self.local_model().get_ready()) as waiting:
+            async for words in waiting:
+                yield words
+
+    def _connection(self) -> Connection:
+        """How to reach the endpoint, which for the stand-in is started here."""
+        if self.settings.provider != "standin":
+            return endpoint.connection(self.settings, self._environ)
+        from kibitz.standin import Clock, StandIn
+
+        standin = self._standin.enter_context(StandIn.in_thread(clock=Clock.real()))
+        connection = endpoint.connection(self.settings, self._environ)
+        return replace(connection, base_url=standin.base_url, api_key="stand-in", proxy=None)
 
     def _limits(self) -> Limits:
         budget = self.settings.budget
@@ -311,7 +349,3 @@ class Backend:
             budget.month_usd,
             self.settings.context.keep_warm_day_usd,
         )
-
-
-def _midnight() -> datetime.datetime:
-    return datetime.datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)

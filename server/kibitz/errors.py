@@ -36,6 +36,10 @@ class UserError(Exception):
         self.exit_code = exit_code
 
 
+class RefusalError(UserError):
+    """Claude refused to go on.  What it had said by then is not to be used."""
+
+
 def exit_code_for(failure: ClaudeFailure) -> int:
     """What the command line ends with after `failure`."""
     match failure.kind:
@@ -58,6 +62,12 @@ def sentence_for_fallback(model: str, instead_of: str) -> str:
         f"{one_line(instead_of, 80)} is overloaded; {one_line(model, 80)} answers instead, as "
         "`fallback` says, and reads the repository at its own price."
     )
+
+
+def error_for_stop(stop_reason: StopReason, stop_detail: str | None = None) -> UserError:
+    """What is raised for a reply that did not end as its action needs it."""
+    kind = RefusalError if stop_reason == "refusal" else UserError
+    return kind(sentence_for_stop(stop_reason, stop_detail), EXIT_CLAUDE)
 
 
 def sentence_for_stop(stop_reason: StopReason, stop_detail: str | None = None) -> str:
@@ -88,6 +98,9 @@ _COMMAND_CAUSES = {
 }
 
 
+_OF_EXTRA = {"local": "A local model", "socks": "A SOCKS proxy"}
+
+
 def _no_credentials(failure: ClaudeFailure) -> str:
     cause = _fact(failure, "cause")
     if cause.startswith("command_"):
@@ -102,15 +115,18 @@ def _no_credentials(failure: ClaudeFailure) -> str:
     place = _place(failure)
     if cause == "extra":
         extra = _fact(failure, "extra")
-        what = "A SOCKS proxy" if extra == "socks" else _capital(place.name)
+        what = _OF_EXTRA.get(extra) or _capital(place.name)
         return (
             f"{what} needs more than is installed; run `pip install 'kibitz[{extra}]'` where "
             "kibitz is installed, and start it again."
         )
     if cause == "setting":
+        setting, variable = _fact(failure, "setting"), _fact(failure, "variable")
+        if not variable:
+            return f"The provider needs `{setting}` in config.toml."
         return (
-            f"{_capital(place.name)} needs `{_fact(failure, 'setting')}` in config.toml, or "
-            f"{_fact(failure, 'variable')} in the environment."
+            f"{_capital(place.name)} needs `{setting}` in config.toml, or {variable} in the "
+            "environment."
         )
     if cause == "platform":
         return (
@@ -242,6 +258,13 @@ def _network(failure: ClaudeFailure) -> str:
             return "`ca_file` cannot be read as certificates; check that it is a PEM file."
         case "proxy":
             return f"The proxy on the way to {host} does not let us through{said}; check `proxy`."
+        case "local_file":
+            return f"The file that `local.model` names {failure.message}; set it in config.toml."
+        case "local":
+            return (
+                f"The local model cannot be loaded{said}; check `local.model`, or lower "
+                "`local.context_tokens`."
+            )
         case "connect_timeout":
             return f"{host} cannot be reached in time; check the network, and `proxy`."
         case "base_url":

@@ -7,6 +7,7 @@ would look cheaper than it is.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,10 +55,13 @@ def models_file(environ: Mapping[str, str]) -> Path:
 
 
 def load(
-    provider: Provider, environ: Mapping[str, str], learnt: Learnt | None = None
+    provider: Provider,
+    environ: Mapping[str, str],
+    learnt: Learnt | None = None,
+    priced_ids: re.Pattern[str] | None = None,
 ) -> KnownModels:
     """The catalogue for an endpoint of `provider`, which has taught `learnt`.  Reads a small file;
-    never fails.
+    never fails.  `priced_ids` matches the ids whose prices are Anthropic's there, None for all.
 
     Prices of Anthropic's are not taken for those of another's endpoint, however its models are
     called: there only the user's file names prices.  An entry that is wrong is left out as a
@@ -67,6 +71,8 @@ def load(
     known = catalogue.builtin()
     if provider in _WITH_PRICES_OF_THEIR_OWN:
         known = known.without_prices()
+    elif priced_ids is not None:
+        known = known.priced_only_for(priced_ids)
     learnt = learnt or Learnt()
     known = learnt.laid_over(known)
     changed: list[str] = []

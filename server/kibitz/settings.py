@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, TypeVar, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
 from kibitz import paths
 from kibitz.claude.values import Tier
@@ -291,6 +291,12 @@ class _Loading:
         values = self._values
         for name in ("ca_file", "local.model", "prompts.dir"):
             values[name] = _with_home(values[name], self._environ)
+        if values["provider"] == "local" and values["local.model"]:
+            # There is one model for all tiers, unless the user says otherwise.
+            name = "-".join(Path(values["local.model"]).stem.split())
+            for tier in get_args(Tier):
+                if f"models.{tier}" not in self._origins:
+                    values[f"models.{tier}"] = name
         by_language = values["completion.trigger"]
         values["completion.trigger"] = by_language.get("")
         values["completion.trigger_by_language"] = MappingProxyType(

@@ -184,7 +184,7 @@ def _text(key: Key, written: Any, from_repository: bool) -> str | Wrong | None:
             return _endpoint(text)
         case "proxy":
             return _proxy(text)
-        case "ca_file" if not re.match(r"~?/|~?\\|[A-Za-z]:[\\/]", text):
+        case "ca_file" | "local.model" if not re.match(r"~?/|~?\\|[A-Za-z]:[\\/]", text):
             return Wrong("an absolute path, or one that begins with `~/`")
     if key.name.startswith("models.") and (len(text) > 200 or re.search(r"\s", text)):
         return Wrong("the id of a model, without spaces")

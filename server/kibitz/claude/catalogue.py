@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import difflib
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -68,13 +69,15 @@ class Catalogue:
     """Models by id, as known on `as_of`.
 
     With `assumes_prices` a model of Claude's without a price counts as the most expensive one of
-    its line, so that a budget bounds it, too.
+    its line, so that a budget bounds it, too.  Only ids that
+    `priced_ids` matches have the prices of another spelling of them; None: all do.
     """
 
     as_of: datetime.date
     models: Mapping[str, KnownModel]
     gone: Mapping[str, str]
     assumes_prices: bool = True
+    priced_ids: re.Pattern[str] | None = None
 
     def find(self, model: str) -> KnownModel | None:
         """The entry for a model id in any of the spellings that providers and gateways use."""
@@ -208,6 +211,14 @@ class Catalogue:
         models = {id_: dataclasses.replace(known, prices=()) for id_, known in self.models.items()}
         return dataclasses.replace(self, models=models, assumes_prices=False)
 
+    def priced_only_for(self, ids: re.Pattern[str]) -> Catalogue:
+        """The same models, for an endpoint where these prices hold for the ids that match."""
+        models = {
+            id_: known if ids.match(id_) else dataclasses.replace(known, prices=())
+            for id_, known in self.models.items()
+        }
+        return dataclasses.replace(self, models=models, priced_ids=ids)
+
     def with_models(self, models: Mapping[str, KnownModel]) -> Catalogue:
         """This catalogue with these entries in the place of its own, or beside them."""
         return dataclasses.replace(self, models={**self.models, **models})
@@ -231,6 +242,8 @@ class Catalogue:
                 raise ValueError("a model needs an id")
             # A spelling of a known model has its facts, too.
             base = models.get(id_) or models.get(canonical_id(id_)) or KnownModel(id_)
+            if id_ not in models and not self._is_priced(id_):
+                base = dataclasses.replace(base, prices=())
             models[id_] = read_entry(entry, dataclasses.replace(base, id=id_), _builtin_prices)
         gone = data.get("gone", {})
         if not isinstance(gone, Mapping) or not all(isinstance(to, str) for to in gone.values()):
@@ -242,8 +255,13 @@ class Catalogue:
         known = self.find(model)
         return not (known and known.prices) and bool(self._assumed_prices(model))
 
+    def _is_priced(self, model: str) -> bool:
+        return self.priced_ids is None or self.priced_ids.match(model) is not None
+
     def _price(self, model: str, prompt_tokens: int) -> Price | None:
         known = self.find(model)
+        if not self._is_priced(model):
+            known = self.models.get(model)
         if known is not None and known.prices:
             return known.price(prompt_tokens)
         like = self._assumed_prices(model)
@@ -252,7 +270,7 @@ class Catalogue:
     def _assumed_prices(self, model: str) -> KnownModel | None:
         """The most expensive model of the same line, of all where the line is new."""
         line = line_of(model)
-        if not self.assumes_prices or line is None:
+        if not self.assumes_prices or line is None or not self._is_priced(model):
             return None
         priced = [known for known in self.models.values() if known.prices]
         alike = [known for known in priced if line_of(known.id) == line] or priced

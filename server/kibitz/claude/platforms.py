@@ -46,7 +46,7 @@ _AWS_MEND = (
 
 TRAITS: Mapping[Platform, Traits] = {
     "anthropic": Traits("the Claude API", takes_diagnostics=True),
-    "compatible": Traits("the endpoint", batches=False),
+    "compatible": Traits("the endpoint"),
     "bedrock": Traits(
         "Amazon Bedrock",
         lists_models=False,
@@ -103,6 +103,7 @@ BEDROCK_OLD_API_VERSION = "bedrock-2023-05-31"
 # is the region's own business.
 _GLOBAL_PROFILE = re.compile(r"(?:global\.anthropic\.)?claude-")
 _ANY = re.compile("")
+_NONE = re.compile("(?!)")
 
 
 def wire_model(platform: Platform, model: str) -> str:
@@ -134,8 +135,8 @@ def body_for(platform: Platform, wire_id: str) -> dict[str, str]:
     return {}
 
 
-def priced_as_anthropic(platform: Platform, region: str | None) -> re.Pattern[str] | None:
-    """The model ids whose prices on the platform are known to be Anthropic's; None: none are.
+def priced_as_anthropic(platform: Platform, region: str | None) -> re.Pattern[str]:
+    """Matches the model ids whose prices on the platform are known to be Anthropic's.
 
     Foundry's depend on the kind of deployment, which cannot be seen in its name.
     """
@@ -145,6 +146,6 @@ def priced_as_anthropic(platform: Platform, region: str | None) -> re.Pattern[st
         case "bedrock":
             return _GLOBAL_PROFILE
         case "vertex":
-            return _ANY if region == "global" else None
+            return _ANY if region == "global" else _NONE
         case "mantle" | "foundry" | "compatible":
-            return None
+            return _NONE

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from kibitz.claude import faults
-from kibitz.claude.connection import Connection
+from kibitz.claude.connection import Connection, is_loopback
 
 if TYPE_CHECKING:
     import ssl
@@ -28,6 +29,11 @@ def http_client(connection: Connection, asked: faults.Asked) -> httpx2.AsyncClie
         connection.first_event_seconds + connection.connect_seconds,
         connect=connection.connect_seconds,
     )
+    if _is_on_this_machine(connection):
+        # No proxy leads to this machine, whatever is said of the others.
+        return httpx2.AsyncClient(
+            verify=trust, timeout=timeout, follow_redirects=False, trust_env=False
+        )
     if connection.proxy is None:
         # This one goes by HTTPS_PROXY and NO_PROXY.
         return anthropic.DefaultAsyncHttpxClient(
@@ -48,6 +54,13 @@ def http_client(connection: Connection, asked: faults.Asked) -> httpx2.AsyncClie
     return httpx2.AsyncClient(
         transport=transport, timeout=timeout, follow_redirects=False, trust_env=False
     )
+
+
+def _is_on_this_machine(connection: Connection) -> bool:
+    try:
+        return is_loopback(urlsplit(connection.base_url or "").hostname or "")
+    except ValueError:
+        return False
 
 
 def _trust(connection: Connection, asked: faults.Asked) -> ssl.SSLContext:
