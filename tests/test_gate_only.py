@@ -69,6 +69,18 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
     "kibitz_context.history._ask": {
         "'log'": "paths and words of messages, which say what ranks where and are not shown",
     },
+    "kibitz_context.commits": {"import git_commands": "asks for facts about commits"},
+    "kibitz_context.commits.log": {
+        "'log'": "ids, names, days, paths and messages; secrets are taken out of these, and the "
+        "gate is asked before a path is named",
+    },
+    "kibitz_context.commits.blame": {
+        "'blame'": "commits by line number (--incremental); the lines come from the gate",
+    },
+    "kibitz.looking.ripgrep": {
+        "import subprocess": "names of files with a match, which are then read through the gate "
+        "and searched anew",
+    },
     "kibitz.upkeep.file_changes": {"import git_commands": "names of files, to watch them"},
     # Content that the gate judges after it was read.
     "kibitz_context.baseline.opened": {

@@ -84,7 +84,7 @@ def test_the_bytes_of_the_tools() -> None:
     unreadable.  If that is meant, set the new hash here, and say so in the changelog."""
     options = builtin().request_options("claude-sonnet-5-5", "standard")
     sent = [wire.arguments(prompt_of(tools=TOOLS), options)["tools"]]
-    assert sha256(sent) == "79f1e8bf946752f0f6227f9166949a730cc8927cef1b1bcc19493a083b9566d1"
+    assert sha256(sent) == "2382978eceee58f7d0f85345da6e86bed97dcc316b79852075362c01ce0e27fa"
 
 
 @pytest.mark.parametrize(
