@@ -9,7 +9,8 @@ import sqlite3
 
 import pytest
 
-from kibitz.cli.usage import midnight, since
+from kibitz.claude.days import midnight
+from kibitz.cli.usage import since
 from support.command_line import CommandLine
 
 

@@ -7,7 +7,7 @@ cost in the reservation's place.  Nothing here knows prices or Claude.
 
 from __future__ import annotations
 
-import datetime
+import dataclasses
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from kibitz.claude.days import Day
 from kibitz.claude.ledger_file import LedgerFile
 from kibitz.claude.processes import ProcessIdentity, this_process, whereabouts
 from kibitz.claude.values import ClaudeFailure, Limits, Purpose, Tier
@@ -128,7 +129,7 @@ class Budget:
         needed_usd = planned.worst_case_usd or 0.0
         limits = self.limits.lowered_to(planned.purpose.limits)
         now = time.time()
-        day = _local_day(now)
+        day = Day.at(now)
         with self._file.transaction() as connection:
             _give_up_for_the_dead(connection, now)
             exceeded = _exceeded(connection, limits, day, needed_usd) if needed_usd else None
@@ -146,7 +147,7 @@ class Budget:
         if not planned:
             return None
         now = time.time()
-        day = _local_day(now)
+        day = Day.at(now)
         holder = ProcessIdentity(BATCH_HOST, 0, batch)
         with self._file.transaction() as connection:
             _give_up_for_the_dead(connection, now)
@@ -163,10 +164,10 @@ class Budget:
         now = time.time()
         with self._file.transaction() as connection:
             _give_up_for_the_dead(connection, now)
-            return self._exceeded_by(connection, _local_day(now), planned)
+            return self._exceeded_by(connection, Day.at(now), planned)
 
     def _exceeded_by(
-        self, connection: sqlite3.Connection, day: str, planned: Sequence[Planned]
+        self, connection: sqlite3.Connection, day: Day, planned: Sequence[Planned]
     ) -> Exceeded | None:
         limits = self.limits
         for each in planned:
@@ -193,28 +194,29 @@ def _exceeds(amount_usd: float, limit_usd: float) -> bool:
     return amount_usd > limit_usd + _ROUNDING_USD
 
 
-def _local_day(now: float) -> str:
-    return datetime.datetime.fromtimestamp(now, datetime.UTC).astimezone().date().isoformat()
+def spent_usd(connection: sqlite3.Connection, day: Day) -> Mapping[Literal["day", "month"], float]:
+    """What counts as spent on a day and in its month."""
+    row = connection.execute(
+        "SELECT TOTAL(cost_usd) FILTER (WHERE day >= :day) AS day, TOTAL(cost_usd) AS month"
+        " FROM requests WHERE day BETWEEN :month AND :latest",
+        dataclasses.asdict(day),
+    ).fetchone()
+    return {"day": row["day"], "month": row["month"]}
 
 
 def _exceeded(
-    connection: sqlite3.Connection, limits: Limits, day: str, needed_usd: float
+    connection: sqlite3.Connection, limits: Limits, day: Day, needed_usd: float
 ) -> Exceeded | None:
     """The limit that this much more would exceed, if every running request cost its worst case."""
-    days = {"day": day, "month": day[:8] + "01"}
     # What a running request has spent so far is in both columns; it counts once.
-    spent = connection.execute(
-        "SELECT TOTAL(cost_usd) FILTER (WHERE day >= :day) AS day, TOTAL(cost_usd) AS month"
-        " FROM requests WHERE day >= :month",
-        days,
-    ).fetchone()
+    spent = spent_usd(connection, day)
     reserved = connection.execute(
         "SELECT TOTAL(more) FILTER (WHERE day >= :day) AS day, TOTAL(more) AS month FROM ("
         " SELECT day, MAX(COALESCE(reserved_usd, 0) - COALESCE(cost_usd, 0), 0) AS more"
-        " FROM requests WHERE outcome = 'running' AND day >= :month)",
-        days,
+        " FROM requests WHERE outcome = 'running' AND day BETWEEN :month AND :latest)",
+        dataclasses.asdict(day),
     ).fetchone()
-    periods: tuple[tuple[Period, float | None], ...] = (
+    periods: tuple[tuple[Literal["day", "month"], float | None], ...] = (
         ("day", limits.day_usd),
         ("month", limits.month_usd),
     )
@@ -227,7 +229,7 @@ def _exceeded(
 
 
 def _exceeded_cap(
-    connection: sqlite3.Connection, limits: Limits, day: str, planned: Planned
+    connection: sqlite3.Connection, limits: Limits, day: Day, planned: Planned
 ) -> Exceeded | None:
     """Whether the day's cap of requests that only keep the cache warm leaves no room for one.
 
@@ -241,8 +243,13 @@ def _exceeded_cap(
     row = connection.execute(
         "SELECT TOTAL(cost_usd) AS spent, TOTAL(MAX(COALESCE(warming_usd, 0)"
         " - COALESCE(cost_usd, 0), 0)) FILTER (WHERE outcome = 'running') AS reserved"
-        " FROM requests WHERE day >= :day AND action IN (:first, :second)",
-        {"day": day, "first": WARMING_ACTIONS[0], "second": WARMING_ACTIONS[1]},
+        " FROM requests WHERE day BETWEEN :day AND :latest AND action IN (:first, :second)",
+        {
+            "day": day.day,
+            "latest": day.latest,
+            "first": WARMING_ACTIONS[0],
+            "second": WARMING_ACTIONS[1],
+        },
     ).fetchone()
     if _exceeds(row["spent"] + row["reserved"] + needed_usd, limit_usd):
         return Exceeded("keep_warm", limit_usd, row["spent"], row["reserved"], needed_usd)
@@ -253,7 +260,7 @@ def _begin(
     connection: sqlite3.Connection,
     planned: Planned,
     now: float,
-    day: str,
+    day: Day,
     holder: ProcessIdentity | None = None,
     request_id: str | None = None,
 ) -> int:
@@ -261,7 +268,7 @@ def _begin(
     unknown_price = planned.worst_case_usd is None
     values = {
         "at": now,
-        "day": day,
+        "day": day.day,
         "repository": planned.purpose.repository,
         "action": planned.purpose.action,
         "session": planned.purpose.session,

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from kibitz.claude.budget import BATCH_HOST, WARMING_ACTIONS
+from kibitz.claude.budget import BATCH_HOST, WARMING_ACTIONS, spent_usd
 from kibitz.claude.catalogue import Catalogue
+from kibitz.claude.days import Day
 from kibitz.claude.ledger_file import LedgerFile
 from kibitz.claude.misses import Miss, MissReason
 from kibitz.claude.values import FailureKind, StopReason, Usage
@@ -99,6 +100,15 @@ class Summary:
             "total": self.total.as_json(),
             "rows": [{"key": key, **figures.as_json()} for key, figures in self.rows],
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What was spent by now, in USD, and the share of today's prompts that the cache gave."""
+
+    day_usd: float = 0.0
+    month_usd: float = 0.0
+    cache_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +315,20 @@ class Ledger:
             return known_models.tokens_factor(model)
         factor: float = statistics.median(row["factor"] for row in rows)
         return min(max(factor, LEAST_TOKENS_FACTOR), MOST_TOKENS_FACTOR)
+
+    def spent(self) -> Spent:
+        """What the budget counts of today and of this month, running requests included as far as
+        they are known.  `cache_share` is today's."""
+        if not self.path.exists():
+            return Spent()
+        day = Day.today()
+        with self._file.reading() as connection:
+            usd = spent_usd(connection, day)
+            (today,) = connection.execute(
+                f"SELECT {_FIGURES} FROM requests WHERE day BETWEEN :day AND :latest",
+                {"day": day.day, "latest": day.latest},
+            ).fetchall()
+        return Spent(usd["day"], usd["month"], _figures(today).cache_share)
 
     def warming_usd(self, since: datetime.datetime) -> float:
         """What requests that only keep or make cache entries have cost since then."""

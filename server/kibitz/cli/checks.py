@@ -5,7 +5,6 @@ Every check answers, also where something is broken, and none of them shows a cr
 
 from __future__ import annotations
 
-import datetime
 import difflib
 import shutil
 import sqlite3
@@ -291,18 +290,12 @@ def trust(root: Path, environ: Mapping[str, str]) -> Check:
     return note("trust", "automatic features send nothing from here; `kibitz trust` lets them")
 
 
-def budget(
-    settings: Settings,
-    midnight: datetime.datetime,
-    environ: Mapping[str, str],
-    known_models: Catalogue,
-) -> Check:
+def budget(settings: Settings, environ: Mapping[str, str], known_models: Catalogue) -> Check:
     """What is spent of the limits, and whether they leave room for one request."""
     limits = settings.budget
     ledger = Ledger(paths.ledger_file(environ))
     try:
-        today_usd = ledger.summary(midnight).total.cost_usd
-        month_usd = ledger.summary(midnight.replace(day=1)).total.cost_usd
+        spent = ledger.spent()
     except (sqlite3.Error, OSError) as error:
         return fault(
             "budget",
@@ -312,12 +305,12 @@ def budget(
     finally:
         ledger.close()
     text = (
-        f"{dollars(today_usd)} of ${limits.day_usd:,.2f} today, {dollars(month_usd)} of "
+        f"{dollars(spent.day_usd)} of ${limits.day_usd:,.2f} today, {dollars(spent.month_usd)} of "
         f"${limits.month_usd:,.2f} this month, at most ${limits.request_usd:,.2f} a request"
     )
     for period, spent_usd, limit_usd in (
-        ("day", today_usd, limits.day_usd),
-        ("month", month_usd, limits.month_usd),
+        ("day", spent.day_usd, limits.day_usd),
+        ("month", spent.month_usd, limits.month_usd),
     ):
         if spent_usd >= limit_usd:
             mend = f"wait for the next {period}, or raise `budget.{period}_usd` in config.toml"

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kibitz.backend import Backend
+from kibitz.claude.days import midnight
 from kibitz.claude.values import ClaudeFailure, ModelFacts
 from kibitz.cli import checks, context_checks, logbook
 from kibitz.cli.arguments import Common, Parser
 from kibitz.cli.checks import Check
 from kibitz.cli.terminal import Terminal
-from kibitz.cli.usage import midnight
 from kibitz.errors import UserError
 from kibitz.settings import load
 from kibitz_context.repository import Repository
@@ -70,7 +70,7 @@ def _checks(terminal: Terminal, common: Common) -> Iterator[Check]:
     yield context_checks.index(found, settings, environ)
     yield checks.trust(found.root, environ)
     yield context_checks.keep_warm(found, settings, midnight(), environ)
-    yield checks.budget(settings, midnight(), environ, known.catalogue)
+    yield checks.budget(settings, environ, known.catalogue)
 
 
 async def _models(

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from kibitz import paths
-from kibitz.bill import dollars
+from kibitz.bill import at_most, dollars
+from kibitz.claude.days import midnight
 from kibitz.claude.ledger import CacheReport, Figures, Grouping, Ledger, Summary
 from kibitz.claude.misses import MissReason
 from kibitz.cli.arguments import Common, Parser
@@ -168,19 +169,12 @@ def _requests(count: int) -> str:
 def _tell_limits(terminal: Terminal, common: Common) -> None:
     budget = load(None, None, common.settings, os.environ).settings.budget
     ledger = Ledger(paths.ledger_file(os.environ))
-    today = ledger.summary(midnight()).total.cost_usd
-    this_month = ledger.summary(midnight().replace(day=1)).total.cost_usd
+    spent = ledger.spent()
     ledger.close()
     terminal.line(
-        f"today {dollars(today)} of {dollars(budget.day_usd)}, this month {dollars(this_month)} of "
-        f"{dollars(budget.month_usd)}"
+        f"today {dollars(spent.day_usd)} of {at_most(budget.day_usd)}, this month "
+        f"{dollars(spent.month_usd)} of {at_most(budget.month_usd)}"
     )
-
-
-def midnight() -> datetime.datetime:
-    """When today began, here."""
-    today = datetime.datetime.now().astimezone().date()
-    return datetime.datetime.combine(today, datetime.time()).astimezone()
 
 
 def since(text: str) -> datetime.datetime:
@@ -188,14 +182,14 @@ def since(text: str) -> datetime.datetime:
     written = text.strip().lower()
     days_ago = {"today": 0, "yesterday": 1}.get(written)
     if days_ago is not None:
-        return _midnight_before(days_ago)
+        return midnight(days_ago)
     try:
         if ago := re.fullmatch(r"([0-9]{1,6})\s*([hdw])", written):
             number, unit = int(ago[1]), ago[2]
             if unit == "h":
                 return datetime.datetime.now().astimezone() - datetime.timedelta(hours=number)
             # Whole days, as the table has them: "7d" is today and the six before it.
-            return _midnight_before(number * (7 if unit == "w" else 1) - 1)
+            return midnight(max(0, number * (7 if unit == "w" else 1) - 1))
         moment = datetime.datetime.fromisoformat(written)
         return moment if moment.tzinfo is not None else moment.astimezone()
     except (ValueError, OverflowError) as error:
@@ -203,11 +197,6 @@ def since(text: str) -> datetime.datetime:
             f"{one_line(text, 40)!r} is no time; write a day (2026-11-01), today, yesterday, "
             "or how long ago (12h, 7d, 4w)"
         ) from error
-
-
-def _midnight_before(days: int) -> datetime.datetime:
-    day = datetime.datetime.now().astimezone().date() - datetime.timedelta(days=max(0, days))
-    return datetime.datetime.combine(day, datetime.time()).astimezone()
 
 
 def _signed(usd: float) -> str:
