@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from kibitz.actions.answer import ask
 from kibitz.actions.values import Order
 from kibitz.claude.values import ClaudeFailure
-from kibitz.cli import answer
+from kibitz.cli import talk
 from kibitz.cli.arguments import Common, Parser, positive
 from kibitz.cli.place import STDIN, Place, has_piped_stdin, read_stdin, stdin_text
 from kibitz.cli.workplace import Workplace, work
@@ -21,6 +21,11 @@ from kibitz_context.document import Document
 # slow command is missed, unless `-` says that it is meant.
 PIPE_SECONDS = 0.5
 
+MORE = """\
+A question may point at files: `path:10-20` in backticks and [text](path) are read and sent along,
+pictures and PDF documents, ![](shot.png), are attached.
+"""
+
 
 def run(arguments: list[str]) -> int:
     parser = Parser(
@@ -30,15 +35,30 @@ def run(arguments: list[str]) -> int:
             'kibitz ask "Where are settings validated?"',
             'git diff | kibitz ask "What could break?" -',
             "kibitz ask - < question.txt",
+            'kibitz ask --continue "And who calls it?"',
         ),
+        more=MORE,
     )
-    parser.add_argument("question", metavar="QUESTION", help="the question; - reads it from stdin")
+    parser.add_argument(
+        "question", metavar="QUESTION", nargs="?", help="the question; - reads it from stdin"
+    )
     parser.add_argument(
         "material",
         metavar="-",
         nargs="?",
         choices=[STDIN],
         help="after a question: it is about the text on stdin",
+    )
+    parser.add_argument(
+        "--continue",
+        dest="thread",
+        nargs="?",
+        const=talk.NEWEST,
+        metavar="ID",
+        help="go on with a conversation about this repository, the newest one unless it is named",
+    )
+    parser.add_argument(
+        "--list", action="store_true", help="list the conversations about this repository"
     )
     parser.add_argument("--model", metavar="M", help="any model id instead of the tier's")
     parser.add_argument(
@@ -49,6 +69,13 @@ def run(arguments: list[str]) -> int:
     )
     parser.add_verbose()
     options = parser.parse_args(arguments)
+    _take_question_from_option(options)
+    if options.list:
+        if options.question is not None or options.thread is not None:
+            parser.error("--list goes with no question")
+        return work(Common.of(options), Path.cwd(), talk.show_list)
+    if options.question is None:
+        parser.error("the following arguments are required: QUESTION")
     if options.question == STDIN and options.material is not None:
         parser.error("stdin cannot be both the question and what it is about")
 
@@ -63,18 +90,27 @@ def run(arguments: list[str]) -> int:
             model=options.model,
             max_tokens=options.max_tokens,
         )
-        return _ask(at, order)
+        return _ask(at, order, options.thread)
 
     return work(Common.of(options), Path.cwd(), begin)
 
 
-async def _ask(at: Workplace, order: Order) -> int:
+async def _ask(at: Workplace, order: Order, thread: str | None) -> int:
     try:
-        return await answer.show(at, ask(order, at.desk))
+        return await talk.ask(at, order, thread)
     except ClaudeFailure as failure:
         if order.model is not None:  # the sentence names what to change
             failure.facts = {**failure.facts, "setting": "--model"}
         raise
+
+
+def _take_question_from_option(options: argparse.Namespace) -> None:
+    """`--continue QUESTION` is the newest conversation: what is no id is the question."""
+    if options.thread is None or talk.is_id(options.thread) or options.thread == talk.NEWEST:
+        return
+    if options.question is None or (options.question == STDIN and options.material is None):
+        options.question, options.material = options.thread, options.question
+        options.thread = talk.NEWEST
 
 
 def _question(question: str, is_about_stdin: bool, start: Path) -> tuple[str, Document | None]:

@@ -13,11 +13,12 @@ import logging
 import secrets
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
+from kibitz import paths
 from kibitz.conversation.document import Exchange
 from kibitz.conversation.turns import FIRST_KEY, Turn, dumped, key_after, loaded
 from kibitz_context.database import Database
@@ -80,6 +81,11 @@ class Conversations:
 
     def __init__(self, state_folder: Path) -> None:
         self._database = Database(state_folder / FILE_NAME, _SCHEMA, _SCHEMA_VERSION)
+
+    @classmethod
+    def of_user(cls, environ: Mapping[str, str]) -> Conversations:
+        """Those of the user.  Raises UserError when the state folder cannot be used."""
+        return cls(paths.make_private(paths.state_folder(environ)))
 
     def threads(self, repository: str) -> list[Thread]:
         """Those of a repository, the one gone on with last first."""

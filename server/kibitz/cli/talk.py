@@ -1,0 +1,124 @@
+"""Conversations on the command line: each question goes on with one, or begins one."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import os
+import re
+import sqlite3
+from pathlib import Path
+
+from kibitz.actions.converse import Before, Question
+from kibitz.actions.values import Order
+from kibitz.cli import answer
+from kibitz.cli.workplace import Workplace
+from kibitz.conversation.document import Exchange, normalized
+from kibitz.conversation.store import Conversations, Kept, Thread
+from kibitz.conversation.turns import Turn
+from kibitz.errors import UserError
+from kibitz.plain_text import one_line
+
+#: Stands for the conversation that was gone on with last.
+NEWEST = ""
+
+MOST_TITLE_CHARACTERS = 72
+
+
+def is_id(text: str) -> bool:
+    """Whether `text` may be the id of a conversation."""
+    return re.fullmatch("[0-9a-f]{8}", text) is not None
+
+
+async def ask(at: Workplace, order: Order, thread_id: str | None) -> int:
+    """Ask, in the conversation `thread_id` (None: a new one), and show the answer.  Raises
+    UserError where there is no such conversation."""
+    repository = await asyncio.to_thread(_repository, at)
+    thread: Thread | None = None
+    turns: list[Kept] = []
+    if thread_id is not None:
+        thread, turns = await asyncio.to_thread(_found, repository, thread_id)
+    question = Question(Before(tuple(turns)), (Path.cwd(),), at.backend)
+    code = await answer.show(at, question.steps(order, at.desk))
+    if question.turn is not None:
+        after = turns[-1] if turns else None
+        await asyncio.to_thread(_keep, at, thread, repository, after, order, question.turn)
+    return code
+
+
+async def show_list(at: Workplace) -> int:
+    """The conversations about the repository in the current folder, newest first."""
+    repository = await asyncio.to_thread(_repository, at)
+    for thread in await asyncio.to_thread(_threads, repository):
+        moment = datetime.datetime.fromtimestamp(thread.at).astimezone()
+        questions = "1 question" if thread.n_turns == 1 else f"{thread.n_turns} questions"
+        at.terminal.write(
+            f"{thread.id}  {moment:%Y-%m-%d %H:%M}  {questions:<13} {one_line(thread.title)}\n"
+        )
+    return 0
+
+
+def _repository(at: Workplace) -> str:
+    return str(at.desk.repository(at.start).root)
+
+
+def _threads(repository: str) -> list[Thread]:
+    try:
+        return Conversations.of_user(os.environ).threads(repository)
+    except (sqlite3.Error, OSError) as error:
+        raise UserError(f"The conversations cannot be read: {error}.") from error
+
+
+def _found(repository: str, thread_id: str) -> tuple[Thread, list[Kept]]:
+    """The conversation that is meant, with its turns."""
+    threads = _threads(repository)
+    if not threads:
+        raise UserError(
+            "There is no conversation about this repository yet; ask without --continue."
+        )
+    if thread_id == NEWEST:
+        thread = threads[0]
+    else:
+        thread = next((each for each in threads if each.id == thread_id), threads[0])
+        if thread.id != thread_id:
+            raise UserError(
+                f"There is no conversation {one_line(thread_id, 40)} about this repository; "
+                "`kibitz ask --list` lists them."
+            )
+    try:
+        return thread, Conversations.of_user(os.environ).turns(thread.head)
+    except (sqlite3.Error, OSError) as error:
+        raise UserError(f"The conversation cannot be read: {error}.") from error
+
+
+def _keep(
+    at: Workplace,
+    thread: Thread | None,
+    repository: str,
+    after: Kept | None,
+    order: Order,
+    turn: Turn,
+) -> None:
+    """Keep the turn.  The answer is shown already: what goes wrong here is only told."""
+    from kibitz_context.secrets import redact
+
+    question = redact(order.instruction).text
+    try:
+        now_in = Conversations.of_user(os.environ).go_on(
+            thread,
+            repository,
+            after,
+            Exchange(normalized(question), normalized(turn.answer)),
+            turn,
+            one_line(question, MOST_TITLE_CHARACTERS),
+        )
+    except (sqlite3.Error, OSError, UserError) as error:
+        reason = error.sentence if isinstance(error, UserError) else f"{error}."
+        at.terminal.note(f"This answer cannot be followed up: {reason}")
+        return
+    if thread is not None and now_in.id != thread.id:
+        at.terminal.note(
+            f"Another question was asked in {thread.id} meanwhile; this one goes on as {now_in.id}."
+        )
+    if at.common.verbose:
+        at.terminal.line(f"conversation {now_in.id}")
