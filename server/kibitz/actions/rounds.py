@@ -15,6 +15,7 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from kibitz.actions.brief import Brief
 from kibitz.actions.desk import Desk
@@ -31,8 +32,11 @@ from kibitz.claude.values import (
     ToolUse,
 )
 from kibitz.looking import toolbox
-from kibitz.looking.sight import Sight, Stopped
+from kibitz.looking.arguments import Stopped
 from kibitz.looking.toolbox import Result
+
+if TYPE_CHECKING:
+    from kibitz.looking.sight import Sight
 
 _logger = logging.getLogger(__name__)
 

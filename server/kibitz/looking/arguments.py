@@ -24,6 +24,10 @@ class Unusable(Exception):
         self.sentence = sentence
 
 
+class Stopped(Exception):
+    """Nobody waits for the answer any more."""
+
+
 class Arguments:
     """The arguments of a call of `tool`.  Raises Unusable for what is no object, or not known."""
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from kibitz.looking.arguments import Unusable
+from kibitz.looking.arguments import Stopped, Unusable
 from kibitz.plain_text import one_line
 from kibitz_context import layers
 from kibitz_context.gate import Gate
@@ -24,10 +24,6 @@ from kibitz_context.values import Allowed, Refused
 
 NOT_OPENED = "it lies beside the file that was opened, and only that one may be read"
 NOT_INCLUDED = "it is not in context.include"
-
-
-class Stopped(Exception):
-    """Nobody waits for the answer any more."""
 
 
 @dataclass

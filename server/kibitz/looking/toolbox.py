@@ -7,11 +7,11 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from kibitz.claude.values import Tool
 from kibitz.looking.answers import MAX_CHARACTERS, Answer
-from kibitz.looking.arguments import Arguments, Unusable, shape
+from kibitz.looking.arguments import Arguments, Stopped, Unusable, shape
 from kibitz.looking.definitions import (
     GIT_BLAME,
     GIT_DIFF,
@@ -21,8 +21,10 @@ from kibitz.looking.definitions import (
     SEARCH,
     SYMBOL,
 )
-from kibitz.looking.sight import Sight, Stopped
 from kibitz.plain_text import one_line
+
+if TYPE_CHECKING:
+    from kibitz.looking.sight import Sight
 
 _logger = logging.getLogger(__name__)
 
