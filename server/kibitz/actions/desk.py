@@ -25,7 +25,16 @@ from kibitz.actions.repositories import Repositories
 from kibitz.actions.scope import whole_lines
 from kibitz.actions.task_text import prompt_text
 from kibitz.actions.tools import TOOLS
-from kibitz.actions.values import Asked, Begun, Indexing, Order, Received, Spent, Step
+from kibitz.actions.values import (
+    Asked,
+    Begun,
+    GettingReady,
+    Indexing,
+    Order,
+    Received,
+    Spent,
+    Step,
+)
 from kibitz.claude import catalogue
 from kibitz.claude import estimate as estimates
 from kibitz.claude import prompt as prompts
@@ -64,6 +73,11 @@ if TYPE_CHECKING:
 # that.  Higher: layers are cut at the last moment, and the prefix with them.
 FAST_SNAPSHOT_TOKENS = 40_000
 
+# Models of Claude's read as much as anybody sets.  Those that run on a desk do not: of their window
+# the snapshot takes a share, and leaves the rest to the task and the reply.
+SMALL_WINDOW_TOKENS = 100_000
+SNAPSHOT_SHARE_OF_A_SMALL_WINDOW = 0.35
+
 # Dense text has this much less room than the estimate says.
 SAFE_SHARE_OF_A_LIMIT = 0.8
 
@@ -88,7 +102,8 @@ class Desk:
     a repository.  `known_models` are those that hold for the endpoint; `tokens_factor` says how
     many tokens of a model there are to one that we estimate.  Both may block.  `may_warm` says
     whether a repository's prefix may be kept alive by requests that nobody has asked for.
-    `follow` is told of each response that has begun.
+    `follow` is told of each response that has begun.  `get_ready` starts an endpoint that has to
+    be started, and says how far it is.
     """
 
     def __init__(
@@ -102,6 +117,7 @@ class Desk:
         tokens_factor: Callable[[str], float] | None = None,
         may_warm: Callable[[Path], bool] = lambda _: False,
         follow: Callable[[Brief, Prompt], None] | None = None,
+        get_ready: Callable[[], AsyncGenerator[str, None]] | None = None,
     ) -> None:
         self._claude = claude
         self._settings_for = settings_for
@@ -111,14 +127,21 @@ class Desk:
         self._tokens_factor = tokens_factor or (lambda model: known_models().tokens_factor(model))
         self._may_warm = may_warm
         self._follow = follow
+        self._get_ready = get_ready
         self._repositories = Repositories()
         self._failed: dict[Path, float] = {}
 
     async def prepare(self, order: Order) -> AsyncGenerator[Step, None]:
-        """Wait until what `order` needs of its repository is ready, but not for too long.
+        """Wait until the endpoint can be asked, and until what `order` needs of its repository is
+        ready, for that not for too long.
 
-        Yields `Indexing` on the way.  To be exhausted before `brief`, which takes what there is.
+        Yields `GettingReady` and `Indexing` on the way.  To be exhausted before `brief`, which
+        takes what there is.
         """
+        if self._get_ready is not None:
+            async with aclosing(self._get_ready()) as waiting:
+                async for words in waiting:
+                    yield GettingReady(words)
         if self.preparer is None:
             return
         subject = await asyncio.to_thread(self._missing, order)
@@ -156,9 +179,11 @@ class Desk:
         """What is to be prepared for requests of a tier."""
         from kibitz_context.gate import Gate
 
-        context = self._settings_for(repository.root).context
+        settings = self._settings_for(repository.root)
+        context = settings.context
         gate = Gate(repository.root, include=context.include, exclude=context.exclude)
-        return Subject(repository, gate, snapshot_tokens(context.max_tokens, tier))
+        window = self.known_models().context_tokens(settings.models.of(tier))
+        return Subject(repository, gate, snapshot_tokens(context.max_tokens, tier, window))
 
     def _missing(self, order: Order) -> Subject | None:
         """What is to be prepared before `order` can have all of its context; None: nothing."""
@@ -432,8 +457,11 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
-def snapshot_tokens(max_tokens: int, tier: Tier) -> int:
-    """How large the snapshot of a tier may be, of a setting of `max_tokens`."""
+def snapshot_tokens(max_tokens: int, tier: Tier, window: int | None = None) -> int:
+    """How large the snapshot of a tier may be, of a setting of `max_tokens`, for a model that
+    reads `window` tokens at most (None: enough)."""
+    if window is not None and window < SMALL_WINDOW_TOKENS:
+        max_tokens = min(max_tokens, int(window * SNAPSHOT_SHARE_OF_A_SMALL_WINDOW))
     return min(max_tokens, FAST_SNAPSHOT_TOKENS) if tier == "fast" else max_tokens
 
 

@@ -56,6 +56,13 @@ class Indexing:
 
 
 @dataclass(frozen=True, slots=True)
+class GettingReady:
+    """The endpoint is one that has to be started first; `words` say how far it is."""
+
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """The request is about to be sent; `prompt_tokens` is an estimate."""
 
@@ -164,7 +171,8 @@ class Spent:
 
 
 Step = (
-    Indexing
+    GettingReady
+    | Indexing
     | Asked
     | FellBack
     | Begun

@@ -8,7 +8,16 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from kibitz.actions.values import Asked, Begun, Indexing, Looking, Noted, Received, Step
+from kibitz.actions.values import (
+    Asked,
+    Begun,
+    GettingReady,
+    Indexing,
+    Looking,
+    Noted,
+    Received,
+    Step,
+)
 from kibitz.cli.tally import Tally
 from kibitz.cli.terminal import Terminal
 from kibitz.plain_text import one_line
@@ -66,7 +75,7 @@ class Progress:
                 self._terminal.line(f"{self._subject}{step.words}")
             return
         match step:
-            case Indexing():
+            case Indexing() | GettingReady():
                 self._say(step.words)
             case Asked(model, prompt_tokens):
                 self._say(f"{one_line(model, 60)} reads about {prompt_tokens:,} tokens")

@@ -61,6 +61,7 @@ class Workplace:
             preparer=InThisProcess(cache) if cache is not None else None,
             known_models=lambda: self.backend.known_models().catalogue,
             tokens_factor=self.backend.tokens_factor,
+            get_ready=self.backend.get_ready,
             # An editor that is open may keep the prefix alive that this command writes.
             may_warm=lambda root: (
                 self.settings_in(root).context.keep_warm == "auto" and trust.is_trusted(root)

@@ -25,6 +25,7 @@ from kibitz.actions.values import (
     Asked,
     Begun,
     FellBack,
+    GettingReady,
     Indexing,
     Looking,
     Noted,
@@ -91,6 +92,7 @@ class Connection:
             tokens_factor=self.backend.tokens_factor,
             may_warm=self.attendance.may_send,
             follow=self.attendance.response_began,
+            get_ready=self.backend.get_ready,
         )
         self.backend.breaker.follow(self._tell_of_pause)
 
@@ -321,7 +323,7 @@ class Report:
         async with aclosing(steps) as closing:  # type: ignore[type-var]
             async for step in closing:
                 match step:
-                    case Indexing():
+                    case Indexing() | GettingReady():
                         self.progress.report(step.words)
                     case Asked(model, prompt_tokens):
                         self.progress.report(f"{model} reads about {prompt_tokens:,} tokens")
