@@ -57,13 +57,14 @@ def parsed(wanted: Language, source: bytes) -> Symbols | None:
     from tree_sitter import QueryCursor
 
     # Given as a function, the source is not kept by the tree, and the parser can be stopped.
+    given = _Given(source)
     try:
-        tree = reader.parser.parse(
-            lambda offset, _: source[offset:], progress_callback=_Steps(MAX_PARSER_STEPS).stop
-        )
+        tree = reader.parser.parse(given.read, progress_callback=_Steps(MAX_PARSER_STEPS).stop)
     except ValueError:
         reader.parser.reset()
         return None
+    finally:
+        given.clear()
     root = tree.root_node
     if root.has_error and _is_hopeless(root):
         return None
@@ -103,6 +104,23 @@ def _is_hopeless(root: Node) -> bool:
             return True
         pending += (child for child in node.children if child.has_error)
     return False
+
+
+class _Given:
+    """What a parser reads: the binding never lets go of what it was given, so it is emptied."""
+
+    def __init__(self, source: bytes) -> None:
+        self._source = source
+        self._parts: list[bytearray] = []
+
+    def read(self, offset: int, _point: object) -> bytearray:
+        part = bytearray(memoryview(self._source)[offset:])
+        self._parts.append(part)
+        return part
+
+    def clear(self) -> None:
+        for part in self._parts:
+            part.clear()
 
 
 class _Steps:

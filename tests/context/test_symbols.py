@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -184,3 +185,17 @@ def test_threads_have_parsers_of_their_own() -> None:
     for thread in threads:
         thread.join()
     assert found == [expected] * 4
+
+
+def test_what_was_parsed_is_let_go() -> None:
+    text = "def one(): pass\n" * 2_000
+    symbols("a.py", text)
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for number in range(10):
+            symbols("a.py", f"{text}# {number}\n")
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 2 * len(text)
