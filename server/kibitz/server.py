@@ -20,6 +20,7 @@ from kibitz.handlers import (
     watched_files,
 )
 from kibitz.handlers.commands import Commands
+from kibitz.handlers.completions import Completions
 from kibitz.handlers.connection import Connection
 from kibitz.jobs import Jobs
 from kibitz.protocol import announce
@@ -48,6 +49,7 @@ def create_server(
     editor = LspEditor(server, session)
     connection = Connection(server, session, editor, backend, command_line or {}, environ)
     commands = Commands(connection)
+    completions = Completions(connection)
 
     def request(method: str, handler: object) -> None:
         on_request(server, method, lambda params: handler(connection, params))  # type: ignore[operator]
@@ -76,6 +78,11 @@ def create_server(
     request(types.TEXT_DOCUMENT_CODE_LENS, code_lenses.answer)
     request(types.TEXT_DOCUMENT_HOVER, hover.answer)
     request(types.WORKSPACE_TEXT_DOCUMENT_CONTENT, answers.answer)
+
+    # Answered from memory, or after Claude was asked.
+    on_request(server, types.TEXT_DOCUMENT_INLINE_COMPLETION, completions.inline)
+    on_request(server, types.TEXT_DOCUMENT_COMPLETION, completions.listed)
+    on_command(server, completions.names, completions.run)
 
     # Commands start jobs and answer with their ids.
     on_command(server, commands.names, commands.run)

@@ -58,6 +58,8 @@ class Client:
     text_document_content: bool = False
     markdown_hover: bool = True
     diagnostic_version: bool = False
+    completion: bool = False
+    inline_completion: bool = False
     stream: bool = False
     status: bool = False
     plugin_edits: bool = False
@@ -118,6 +120,11 @@ class Documents:
     def __init__(self) -> None:
         self._open: dict[str, _OpenDocument] = {}
         self._followers: list[Follower] = []
+        self._on_close: list[Callable[[str], None]] = []
+
+    def follow_closing(self, follower: Callable[[str], None]) -> None:
+        """Call `follower` with the URI of each document that is closed."""
+        self._on_close.append(follower)
 
     def follow(self, follower: Follower) -> Callable[[], None]:
         """Call `follower` after each change; returns the way to stop that."""
@@ -163,6 +170,8 @@ class Documents:
 
     def close(self, uri: str) -> None:
         self._open.pop(uri, None)
+        for follower in self._on_close:
+            follower(uri)
 
     def get(self, uri: str) -> Document | None:
         document = self._open.get(uri)

@@ -154,6 +154,11 @@ class Suggestions:
         if (flight := self._flights.pop(uri, None)) is not None:
             flight.stop()
 
+    def recall(self, uri: str, spot: Spot) -> Suggestion | None:
+        """What can be shown at `spot` without asking; whoever waits for this document goes on."""
+        self._judge(uri, spot)
+        return self._to_show(uri, spot, self._known(uri, spot))
+
     async def suggest(self, uri: str, spot: Spot, ask: Ask) -> Suggestion | None:
         """What is shown at `spot`; None for nothing, also where a newer request has come.
 
@@ -171,7 +176,10 @@ class Suggestions:
         finally:
             if self._waiting.get(uri) is waiter:
                 del self._waiting[uri]
-        if not text or waiter.overtaken:
+        return None if waiter.overtaken else self._to_show(uri, spot, text)
+
+    def _to_show(self, uri: str, spot: Spot, text: str | None) -> Suggestion | None:
+        if not text:
             return None
         self._shown = _Shown(f"s{next(self._numbers)}", uri, spot, text)
         return Suggestion(self._shown.id, text)

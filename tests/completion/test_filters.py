@@ -135,8 +135,14 @@ CASES: dict[str, tuple[filters.Filter, str, str, str]] = {
     "and a phrase within a line": (
         filters.without_repetition,
         "x = ▮",
-        "value or value or value or value or value or value or value",
-        "x = value or▮",
+        "a or b or a or b or a or b or a or b or a or b",
+        "x = a or b or▮",
+    ),
+    "a ruler is no phrase": (
+        filters.without_repetition,
+        "# ▮",
+        "-" * 60,
+        "# " + "-" * 60 + "▮",
     ),
     "what was opened nowhere is not closed": (
         filters.with_own_brackets,

@@ -13,8 +13,17 @@ from dataclasses import replace
 from kibitz.actions.brief import Brief
 from kibitz.actions.desk import Desk
 from kibitz.actions.task_text import tagged, task_text
-from kibitz.actions.values import Order
-from kibitz.claude.values import Block, Finished, Message, Prompt, TextDelta
+from kibitz.actions.values import Order, Step
+from kibitz.claude.values import (
+    Block,
+    Finished,
+    Message,
+    Prompt,
+    Started,
+    TextDelta,
+    ToolCall,
+    ToolInputDelta,
+)
 from kibitz.completion.reader import CLOSING_TAG, CutOffError
 from kibitz.completion.spot import Spot
 from kibitz.completion.window import Window, window
@@ -33,8 +42,9 @@ LEAST_HEAD_TOKENS = 600
 CURSOR = "{{CURSOR}}"
 
 
-async def complete(order: Order, desk: Desk) -> AsyncGenerator[str, None]:
-    """The pieces of Claude's reply to a completion at the start of the order's span.
+async def complete(order: Order, desk: Desk) -> AsyncGenerator[str | Step, None]:
+    """The pieces of Claude's reply to a completion at the start of the order's span, with what
+    there is to tell of the request among them.
 
     Raises UserError where nothing can be asked or the reply is refused, ClaudeFailure, and
     CutOffError at the end of a reply that was cut off.  The repository's index is not waited for.
@@ -47,18 +57,25 @@ async def complete(order: Order, desk: Desk) -> AsyncGenerator[str, None]:
         brief.text, order.span.start, document.language, was_invoked=not order.is_automatic
     )
     prompt = complete_prompt(desk, brief, spot)
-    secrets = brief.secrets
+    held = ""  # A secret's name is put back in one piece, so that whole lines are given out.
     async with aclosing(desk.reply(brief, prompt)) as events:
         async for event in events:
             match event:
+                case TextDelta(text) if brief.secrets:
+                    whole, newline, held = (held + text).rpartition("\n")
+                    yield restore(whole, brief.secrets) + newline
                 case TextDelta(text):
-                    yield restore(text, secrets) if secrets else text
+                    yield text
                 case Finished(stop_reason="max_tokens"):
                     raise CutOffError
                 case Finished(stop_reason="stop_sequence"):
-                    yield CLOSING_TAG
-                case _:
+                    yield restore(held, brief.secrets) + CLOSING_TAG
+                    held = ""
+                case Started() | Finished() | ToolInputDelta() | ToolCall():
                     pass
+                case step:
+                    yield step
+    yield restore(held, brief.secrets)
 
 
 def complete_prompt(desk: Desk, brief: Brief, spot: Spot) -> Prompt:

@@ -31,6 +31,7 @@ _LAST_WORD = re.compile(r"[^\W\d]\w*\Z")
 _FIRST_WORD = re.compile(r"\w+")
 _WORDS = re.compile(r"[^\W\d]\w+")
 _CLOSERS = re.compile(r"[\s)\]};,]+\Z")
+# Words; a ruler of dashes, or a key, may well repeat itself.
 _REPEATED_PHRASE = re.compile(r"(.{6,60}?)\1{3,}")
 _CONTINUES_BLOCK = re.compile(
     r"(?:else|elif|elsif|except|finally|catch|rescue|ensure|case|default|when|end|fi|done|esac|"
@@ -169,7 +170,8 @@ def without_repetition(text: str, _spot: Spot) -> str:
     else:
         kept = _without_repeated_block(lines)
     text = "\n".join(kept)
-    if (phrase := _REPEATED_PHRASE.search(text)) is not None and phrase.group(1).strip():
+    phrase = _REPEATED_PHRASE.search(text)
+    if phrase is not None and len(phrase.group(1).split()) > 1:
         return text[: phrase.start() + len(phrase.group(1))].rstrip()
     return text
 

@@ -32,6 +32,8 @@ _KEYS: Mapping[str, tuple[type, ...]] = {
     "tier": (str,),
     "model": (str,),
     "revoke": (bool,),
+    "suggestion": (str,),
+    "language": (str,),
 }
 _TYPE_NAMES = {str: "a string", dict: "an object", int: "a number", list: "a list", bool: "a flag"}
 
@@ -61,6 +63,8 @@ class Arguments:
     tier: Tier | None = None
     model: str | None = None
     revoke: bool = False
+    suggestion: str | None = None
+    language: str = ""
 
 
 def parse(arguments: list[Any]) -> Arguments:

@@ -12,13 +12,14 @@ from typing import Any
 
 from lsprotocol import types
 
-from kibitz.actions.catalog import QUICKFIX_KIND, Offer, offers
+from kibitz.actions.catalog import QUICKFIX_KIND, REFACTOR_KIND, Offer, offers
 from kibitz.actions.prompt_files import PromptFile
 from kibitz.findings.fingerprint import fingerprint
 from kibitz.handlers.connection import Connection
 from kibitz.protocol import from_lsp, to_lsp
 from kibitz.session import touches
 from kibitz_context.document import Document
+from kibitz_context.lines import Span
 
 MAX_DIAGNOSTICS = 10
 
@@ -77,6 +78,7 @@ def code_actions(
         if offer.kind == QUICKFIX_KIND:
             action.diagnostics = others
         actions.append(action)
+    actions += _of_completion(connection, document, span)
     wanted = params.context.only
     if wanted:
         actions = [action for action in actions if _is_wanted(action, wanted)]
@@ -106,6 +108,18 @@ def _action(
         command=types.Command(title=title, command=command, arguments=[argument]),
         is_preferred=True if preferred else None,
     )
+
+
+def _of_completion(
+    connection: Connection, document: Document, span: Span
+) -> list[types.CodeAction]:
+    """Completion at the cursor, where the editor can show none."""
+    client = connection.session.client
+    if client.inline_completion or client.completion or not client.apply_edit or not span.is_empty:
+        return []
+    at = to_lsp.plain_range(to_lsp.range(document.lines, span, client.encoding))
+    argument = {"uri": document.uri, "range": at, "version": document.version}
+    return [_action("Complete here", REFACTOR_KIND, "kibitz.complete", argument)]
 
 
 def _of_offer(connection: Connection, document: Document, offer: Offer) -> types.CodeAction:

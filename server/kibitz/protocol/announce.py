@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 NAME = "kibitz"
 
 #: Every command that `workspace/executeCommand` takes.  Not yet: `kibitz.reviewChanges` and
-#: `kibitz.test` (they need edits and findings of several files) and `kibitz.complete`.
+#: `kibitz.test` (they need edits and findings of several files).
 COMMANDS = (
     "kibitz.explain",
     "kibitz.review",
@@ -30,6 +30,9 @@ COMMANDS = (
     "kibitz.stop",
     "kibitz.applyFinding",
     "kibitz.dismissFinding",
+    "kibitz.complete",
+    "kibitz.acceptCompletion",
+    "kibitz.toggleCompletion",
     "kibitz.usage",
     "kibitz.showContext",
     "kibitz.trust",
@@ -63,8 +66,7 @@ def initialize_result(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def _capabilities(client: object) -> dict[str, Any]:
-    # Absent on purpose: completion and inline completion (they come with the issue on
-    # completion), notebookDocumentSync (cells reach us as documents of their own), pull
+    # Absent on purpose: notebookDocumentSync (cells reach us as documents of their own), pull
     # diagnostics (findings are pushed one by one as they arrive), and every `resolve`.
     return {
         "positionEncoding": position_encoding(client),
@@ -73,6 +75,7 @@ def _capabilities(client: object) -> dict[str, Any]:
         "codeLensProvider": {"resolveProvider": False},
         "executeCommandProvider": {"commands": list(COMMANDS)},
         "hoverProvider": True,
+        **_completion(client),
         "workspace": {
             "workspaceFolders": {"supported": True, "changeNotifications": True},
             **_text_document_content(client),
@@ -100,6 +103,15 @@ def _code_actions(client: object) -> dict[str, Any] | bool:
     if isinstance(_at(client, "textDocument", "codeAction", "codeActionLiteralSupport"), dict):
         return {"codeActionKinds": list(CODE_ACTION_KINDS), "resolveProvider": False}
     return True
+
+
+def _completion(client: object) -> dict[str, Any]:
+    # One of the two: what is shown inline need not stand in the list of names as well.
+    if isinstance(_at(client, "textDocument", "inlineCompletion"), dict):
+        return {"inlineCompletionProvider": {}}
+    if isinstance(_at(client, "textDocument", "completion"), dict):
+        return {"completionProvider": {"resolveProvider": False}}
+    return {}
 
 
 def _text_document_content(client: object) -> dict[str, Any]:

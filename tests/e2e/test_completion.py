@@ -1,0 +1,265 @@
+"""Completion: what reaches the buffer, what it costs, and what is never asked."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kibitz.standin import Fault, Reply
+from support.raw_client import EditorText
+from support.workshop import EXAMPLE, Workshop, cursor, open_workshop
+
+INLINE = {"textDocument": {"inlineCompletion": {"dynamicRegistration": False}}}
+LISTED = {"textDocument": {"completion": {"completionItem": {}}}}
+INVOKED, AUTOMATIC = 1, 2
+UNFINISHED = EXAMPLE + "\n\ndef mean(prices):\n    return "
+LAST = {"line": UNFINISHED.count("\n"), "character": len("    return ")}
+
+
+async def inline(shop: Workshop, text: EditorText, kind: int, place: Any = LAST) -> list[Any]:
+    """The texts that are offered at a place."""
+    answer = await shop.client.request(
+        "textDocument/inlineCompletion",
+        {
+            "textDocument": {"uri": text.uri},
+            "position": place,
+            "context": {"triggerKind": kind},
+        },
+    )
+    return [item["insertText"] for item in answer["items"]]
+
+
+async def listed(shop: Workshop, text: EditorText, place: Any = LAST) -> list[Any]:
+    answer = await shop.client.request(
+        "textDocument/completion",
+        {
+            "textDocument": {"uri": text.uri},
+            "position": place,
+            "context": {"triggerKind": 1},
+        },
+    )
+    assert answer["isIncomplete"] is True
+    return answer["items"]
+
+
+def cache_read(shop: Workshop) -> int:
+    """The tokens that the last request has read from the cache."""
+    return shop.standin.journal.last.cache_use.read_tokens
+
+
+def completion(text: str, **more: Any) -> Reply:
+    return Reply(f"<completion>{text}</completion>", **more)
+
+
+async def test_who_asks_gets_what_belongs_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch, capabilities=INLINE) as shop:
+        shop.standin.enqueue(completion("total(prices) / len(prices)", chunk_size=3))
+        text = await shop.open(text=UNFINISHED)
+
+        assert shop.client.server["inlineCompletionProvider"] == {}
+        assert await inline(shop, text, INVOKED) == ["total(prices) / len(prices)"]
+
+        (sent,) = shop.standin.journal.messages
+        assert sent.request.stop_sequences == ("</completion>",)
+        assert "    return {{CURSOR}}" in sent.request.last_user_text
+        assert "claude-haiku" in sent.request.model
+
+
+async def test_typing_along_asks_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_workshop(tmp_path, monkeypatch, capabilities=INLINE) as shop:
+        shop.standin.enqueue(completion("total(prices)"))
+        text = await shop.open(text=UNFINISHED)
+        await inline(shop, text, INVOKED)
+
+        shop.client.type(text, len(text.text), "tot")
+        place = {**LAST, "character": LAST["character"] + 3}
+
+        assert await inline(shop, text, AUTOMATIC, place) == ["al(prices)"]
+        assert len(shop.standin.journal.messages) == 1
+
+
+async def test_nothing_is_asked_by_typing_unless_it_is_switched_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch, capabilities=INLINE) as shop:
+        text = await shop.open(text=UNFINISHED)
+        assert await inline(shop, text, AUTOMATIC) == []
+        assert shop.standin.journal.messages == []
+
+
+async def test_switched_on_it_needs_trust(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    automatic = {"KIBITZ_COMPLETION_TRIGGER": "auto"}
+    async with open_workshop(
+        tmp_path, monkeypatch, capabilities=INLINE, environment=automatic
+    ) as shop:
+        text = await shop.open(text=UNFINISHED)
+        assert await inline(shop, text, AUTOMATIC) == []
+        assert shop.standin.journal.messages == []
+
+        await shop.client.execute("kibitz.trust", {"uri": text.uri})
+        shop.standin.enqueue(completion("total(prices)"))
+
+        assert await inline(shop, text, AUTOMATIC) == ["total(prices)"]
+
+
+async def test_what_goes_wrong_while_typing_is_silent_and_else_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    automatic = {"KIBITZ_COMPLETION_TRIGGER": "auto"}
+    async with open_workshop(
+        tmp_path, monkeypatch, capabilities=INLINE, environment=automatic
+    ) as shop:
+        text = await shop.open(text=UNFINISHED)
+        await shop.client.execute("kibitz.trust", {"uri": text.uri})
+        before = len(shop.client.messages())
+        shop.standin.enqueue(Fault.overloaded(), Fault.overloaded())
+
+        assert await inline(shop, text, AUTOMATIC) == []
+        assert len(shop.client.messages()) == before
+        assert await inline(shop, text, INVOKED) == []
+        assert len(shop.client.messages()) == before + 1
+        assert len(shop.standin.journal.messages) == 2, "a completion is never tried again"
+
+
+async def test_an_overtaken_request_is_answered_with_nothing_and_its_stream_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch, capabilities=INLINE) as shop:
+        held = completion("total(prices)", chunk_size=4).hold_at("total")
+        shop.standin.enqueue(held)
+        text = await shop.open(text=UNFINISHED)
+        first = asyncio.ensure_future(inline(shop, text, INVOKED))
+        await shop.standin.reached()
+
+        shop.client.type(text, len(text.text), "max(")
+        shop.standin.enqueue(completion("prices)"))
+        place = {**LAST, "character": LAST["character"] + 4}
+
+        assert await inline(shop, text, INVOKED, place) == ["prices)"]
+        assert await first == []
+        assert len(shop.standin.journal.messages) == 2
+
+
+async def test_a_list_of_names_has_it_with_the_word_that_was_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch, capabilities=LISTED) as shop:
+        shop.standin.enqueue(completion("al(prices)"))
+        text = await shop.open(text=UNFINISHED + "tot")
+        place = {**LAST, "character": LAST["character"] + 3}
+
+        (item,) = await listed(shop, text, place)
+
+        assert (item["label"], item["filterText"]) == ("total(prices)", "tot")
+        assert item["textEdit"] == {
+            "range": {"start": LAST, "end": place},
+            "newText": "total(prices)",
+        }
+
+
+async def test_a_list_that_comes_with_typing_asks_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch, capabilities=LISTED) as shop:
+        text = await shop.open(text=UNFINISHED)
+        shop.client.type(text, len(text.text), "t")
+        place = {**LAST, "character": LAST["character"] + 1}
+        assert await listed(shop, text, place) == []
+        assert shop.standin.journal.messages == []
+
+
+async def test_a_client_with_neither_puts_it_into_the_document(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        shop.standin.enqueue(completion("total(prices) / len(prices)\n"))
+        text = await shop.open(text=UNFINISHED.replace("\n", "\r\n"))
+        at_cursor = cursor(LAST["line"] + 1, LAST["character"])
+
+        titles = [item["title"] for item in await shop.client.code_actions(text, at_cursor)]
+        assert "Complete here" in titles
+        await shop.do("kibitz.complete", text, range=at_cursor)
+
+        assert text.text.endswith("def mean(prices):\r\n    return total(prices) / len(prices)")
+        assert text.text.count("\n") == text.text.count("\r\n")
+
+
+async def test_a_secret_stays_here_and_comes_back_in_the_completion(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = "sk-ant-api03-" + "".join(f"{number:x}Kz" for number in range(30))
+    async with open_workshop(tmp_path, monkeypatch, capabilities=INLINE) as shop:
+        content = f'KEY = "{secret}"\nother = '
+        text = await shop.open(text=content)
+
+        def answer(request: Any) -> Reply:
+            shown = request.last_user_text.partition('KEY = "')[2].partition('"')[0]
+            return completion(f'"{shown}"', chunk_size=2)
+
+        shop.standin.enqueue(answer)
+        place = {"line": 1, "character": len("other = ")}
+
+        assert await inline(shop, text, INVOKED, place) == [f'"{secret}"']
+        assert secret not in str(shop.standin.journal.last.request.body)
+
+
+async def test_the_head_of_the_window_is_read_from_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    automatic = {"KIBITZ_COMPLETION_TRIGGER": "auto"}
+    long = "".join(f"value_{number} = compute({number}, 'some name')\n" for number in range(150))
+    async with open_workshop(
+        tmp_path,
+        monkeypatch,
+        capabilities=INLINE,
+        environment=automatic,
+        files={"long.py": long},
+    ) as shop:
+        text = await shop.open("long.py", long + "last = ")
+        await shop.client.execute("kibitz.trust", {"uri": text.uri})
+        reads = []
+        for added in ("", "(", "1 + "):
+            shop.client.type(text, len(text.text), added)
+            column = len(text.text.rpartition("\n")[2])
+            shop.standin.enqueue(completion("value_1 + value_2"))
+            place = {"line": 150, "character": column}
+            assert await inline(shop, text, AUTOMATIC, place) != []
+            reads.append(cache_read(shop))
+        assert reads[1] > reads[0]
+        assert reads[2] >= reads[1] > 2_000
+
+
+async def test_it_can_be_switched_on_and_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch, capabilities=INLINE) as shop:
+        text = await shop.open(text=UNFINISHED)
+        await shop.client.execute("kibitz.trust", {"uri": text.uri})
+        shop.standin.enqueue(completion("total(prices)"))
+        assert (await shop.client.execute("kibitz.toggleCompletion", {})) == {"trigger": "auto"}
+        assert await inline(shop, text, AUTOMATIC) == ["total(prices)"]
+        assert (await shop.client.execute("kibitz.toggleCompletion", {})) == {"trigger": "manual"}
+
+
+async def test_a_suggestion_that_was_taken_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch, capabilities=INLINE) as shop:
+        shop.standin.enqueue(completion("total(prices)"))
+        text = await shop.open(text=UNFINISHED)
+        answer = await shop.client.request(
+            "textDocument/inlineCompletion",
+            {
+                "textDocument": {"uri": text.uri},
+                "position": LAST,
+                "context": {"triggerKind": INVOKED},
+            },
+        )
+        command = answer["items"][0]["command"]
+        told = await shop.client.execute(command["command"], *command["arguments"])
+        assert told == {"known": True}
