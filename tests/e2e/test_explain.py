@@ -106,6 +106,26 @@ async def test_half_an_answer_is_shown_and_said_to_be_one(
         assert await shop.client.hover(text, {"line": 6, "character": 2}) is None
 
 
+@pytest.mark.parametrize("profile", ["neovim", "vscode"])
+async def test_what_came_before_a_refusal_is_not_left_in_view(
+    profile: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch, profile=profile) as shop:
+        shop.standin.enqueue(Reply(ANSWER, chunk_size=5, stop_reason="refusal"))
+        text = await shop.open()
+
+        await shop.do("kibitz.explain", text)
+
+        for shown in shop.client.notifications("window/showDocument"):
+            assert shown["uri"].startswith("kibitz:")
+            page = await shop.client.request("workspace/textDocumentContent", shown)
+            assert "adds" not in page["text"]
+            assert "refused to go on" in page["text"]
+        (sentence,) = shop.client.messages()
+        assert sentence.startswith("Claude refused to answer")
+        assert await shop.client.hover(text, {"line": 6, "character": 2}) is None
+
+
 async def test_an_answer_that_breaks_off_before_a_word_shows_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

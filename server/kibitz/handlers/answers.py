@@ -20,7 +20,7 @@ from lsprotocol import types
 from kibitz import paths
 from kibitz.actions.values import Said, Step
 from kibitz.claude.values import ClaudeFailure
-from kibitz.errors import UserError
+from kibitz.errors import RefusalError, UserError
 from kibitz.findings.track import Tracked
 from kibitz.handlers.connection import Connection, Report
 from kibitz.jobs import Job
@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 MAX_KEPT_ANSWERS = 50
 MAX_EXPLANATIONS_PER_DOCUMENT = 20
 REFRESH_INTERVAL_SECONDS = 0.3
+WITHDRAWN = "*Claude refused to go on, so that what it had begun is not shown.*\n"
 
 
 async def run_answer(
@@ -53,6 +54,10 @@ async def run_answer(
                     if isinstance(step, Said):
                         markdown += step.text
                         await panel.add(step.text, markdown)
+            except RefusalError:
+                # Not to be used, so not to be seen.
+                await panel.withdraw()
+                raise
             except (UserError, ClaudeFailure):
                 # What came until then was paid for, and half an answer is often of use.
                 if markdown.strip():
@@ -117,6 +122,9 @@ class _FilePanel:
     async def break_off(self, markdown: str) -> None:
         await self.finish(markdown)
 
+    async def withdraw(self) -> None:
+        """Nothing was shown."""
+
     def close(self, report: Report) -> None:
         pass
 
@@ -156,6 +164,10 @@ class _VirtualPanel:
     async def break_off(self, markdown: str) -> None:
         await self.finish(markdown)
 
+    async def withdraw(self) -> None:
+        if self._shown:
+            await self.finish(WITHDRAWN)
+
     def close(self, report: Report) -> None:
         pass
 
@@ -189,6 +201,10 @@ class _StreamPanel:
 
     async def break_off(self, markdown: str) -> None:
         """The panel has every piece already; `close` tells it why there are no more."""
+
+    async def withdraw(self) -> None:
+        """Begin anew, with nothing: `close` tells it why that is all."""
+        self._send("begin", "")
 
     def close(self, report: Report) -> None:
         if not self._ended:

@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import AsyncIterator
 
 from kibitz.actions.values import Found, NotKept, Order, Step
+from kibitz.errors import RefusalError
 from kibitz.findings.track import Tracked
+from kibitz.findings.values import Finding
 from kibitz.handlers.connection import Connection
 from kibitz.jobs import Job
 from kibitz.protocol import to_lsp
@@ -46,38 +48,54 @@ async def run_review(
 
     unfollow = connection.session.documents.follow(moved)
     found, dropped = 0, Counter[str]()
+    new: list[Finding] = []
+    old: list[Tracked[Finding]] = []
+    moves_before = 0
     cleared = False
 
     def clear() -> None:
-        nonlocal cleared
+        nonlocal cleared, moves_before
         if cleared:
             return
-        cleared = True
+        cleared, moves_before = True, len(moves)
         start, end = lines
-        shelf[uri] = [
-            kept for kept in shelf.get(uri, []) if not (start <= kept.start and kept.end <= end)
-        ]
+        kept = shelf.get(uri, [])
+        old[:] = [each for each in kept if start <= each.start and each.end <= end]
+        shelf[uri] = [each for each in kept if each not in old]
+
+    def withdraw() -> None:
+        """Claude refused to go on: what stood before it began stands again."""
+        changes = [change for event in moves[moves_before:] for change in event.changes]
+        back = [after_all(each, changes) for each in old]
+        others = [each for each in shelf.get(uri, []) if each.value not in new]
+        shelf[uri] = [*(each for each in back if each is not None), *others]
+        publish(connection, uri)
 
     try:
         async with connection.reported(job) as report:
-            async for step in report.follow(steps):
-                match step:
-                    case Found(finding):
-                        clear()
-                        kept = after_all(
-                            Tracked(finding, finding.start_line - 1, finding.end_line),
-                            (change for event in moves for change in event.changes),
-                        )
-                        if kept is None:
-                            dropped["its lines changed"] += 1
-                            continue
-                        found += 1
-                        shelf.setdefault(uri, []).append(kept)
-                        publish(connection, uri)
-                    case NotKept(what):
-                        dropped[_WHY_DROPPED[what.reason]] += 1
-                    case _:
-                        pass
+            try:
+                async for step in report.follow(steps):
+                    match step:
+                        case Found(finding):
+                            clear()
+                            kept = after_all(
+                                Tracked(finding, finding.start_line - 1, finding.end_line),
+                                (change for event in moves for change in event.changes),
+                            )
+                            if kept is None:
+                                dropped["its lines changed"] += 1
+                                continue
+                            found += 1
+                            new.append(finding)
+                            shelf.setdefault(uri, []).append(kept)
+                            publish(connection, uri)
+                        case NotKept(what):
+                            dropped[_WHY_DROPPED[what.reason]] += 1
+                        case _:
+                            pass
+            except RefusalError:
+                withdraw()
+                raise
             clear()
             publish(connection, uri)
             report.outcome = outcome(found, dropped)
