@@ -214,6 +214,9 @@ class BatchRunner:
         """A chunk was never sent.  Its reservation goes first: a run that dies in between finds
         it as it was."""
         await asyncio.to_thread(self._books.release, self._run.tag(chunk.number))
+        if chunk.n_requests == 1:
+            self._run.wrote_prefix("", 0.0)  # It may have been the one that was to write it.
+            self._lead = None
         self._run.withdraw(chunk)
 
     async def _read(self, chunk: Chunk) -> None:
@@ -308,13 +311,13 @@ class BatchRunner:
         except ClaudeFailure:
             await self._take_back(chunk)
             raise
-        chunk = self._run.submitting(chunk, newest)
-        batch = await self._service.submit(requests)
-        self._run.submitted(chunk, batch.id)
         if (digest := _prefix_digest(requests[0].prompt)) is not None:
             self._run.wrote_prefix(digest, time.time())
             if len(requests) == 1:
                 self._lead = chunk.number
+        chunk = self._run.submitting(chunk, newest)
+        batch = await self._service.submit(requests)
+        self._run.submitted(chunk, batch.id)
         self._say(f"sent {len(requests)} request{'' if len(requests) == 1 else 's'}")
 
     async def _newest(self) -> str | None:

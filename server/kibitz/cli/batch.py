@@ -26,6 +26,7 @@ from kibitz.claude.values import ClaudeFailure, Prompt, Purpose, Usage
 from kibitz.cli.batch_asker import ReviewAsker, expected_usage, findings_of
 from kibitz.cli.batch_files import Choice, named, shown_from_here
 from kibitz.cli.batch_progress import BatchProgress
+from kibitz.cli.place import shown
 from kibitz.cli.report import Report, in_order
 from kibitz.cli.workplace import EXIT_INTERRUPTED, Workplace
 from kibitz.errors import EXIT_BUDGET, EXIT_USAGE, UserError
@@ -53,6 +54,11 @@ async def review_all(at: Workplace, places: Sequence[str], tell: Tell) -> int:
     """Review a repository, or what was named of it, and `tell` what was found, as if it had been
     done live; returns the exit code.  An unfinished review of the same is continued."""
     repository = at.desk.repository(at.start)
+    if not repository.has_git:
+        raise UserError(
+            f"--batch reviews what git tracks, and {shown(str(at.start))} is in no repository; "
+            "name the files to review without --batch."
+        )
     asker, choice, about = _what_about(at, repository, places)
     path = _run_file(about)
     run = _resumed(path)
@@ -295,8 +301,8 @@ def _why_not(said: Mapping[str, Any]) -> str:
 
 
 def _tell_failures(at: Workplace, report: Report) -> None:
-    for shown, reason in report.failures[:MOST_FAILURES_TOLD]:
-        at.terminal.note(f"{shown}: {reason}")
+    for path, reason in report.failures[:MOST_FAILURES_TOLD]:
+        at.terminal.note(f"{path}: {reason}")
     n_failed = len(report.failures)
     if n_failed > MOST_FAILURES_TOLD:
         at.terminal.note(f"… and {n_failed - MOST_FAILURES_TOLD:,} more; --format json has all.")
