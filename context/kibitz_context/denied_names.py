@@ -106,6 +106,9 @@ def _plain(part: str) -> str:
     Windows drops dots and spaces at the end and takes what follows a colon for a stream of the
     same file; macOS drops characters that cannot be seen.
     """
+    if part.isascii():
+        # All that is said below of letters is about others.
+        return part.partition(":")[0].rstrip(". ").lower() or part
     visible = "".join(char for char in part if not _is_ignorable(char))
     return fold(visible.partition(":")[0].rstrip(". ")) or part
 

@@ -37,6 +37,9 @@ MAX_PATH_PARTS = 200
 
 KIBITZ_IGNORE = ".kibitzignore"
 
+# Parts that name nothing below their folder; "" is what too many or too few slashes leave.
+_ELSEWHERE = frozenset(("", ".", ".."))
+
 _MEGABYTE = 1024 * 1024
 
 
@@ -63,7 +66,8 @@ class Gate:
     is refused; `include` narrows what is *chosen* (`includes`) and readmits nothing.  Paths are
     given absolute, or relative to the root.  One gate may be used by several threads.
 
-    `folded` says whether the file system ignores case; None finds out.
+    `folded` says whether the file system ignores case; None finds out.  With `is_settled` the
+    ignore files are read once, for one piece of work that looks at every path.
     """
 
     def __init__(
@@ -73,6 +77,7 @@ class Gate:
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
         folded: bool | None = None,
+        is_settled: bool = False,
     ) -> None:
         self.root = Path(os.path.realpath(root))
         self._folded = _ignores_case(self.root) if folded is None else folded
@@ -80,7 +85,9 @@ class Gate:
         self.exclude = tuple(exclude)
         self._include = Patterns(self.include, self._folded)
         self._exclude = Patterns(self.exclude, self._folded)
-        self._ignore_files = IgnoreFiles(self.root, KIBITZ_IGNORE, folded=self._folded)
+        self._ignore_files = IgnoreFiles(
+            self.root, KIBITZ_IGNORE, folded=self._folded, is_settled=is_settled
+        )
         self._repositories: dict[Path, Repository | None] = {}
         self._lock = threading.Lock()
 
@@ -166,17 +173,17 @@ class Gate:
     def name_refusal(self, path: str) -> str | None:
         """As `refusal`, of a listed path (relative, ``/``) and without asking the disk or git."""
         parts = path.split("/")
-        if not path or path.startswith("/") or any(part in ("", ".", "..") for part in parts):
+        if not _ELSEWHERE.isdisjoint(parts):
             return "it is outside the repository"
         try:
             path.encode()
         except UnicodeEncodeError:
             return "its name is not UTF-8"
-        if any(is_git_folder(part) for part in parts):
+        if any(map(is_git_folder, parts)):
             return "it belongs to git itself"
         if denied := denied_part(path):
             return f"files called {denied} hold credentials"
-        if self._exclude.matches(path):
+        if self._exclude.lines and self._exclude.matches(path):
             return "it is excluded by context.exclude"
         if self._ignore_files.excludes(path):
             return f"it is excluded by {KIBITZ_IGNORE}"

@@ -94,17 +94,26 @@ class Patterns:
 
 
 class IgnoreFiles:
-    """All files called `name` in a tree, read when needed and again when they have changed."""
+    """All files called `name` in a tree, read when needed and again when they have changed.
 
-    def __init__(self, root: Path, name: str, *, folded: bool = False) -> None:
+    With `is_settled` each is looked at once: nothing that changes later is seen.
+    """
+
+    def __init__(
+        self, root: Path, name: str, *, folded: bool = False, is_settled: bool = False
+    ) -> None:
         self._prefix = f"{root}{os.sep}"
         self._name = name
         self._folded = folded
+        self._settled: dict[str, Patterns] | None = {} if is_settled else None
+        self._has_rules: dict[str, bool] = {}
         self._read: dict[str, tuple[tuple[int, int], Patterns]] = {}
         self._lock = threading.Lock()
 
     def excludes(self, path: str) -> bool:
         """Whether `path` (relative, ``/``; a folder ends with it) or a folder above is excluded."""
+        if self._settled is not None and not self._is_ruled(_folder_of(path)):
+            return False
         folders = ["", *(prefix for prefix in _prefixes(path) if prefix.endswith("/"))]
         levels = [(each, self.patterns(each)) for each in folders if each != path]
         for prefix in _prefixes(path):
@@ -119,6 +128,24 @@ class IgnoreFiles:
 
     def patterns(self, folder: str) -> Patterns:
         """The patterns in `folder` itself ("" or ending with ``/``)."""
+        if self._settled is None:
+            return self._now(folder)
+        known = self._settled.get(folder)
+        if known is None:
+            known = self._settled[folder] = self._now(folder)
+        return known
+
+    def _is_ruled(self, folder: str) -> bool:
+        """Whether there are patterns in `folder` or above it."""
+        known = self._has_rules.get(folder)
+        if known is None:
+            known = bool(self.patterns(folder).lines) or (
+                folder != "" and self._is_ruled(_folder_of(folder))
+            )
+            self._has_rules[folder] = known
+        return known
+
+    def _now(self, folder: str) -> Patterns:
         # Asked of every folder of every path: a string is made ten times faster than a `Path`.
         path = f"{self._prefix}{folder}{self._name}"
         try:
@@ -146,6 +173,11 @@ class IgnoreFiles:
 
 
 _NONE = Patterns(())
+
+
+def _folder_of(path: str) -> str:
+    """The folder that holds `path`: "" or ending with ``/``."""
+    return path[: path.rfind("/", 0, len(path) - 1) + 1]
 
 
 def _prefixes(path: str) -> Sequence[str]:

@@ -122,7 +122,7 @@ def prepare(
             raise PrepareStopped
 
     repository = Repository.find(request.root)
-    gate = Gate(repository.root, include=request.include, exclude=request.exclude)
+    gate = Gate(repository.root, include=request.include, exclude=request.exclude, is_settled=True)
     wanted = snapshots.wanted(repository, gate, request.max_tokens)
     if wanted is None:
         return Prepared()

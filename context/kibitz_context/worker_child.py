@@ -84,7 +84,9 @@ class _Reader:
     def __init__(self, said: Mapping[str, Any], open_things: contextlib.ExitStack) -> None:
         request = Request.from_json(said["open"])
         repository = Repository.find(request.root)
-        gate = Gate(repository.root, include=request.include, exclude=request.exclude)
+        gate = Gate(
+            repository.root, include=request.include, exclude=request.exclude, is_settled=True
+        )
         self._index: Index = index_of(repository, Path(said["cache_folder"]))
         self._sources: Sources = open_things.enter_context(opened(repository, gate, _go_on))
 

@@ -87,6 +87,18 @@ def test_nested_files_of_patterns_combine_as_git_combines_them(
     files = IgnoreFiles(folder.root, ".gitignore")
     found = {path for path in PATHS if files.excludes(path)}
     assert found == ignored_by_git(folder)
+    settled = IgnoreFiles(folder.root, ".gitignore", is_settled=True)
+    assert {path for path in PATHS if settled.excludes(path)} == found
+
+
+def test_what_is_settled_does_not_change(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/.kibitzignore").write_text("*.py\n")
+    files = IgnoreFiles(tmp_path, ".kibitzignore", is_settled=True)
+    assert [files.excludes(path) for path in ("a/b/c.py", "a/", "c.py")] == [True, False, False]
+    (tmp_path / ".kibitzignore").write_text("*.py\n")
+    (tmp_path / "a/.kibitzignore").unlink()
+    assert [files.excludes(path) for path in ("a/b/c.py", "a/", "c.py")] == [True, False, False]
 
 
 def test_a_file_is_read_again_when_it_has_changed(tmp_path: Path) -> None:
