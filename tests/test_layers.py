@@ -41,6 +41,7 @@ LAYERS: tuple[dict[str, tuple[str, ...]], ...] = (
             "kibitz.errors",
             "kibitz.logs",
             "kibitz.markdown_blocks",
+            "kibitz.model_notes",
             "kibitz.models_file",
             "kibitz.paths",
             "kibitz.profiles",

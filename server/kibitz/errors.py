@@ -340,9 +340,12 @@ def _budget(failure: ClaudeFailure) -> str:
     of = f" of {limit_usd}" if limit_usd else ""
     if limit == "request":
         because = f" ({numbers[0]})" if numbers else ""
+        if failure.facts.get("declined"):
+            return f"Nothing was sent, as you decided{because}."
+        instead = _fact(failure, "instead")
         return (
-            f"The request would go over the limit{of} for one{because}; select less, or raise "
-            "`budget.request_usd` in config.toml."
+            f"The request would go over the limit{of} for one{because}; select less, "
+            f"{instead + ', ' if instead else ''}or raise `budget.request_usd` in config.toml."
         )
     if limit == "keep_warm":
         spent_usd = _usd(failure, "spent_usd")

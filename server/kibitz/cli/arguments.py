@@ -18,6 +18,8 @@ class Common:
     settings: Mapping[str, str]
     log_level: Level | None = None
     verbose: bool = False
+    yes: bool = False
+    model: str | None = None
 
     @classmethod
     def of(cls, options: argparse.Namespace) -> Common:
@@ -25,6 +27,8 @@ class Common:
             dict(cast("list[tuple[str, str]]", options.set or [])),
             options.log_level,
             getattr(options, "verbose", False),
+            getattr(options, "yes", False),
+            getattr(options, "model", None),
         )
 
 
@@ -55,7 +59,17 @@ class Parser(argparse.ArgumentParser):
             "--log-level", choices=get_args(Level), help="also log to stderr, from this level on"
         )
 
+    def add_model(self) -> None:
+        self.add_argument("--model", metavar="M", help="any model id instead of the tier's")
+
     def add_verbose(self) -> None:
+        """What goes with every request: whether to say what it was, and whether to send it."""
+        self.add_argument(
+            "--yes",
+            action="store_true",
+            help="send it also when it may cost more than `budget.request_usd`; the limits of the "
+            "day and the month hold all the same",
+        )
         self.add_argument(
             "--verbose",
             action="store_true",

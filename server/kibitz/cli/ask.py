@@ -60,7 +60,7 @@ def run(arguments: list[str]) -> int:
     parser.add_argument(
         "--list", action="store_true", help="list the conversations about this repository"
     )
-    parser.add_argument("--model", metavar="M", help="any model id instead of the tier's")
+    parser.add_model()
     parser.add_argument(
         "--max-tokens",
         type=positive,

@@ -26,13 +26,14 @@ def run(arguments: list[str]) -> int:
     parser.add_argument(
         "place", metavar="PATH[:L1[-L2]]", help="a file, with lines from L1 to L2; - is stdin"
     )
+    parser.add_model()
     parser.add_verbose()
     options = parser.parse_args(arguments)
     place = parse_place(options.place)
 
     def begin(at: Workplace) -> Coroutine[Any, Any, int]:
         source = at.source(place)
-        order = Order("explain", source.start, source.document, source.span)
+        order = Order("explain", source.start, source.document, source.span, model=at.common.model)
         return answer.show(at, explain(order, at.desk))
 
     return work(Common.of(options), place.start, begin)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from kibitz.actions.tally import Tally
 from kibitz.actions.values import (
     Asked,
     Begun,
@@ -18,7 +19,6 @@ from kibitz.actions.values import (
     Received,
     Step,
 )
-from kibitz.cli.tally import Tally
 from kibitz.cli.terminal import Terminal
 from kibitz.plain_text import one_line
 
@@ -82,11 +82,11 @@ class Progress:
             case Begun(usage):
                 read = usage.cache_read_tokens
                 cached = f" ({read:,} from cache)" if read else ""
-                self._say(f"{usage.prompt_tokens:,} tokens read{cached}")
+                self._say(f"{usage.prompt_tokens:,} tokens read{cached}{self._tally.figure()}")
             case Looking(words) | Noted(words):
                 self._say(words)
             case Received(tokens):
-                self._say(f"{tokens:,} tokens so far")
+                self._say(f"{tokens:,} tokens so far{self._tally.figure()}")
             case _:
                 pass
 

@@ -44,6 +44,7 @@ def run(arguments: list[str]) -> int:
     parser.add_argument(
         "--write", action="store_true", help="write the change into the file instead of printing it"
     )
+    parser.add_model()
     parser.add_verbose()
     options = parser.parse_args(arguments)
     place = parse_place(options.place)
@@ -57,7 +58,9 @@ def run(arguments: list[str]) -> int:
         if options.write:
             patch.must_be_writable(source.path)
         instruction, span = _instruction(source, options.instruction)
-        order = Order("refactor", source.start, source.document, span, instruction)
+        order = Order(
+            "refactor", source.start, source.document, span, instruction, model=at.common.model
+        )
         return _refactor(at, source, order, writes=options.write)
 
     return work(Common.of(options), place.start, begin)

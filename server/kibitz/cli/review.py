@@ -57,6 +57,7 @@ def run(arguments: list[str]) -> int:
     )
     for name in ("--diff", "--staged"):
         parser.add_argument(name, nargs="?", const=True, help=argparse.SUPPRESS)
+    parser.add_model()
     parser.add_verbose()
     options = parser.parse_args(arguments)
     _refuse_what_is_not_there(options)
@@ -137,7 +138,8 @@ async def _review_one(at: Workplace, source: Source, report: Report, *, shows_te
     """Review one file.  A reply that cannot be used costs that file alone; other failures would
     meet the next file as well and go to the caller.
     """
-    order = Order("review", source.start, source.document, source.span)
+    model = at.common.model
+    order = Order("review", source.start, source.document, source.span, model=model)
     found: list[Finding] = []
     try:
         async with aclosing(at.steps(review(order, at.desk))) as steps:

@@ -103,6 +103,14 @@ class Terminal:
         self._cover = cover
 
     @contextlib.contextmanager
+    def asking(self, question: str) -> Iterator[None]:
+        """Ask on stderr; nothing moves on the terminal until the answer is there."""
+        with self._uncovered():
+            self.err.write(visible(question))
+            self.err.flush()
+            yield
+
+    @contextlib.contextmanager
     def _uncovered(self) -> Iterator[None]:
         cover = self._cover
         if cover is None:

@@ -12,10 +12,14 @@ from typing import Any
 from kibitz import paths
 from kibitz.actions.desk import Desk
 from kibitz.actions.preparing import InThisProcess
-from kibitz.actions.values import FellBack, Step
+from kibitz.actions.tally import Tally
+from kibitz.actions.values import Asked, FellBack, Step
 from kibitz.backend import Backend
+from kibitz.claude.days import midnight
+from kibitz.claude.values import ClaudeFailure
 from kibitz.cli import logbook
 from kibitz.cli.arguments import Common
+from kibitz.cli.confirmation import HOW_TO_CONFIRM, Confirmation
 from kibitz.cli.place import (
     Place,
     Source,
@@ -24,9 +28,9 @@ from kibitz.cli.place import (
     read_stdin,
 )
 from kibitz.cli.progress import Progress
-from kibitz.cli.tally import Tally
 from kibitz.cli.terminal import Terminal
 from kibitz.errors import UserError, sentence_for_fallback
+from kibitz.model_notes import model_notes
 from kibitz.settings import Settings, load, log_lines, problems_by_source
 from kibitz.trust import Trust
 from kibitz_context.gate import Gate
@@ -47,6 +51,7 @@ class Workplace:
         self.backend = Backend(own, os.environ)
         self.tally = Tally(lambda: self.backend.known_models().catalogue)
         self.progress = Progress(terminal, self.tally, verbose=common.verbose)
+        self.backend.confirm = Confirmation(terminal, always=common.yes)
         self._settings: dict[Path, Settings] = {}
         self._told: set[str] = set()
         self.settings = self.settings_in(self.start)
@@ -100,11 +105,26 @@ class Workplace:
     async def steps(self, action: AsyncGenerator[Step, None]) -> AsyncGenerator[Step, None]:
         """Pass on the steps of `action`, counted and shown as progress."""
         async with aclosing(action) as steps:
-            async for step in steps:
-                self.progress.count(step)
-                if isinstance(step, FellBack):
-                    self.terminal.note(sentence_for_fallback(step.model, step.instead_of))
-                yield step
+            try:
+                async for step in steps:
+                    if isinstance(step, Asked):
+                        self._tell_of_model(step.model)
+                    self.progress.count(step)
+                    if isinstance(step, FellBack):
+                        self.terminal.note(sentence_for_fallback(step.model, step.instead_of))
+                    yield step
+            except ClaudeFailure as failure:
+                # The sentence names what to change.
+                setting = {"setting": "--model"} if self.common.model is not None else {}
+                failure.facts = {"instead": HOW_TO_CONFIRM, **failure.facts, **setting}
+                raise
+
+    def _tell_of_model(self, model: str) -> None:
+        known = self.backend.known_models().catalogue
+        for sentence in model_notes(known, model, self.settings, midnight().date()):
+            if sentence not in self._told:
+                self._told.add(sentence)
+                self.terminal.note(sentence)
 
     async def aclose(self) -> None:
         """Stop what still runs, and close Claude and the ledger."""

@@ -1,4 +1,4 @@
-"""What the running command has used and what it costs so far, told from the steps it yields."""
+"""What a running job or command has used and costs so far, told from the steps it yields."""
 
 from __future__ import annotations
 
@@ -67,6 +67,11 @@ class Tally:
         if not self._n_ended and not self._asking:
             return ""
         return bill(self.usage(), self.cost_usd())
+
+    def figure(self) -> str:
+        """What it costs so far, to follow a number of tokens; "" where no price is known."""
+        cost_usd = self.cost_usd()
+        return f", {dollars(cost_usd)}" if cost_usd else ""
 
     def token_line(self) -> str:
         """The bill with everything there is to say of it."""
