@@ -6,6 +6,7 @@ import asyncio
 import datetime
 import logging
 import os
+import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from kibitz.actions.prompt_files import (
     prompts_stamp,
     read_prompt_files,
 )
+from kibitz.actions.tally import Tally
 from kibitz.actions.values import (
     Asked,
     Begun,
@@ -34,10 +36,12 @@ from kibitz.actions.values import (
     Step,
 )
 from kibitz.backend import Backend
-from kibitz.bill import bill
+from kibitz.claude.days import midnight
 from kibitz.claude.values import ClaudeFailure, Usage
+from kibitz.confirmation import NO, Question
 from kibitz.handlers.attendance import Attendance
 from kibitz.jobs import Job
+from kibitz.model_notes import model_notes
 from kibitz.protocol.editor import LspEditor
 from kibitz.protocol.progress import Progress
 from kibitz.protocol.pygls_mends import MendedServer
@@ -95,6 +99,7 @@ class Connection:
             get_ready=self.backend.get_ready,
         )
         self.backend.breaker.follow(self._tell_of_pause)
+        self.backend.confirm = self._confirm
 
     # -- settings ------------------------------------------------------------------------------
 
@@ -240,7 +245,10 @@ class Connection:
             report.fail(error.sentence)
         except ClaudeFailure as failure:
             logger.info("%s failed: %s (request %s)", job.kind, failure.kind, failure.request_id)
-            report.fail(errors.sentence_for(failure))
+            if failure.facts.get("declined"):
+                report.end(errors.sentence_for(failure))
+            else:
+                report.fail(errors.sentence_for(failure))
         except BaseException:
             report.end("Failed: a fault in kibitz; see its log")
             raise
@@ -250,6 +258,23 @@ class Connection:
         finally:
             self.tell_settings_problems()
             self.announce_status()
+
+    async def _confirm(self, question: Question) -> bool | None:
+        """Let the user decide whether a request may cost more than one may."""
+        if not self.session.client.show_message_request:
+            return None
+        return await self.editor.choose(question.words, (question.yes, NO)) == question.yes
+
+    def tell_of_model(self, model: str) -> None:
+        """Tell what there is to know of a model that is asked, once while the server runs."""
+        known = self.backend.known_models()
+        notes = model_notes(
+            known.catalogue, model, self.settings_of_first_folder(), midnight().date()
+        )
+        for sentence in (*notes, *known.problems):
+            if sentence not in self.session.told_problems:
+                self.session.told_problems.add(sentence)
+                self.editor.tell(sentence, "warning")
 
     def _tell_of_pause(self, refusal: ClaudeFailure | None) -> None:
         """Automatic features pause after repeated failures, or are back."""
@@ -265,7 +290,12 @@ class Connection:
             self.session.jobs.in_background(self._send_status(), "status")
 
     async def _send_status(self) -> None:
-        spent = await self.backend.spent_today()
+        try:
+            spent = await self.backend.spent_today()
+        except (sqlite3.Error, OSError, errors.UserError) as error:
+            # Told where it matters: no request is sent without the ledger.
+            logger.info("what was spent today cannot be read: %s", error)
+            return
         jobs = self.session.jobs.running()
         self.editor.status(
             {
@@ -313,8 +343,7 @@ class Report:
         self.progress = Progress(
             connection.server, job.id, shown=connection.session.client.progress
         )
-        self._usage: Usage | None = None
-        self._cost_usd: float | None = None
+        self._tally = Tally(lambda: connection.backend.known_models().catalogue)
         self.outcome = ""
         self.failure: str | None = None
 
@@ -322,10 +351,12 @@ class Report:
         """Pass the steps of an action on, and report tokens and cost on the way."""
         async with aclosing(steps) as closing:  # type: ignore[type-var]
             async for step in closing:
+                self._tally.count(step)
                 match step:
                     case Indexing() | GettingReady():
                         self.progress.report(step.words)
                     case Asked(model, prompt_tokens):
+                        self._connection.tell_of_model(model)
                         self.progress.report(f"{model} reads about {prompt_tokens:,} tokens")
                     case FellBack(model, instead_of):
                         sentence = errors.sentence_for_fallback(model, instead_of)
@@ -333,31 +364,23 @@ class Report:
                     case Begun(usage):
                         read = usage.cache_read_tokens
                         cached = f", {read:,} of them from cache" if read else ""
-                        self.progress.report(f"{usage.prompt_tokens:,} tokens read{cached}")
+                        figure = f"{cached}{self._tally.figure()}"
+                        self.progress.report(f"{usage.prompt_tokens:,} tokens read{figure}")
                     case Received(tokens):
-                        self.progress.report(f"{tokens:,} tokens so far")
+                        self.progress.report(f"{tokens:,} tokens so far{self._tally.figure()}")
                     case Looking(words) | Noted(words):
                         self.progress.report(words, always=True)
-                    case Spent(usage, cost_usd):
-                        self._add(usage, cost_usd)
+                    case Spent():
+                        self._connection.announce_status()
                     case _:
                         pass
                 yield step
 
-    def _add(self, usage: Usage, cost_usd: float | None) -> None:
-        """Add the bill of one request: a job that looks around makes several."""
-        if self._usage is None:
-            self._usage, self._cost_usd = usage, cost_usd
-            return
-        self._usage += usage
-        known = self._cost_usd is not None and cost_usd is not None
-        self._cost_usd = (self._cost_usd or 0.0) + (cost_usd or 0.0) if known else None
-
     def summary(self) -> str:
         """How the job ended, in one line: outcome, then the bill."""
         parts = [self.outcome] if self.outcome else []
-        if self._usage is not None:
-            parts.append(bill(self._usage, self._cost_usd))
+        if self._tally.n_ended:
+            parts.append(self._tally.bill())
         return " · ".join(parts) or "Done"
 
     def end(self, message: str) -> None:
@@ -370,5 +393,5 @@ class Report:
         """Tell the user once what went wrong."""
         self.failure = sentence
         self._connection.editor.tell(sentence, "error")
-        paid = "" if self._usage is None else f" · {bill(self._usage, self._cost_usd)}"
+        paid = f" · {self._tally.bill()}" if self._tally.usage() != Usage() else ""
         self.progress.end(f"Failed{paid}")
