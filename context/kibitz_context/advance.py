@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from kibitz_context import layers
 from kibitz_context.changes import OVER_BUDGET, as_in_snapshot, not_shown
 from kibitz_context.log import AS_IN_SNAPSHOT, INTRODUCTION, Entry, Log, Told, section
-from kibitz_context.policy import Decision, TailEntry
+from kibitz_context.policy import Decision, TailEntry, not_longer
 from kibitz_context.prefix import PrefixState
 from kibitz_context.tokens import estimate
 from kibitz_context.values import Omission, Plan, Step
@@ -31,7 +31,8 @@ _TOLD_BEFORE = 1_000
 class Ground:
     """What is the case now, seen from one base.
 
-    `entries` tell every file that differs, the most likely to matter first; `untellable` are
+    `entries` tell every file that differs, the most likely to matter first; those at the paths
+    `settled` are believed to stay as they are for a while.  `untellable` are
     files that differ but whose text is not wanted or cannot be had.  `base_paths` are the files
     of the base, `shown_paths` those of which the snapshot shows more than the name.
     `budget_tokens` is for log and tail together, and `most_tokens` what the prompt leaves for
@@ -40,6 +41,7 @@ class Ground:
 
     base: str | None
     snapshot_key: str
+    snapshot_digest: str
     snapshot_tokens: int
     entries: tuple[Entry, ...]
     untellable: tuple[str, ...]
@@ -47,6 +49,7 @@ class Ground:
     shown_paths: AbstractSet[str]
     budget_tokens: int
     most_tokens: int | None = None
+    settled: AbstractSet[str] = frozenset()
 
     @property
     def log_tokens(self) -> int:
@@ -88,12 +91,26 @@ def pending(state: PrefixState, ground: Ground) -> list[Pending]:
         if told.state != AS_IN_SNAPSHOT and path not in named
     ]
     # What is taken back takes next to no room, and a reader would be wrong without it.
-    return [Pending(entry, _sightings(state, entry)) for entry in (*over, *untold)]
+    return [Pending(entry, _sightings(state, ground, entry)) for entry in (*over, *untold)]
 
 
-def tail_entries(waiting: Sequence[Pending]) -> tuple[TailEntry, ...]:
-    """The same in the words of the policy."""
-    return tuple(TailEntry(each.entry.tokens, each.sightings) for each in waiting)
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """What would stand behind the log if it stayed as it is, in the words of the policy: what
+    would be told, and the tokens of what there would be no room for."""
+
+    tail: tuple[TailEntry, ...]
+    left_out_tokens: int
+
+
+def behind(state: PrefixState, ground: Ground) -> Behind:
+    """What `advance` would send behind the log of `state` if nothing were appended to it."""
+    waiting = pending(state, ground)
+    told, left_out = _fitting(state.log, waiting, ground)
+    return Behind(
+        tuple(TailEntry(each.entry.tokens, each.sightings) for each in told),
+        sum(each.entry.tokens for each in left_out),
+    )
 
 
 def stale_tokens(state: PrefixState, ground: Ground) -> int:
@@ -116,27 +133,27 @@ def advance(
         log, waiting = state.log, pending(state, ground)
     else:
         log = Log()
-        waiting = [Pending(entry, _sightings(state, entry)) for entry in ground.entries]
+        waiting = [Pending(entry, _sightings(state, ground, entry)) for entry in ground.entries]
     log, waiting = _promoted(log, waiting, decision.promote_at, ground.log_tokens)
-    room = max(ground.budget_tokens - log.tokens, int(ground.budget_tokens * LEAST_TAIL_SHARE))
-    if ground.most_tokens is not None:
-        room = min(room, ground.most_tokens - log.tokens)
-    wrong = [path for path in ground.untellable if path in log.newest or path in ground.shown_paths]
-    tail, omitted = _tail(log, waiting, wrong, room)
+    tail, omitted = _tail(log, waiting, ground)
     after = replace(
-        _begun(state, ground, decision.step),
+        _begun(state, ground, decision.step, now),
         log=log,
         sightings={each.entry.path: (each.entry.state, each.sightings) for each in waiting},
     )
     lease, log_lease = after.snapshot_lease, after.log_lease
+    is_alive = lease is not None and lease.alive(now)
+    lifetime = decision.snapshot_lifetime
+    if lease is not None and is_alive and lifetime is not None:
+        lifetime = lease.lifetime
     plan = Plan(
-        snapshot_lifetime=decision.snapshot_lifetime,
-        changes_lifetime=decision.changes_lifetime,
+        snapshot_lifetime=lifetime,
+        changes_lifetime=not_longer(decision.changes_lifetime, lifetime),
         changes_log=tuple(block.text for block in log.blocks),
         changes_tail=section(tail, is_first=not log.blocks),
         step=decision.step,
         reason=decision.reason,
-        snapshot_alive=lease is not None and lease.alive(now),
+        snapshot_alive=is_alive,
         log_blocks_alive=(
             after.log_blocks_leased if log_lease is not None and log_lease.alive(now) else 0
         ),
@@ -145,13 +162,16 @@ def advance(
     return Advanced(after, plan, told, omitted)
 
 
-def _sightings(state: PrefixState, entry: Entry) -> int:
+def _sightings(state: PrefixState, ground: Ground, entry: Entry) -> int:
     told = state.log.newest.get(entry.path)
     if told is not None and told.state == entry.state:
         return _TOLD_BEFORE
     seen, count = state.sightings.get(entry.path, ("", 0))
     # An empty state is that of a file that is as in the snapshot: a state like any other.
-    return count + 1 if count and seen == entry.state else 1
+    if count and seen == entry.state:
+        return count + 1
+    # What a branch or a colleague has brought is not waited for: see decision 0007.
+    return 2 if entry.path in ground.settled else 1
 
 
 def _promoted(
@@ -174,28 +194,44 @@ def _promoted(
     return log.appended(chosen), rest
 
 
+def _wrong(log: Log, ground: Ground) -> list[str]:
+    """Files that cannot be told, of which otherwise something would be told that is not so."""
+    return [path for path in ground.untellable if path in log.newest or path in ground.shown_paths]
+
+
+def _fitting(
+    log: Log, waiting: Sequence[Pending], ground: Ground
+) -> tuple[list[Pending], list[Pending]]:
+    """What there is room for behind `log`, and what there is not."""
+    room = max(ground.budget_tokens - log.tokens, int(ground.budget_tokens * LEAST_TAIL_SHARE))
+    if ground.most_tokens is not None:
+        room = min(room, ground.most_tokens - log.tokens)
+    room -= estimate(layers.section("changes", ["" if log.blocks else INTRODUCTION]))
+    room -= sum(not_shown(path).tokens for path in _wrong(log, ground)[:MAX_NAMED_FILES])
+    if sum(each.entry.tokens for each in waiting) > room:
+        room -= sum(not_shown(each.entry.path).tokens for each in waiting[:MAX_NAMED_FILES])
+    told: list[Pending] = []
+    left_out: list[Pending] = []
+    for each in waiting:
+        if each.entry.tokens <= room or each.entry.state == AS_IN_SNAPSHOT:
+            room -= each.entry.tokens
+            told.append(each)
+        else:
+            left_out.append(each)
+    return told, left_out
+
+
 def _tail(
-    log: Log, waiting: Sequence[Pending], wrong: Sequence[str], room: int
+    log: Log, waiting: Sequence[Pending], ground: Ground
 ) -> tuple[list[Entry], tuple[Omission, ...]]:
     """The entries behind the log, and what did not fit.
 
-    Of what did not fit it is said that it has changed, as of the files `wrong`, of which
-    otherwise something would be told that is not so.
+    Of what did not fit, and of what cannot be told, it is said that it has changed.
     """
-    room -= estimate(layers.section("changes", ["" if log.blocks else INTRODUCTION]))
-    room -= sum(not_shown(path).tokens for path in wrong[:MAX_NAMED_FILES])
-    entries = [each.entry for each in waiting]
-    if sum(entry.tokens for entry in entries) > room:
-        room -= sum(not_shown(entry.path).tokens for entry in entries[:MAX_NAMED_FILES])
-    tail: list[Entry] = []
-    left_out: list[str] = []
-    for entry in entries:
-        if entry.tokens <= room or entry.state == AS_IN_SNAPSHOT:
-            room -= entry.tokens
-            tail.append(entry)
-        else:
-            left_out.append(entry.path)
-    unnamed = sorted((*wrong, *left_out), key=lambda path: path not in log.newest)
+    fitting, over = _fitting(log, waiting, ground)
+    left_out = [each.entry.path for each in over]
+    unnamed = sorted((*_wrong(log, ground), *left_out), key=lambda path: path not in log.newest)
+    tail = [each.entry for each in fitting]
     tail += [
         not_shown(path)
         for number, path in enumerate(unnamed)
@@ -204,19 +240,15 @@ def _tail(
     return tail, tuple(Omission(path, OVER_BUDGET) for path in left_out)
 
 
-def _begun(state: PrefixState, ground: Ground, step: Step) -> PrefixState:
+def _begun(state: PrefixState, ground: Ground, step: Step, now: float) -> PrefixState:
     """The state with what the step gives up taken out of it."""
     if step == "keep":
         return state
     state = replace(state, generation=state.generation + 1, log_lease=None, log_blocks_leased=0)
     if step == "fold":
         return state
-    return replace(
-        state,
-        base=ground.base,
-        snapshot_key=ground.snapshot_key,
-        snapshot_tokens=ground.snapshot_tokens,
-        snapshot_lease=None,
+    return state.with_snapshot(
+        ground.base, ground.snapshot_key, ground.snapshot_digest, ground.snapshot_tokens, now
     )
 
 

@@ -25,8 +25,10 @@ from kibitz_context.tokens import estimate
 from kibitz_context.values import Allowed, Omission, Refused
 
 # What changes may take of the tokens that the snapshot may; where that is small or switched off
-# (0 tokens), work at hand is still shown.
-CHANGES_SHARE = 0.25
+# (0 tokens), work at hand is still shown.  Larger: longer prompts, and less room for the task
+# where they are bounded.  Smaller: a branch of another base cannot be told as changes, and each
+# switch is a new snapshot.  Figures: decision 0007.
+CHANGES_SHARE = 0.5
 LEAST_CHANGES_TOKENS = 8_000
 
 # A new file that is not added yet is what its author works on; a large one, or the hundredth,
@@ -64,11 +66,16 @@ class Now:
 @dataclass(frozen=True)
 class Changes:
     """What differs: entries, the most likely to matter first; the current text of every file that
-    differs by path, None for one that is gone or was not read; what is not told, and why."""
+    differs by path, None for one that is gone or was not read; what is not told, and why.
+
+    `settled` are paths whose text is committed or staged, and that nobody is asking about or
+    typing in: most of them stay as they are.
+    """
 
     entries: tuple[Entry, ...]
     texts: Mapping[str, str | None]
     omitted: tuple[Omission, ...]
+    settled: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -154,7 +161,8 @@ def found(
             continue
         entries.append(entry_of(now, old))
         room.tokens -= entries[-1].tokens
-    return Changes(tuple(entries), texts, tuple(omitted))
+    settled = frozenset(each.path for each in listing.changed if each.blob_id) - overlays.keys()
+    return Changes(tuple(entries), texts, tuple(omitted), settled)
 
 
 def as_in_snapshot(path: str, in_base: bool) -> Entry:

@@ -16,9 +16,8 @@ from kibitz_context.advance import (
     Advanced,
     Ground,
     advance,
-    pending,
+    behind,
     stale_tokens,
-    tail_entries,
 )
 from kibitz_context.baseline import Bases, Sources, baseline
 from kibitz_context.policy import Decision
@@ -210,7 +209,7 @@ def _policy_state(
         return round(tokens * factor)
 
     ground = _within(view, request, state)
-    waiting = tail_entries(pending(state, ground))
+    waiting = behind(state, ground)
     return policy.State(
         now=now,
         snapshot_tokens=real(ground.snapshot_tokens),
@@ -225,12 +224,15 @@ def _policy_state(
         log_lease=state.log_lease,
         log_tokens=real(state.log.tokens),
         stale_log_tokens=real(stale_tokens(state, ground)),
-        tail=tuple(replace(each, tokens=real(each.tokens)) for each in waiting),
-        rebuild=_rebuild(lookout, view, real) if state.was_sent else None,
+        tail=tuple(replace(each, tokens=real(each.tokens)) for each in waiting.tail),
+        left_out_tokens=real(waiting.left_out_tokens),
+        rebuild=_rebuild(lookout, view, state, real) if state.was_sent else None,
     )
 
 
-def _rebuild(lookout: Lookout, view: View, real: Callable[[int], int]) -> policy.Rebuild | None:
+def _rebuild(
+    lookout: Lookout, view: View, state: PrefixState, real: Callable[[int], int]
+) -> policy.Rebuild | None:
     """What the preferred base would be like, once its snapshot is prepared."""
     if view.kept is not None:
         return _rebuild_of_folder(view, real)
@@ -245,7 +247,8 @@ def _rebuild(lookout: Lookout, view: View, real: Callable[[int], int]) -> policy
     # Of untracked files only those matter that are told.
     tokens = sum(known.get(path, guess) for path, guess in differs.items())
     tokens += sum(known.get(path, 0) for path in other.listed.untracked if path not in differs)
-    return policy.Rebuild(real(other.prepared.layer.tokens), real(tokens))
+    layer = other.prepared.layer
+    return policy.Rebuild(real(layer.tokens), real(tokens), state.lease_of(layer.sha256))
 
 
 def _rebuild_of_folder(view: View, real: Callable[[int], int]) -> policy.Rebuild | None:

@@ -2,8 +2,8 @@
 
 Pure.  A pause is the time between two requests with the same prefix.  What was observed is
 weighed together with a few pauses that are assumed beforehand, so that the first days are not
-ruled by the first pauses.  The hour of the day and the day of the week are not looked at: in the
-replay of `bench/cost_replay.py` that changed nothing.
+ruled by the first pauses.  Pauses that began about the same time of the week count for more:
+after the last question on a Friday, last Friday says more than all other evenings.
 """
 
 from __future__ import annotations
@@ -32,6 +32,15 @@ ASSUMED_WEIGHT = 8.0
 LIKE_PAUSES = (1.0, 1.15)
 
 
+# How far apart in the week two beginnings of pauses are about the same, and how much more such a
+# pause counts.  Higher: one free day is remembered for as long as the times of requests are;
+# lower: a machine that is left on over the weekend sends pings through the whole of the first
+# night.
+SAME_TIME_SECONDS = 6 * 3_600.0
+SAME_TIME_WEIGHT = 11.0
+_WEEK_SECONDS = 7 * 86_400.0
+
+
 @dataclass(frozen=True)
 class Pauses:
     """Lengths in seconds, ascending, each with its weight."""
@@ -58,8 +67,17 @@ class Pauses:
 
 
 def observed(request_times: Sequence[float]) -> Pauses:
-    """The pauses between requests and the assumed ones, each for those that are like it."""
-    seen = [(max(later - earlier, 0.0), 1.0) for earlier, later in pairwise(request_times)]
+    """The pauses between requests and the assumed ones, each for those that are like it.
+
+    What is asked about is the pause that begins with the last of `request_times`.
+    """
+    seen = [
+        (
+            max(later - earlier, 0.0),
+            SAME_TIME_WEIGHT if _is_same_time(earlier, request_times[-1]) else 1.0,
+        )
+        for earlier, later in pairwise(request_times)
+    ]
     each = ASSUMED_WEIGHT / len(ASSUMED_PAUSES_SECONDS)
     seen += [(length, each) for length in ASSUMED_PAUSES_SECONDS]
     share = 1.0 / len(LIKE_PAUSES)
@@ -67,6 +85,13 @@ def observed(request_times: Sequence[float]) -> Pauses:
         (length * like, weight * share) for length, weight in seen for like in LIKE_PAUSES
     )
     return Pauses(tuple(length for length, _ in found), tuple(weight for _, weight in found))
+
+
+def _is_same_time(earlier: float, now: float) -> bool:
+    """Whether two moments are about the same time of different weeks."""
+    apart = (now - earlier) % _WEEK_SECONDS
+    is_near = min(apart, _WEEK_SECONDS - apart) <= SAME_TIME_SECONDS
+    return is_near and now - earlier > _WEEK_SECONDS / 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,15 +55,15 @@ FOLD_READS = 12.0
 
 # At which sighting in the same state a changed file is bought.  At the first one, most of what is
 # bought was only being typed; at the third, what stays is paid for once too often.  See
-# docs/decisions/0006 for the figures.
+# docs/decisions/0007 for the figures.
 PROMOTE_AT = 2
 
 # In how many requests running a changed file is found in the same state: the number, and the share
 # of the tokens of such files; from the sessions that `python -m bench cost_replay` plays.  One
 # that is typed in is gone at the next request, one that is done stays for a day.
 RUN_LENGTHS: tuple[tuple[int, float], ...] = (
-    *((1, 0.64), (2, 0.11), (3, 0.07), (4, 0.04), (5, 0.04)),
-    *((8, 0.05), (12, 0.03), (20, 0.02)),
+    *((1, 0.50), (2, 0.11), (3, 0.07), (4, 0.05), (6, 0.06)),
+    *((8, 0.07), (12, 0.05), (18, 0.04), (40, 0.05)),
 )
 _COMES_AGAIN = sum(share for length, share in RUN_LENGTHS if length >= PROMOTE_AT)
 
@@ -72,7 +72,8 @@ _COMES_AGAIN = sum(share for length, share in RUN_LENGTHS if length >= PROMOTE_A
 class TailEntry:
     """A changed file whose present state is not in the log.
 
-    `sightings` is how many requests have found it in this very state, the present one included.
+    `sightings` is how many requests have found it in this very state, the present one included;
+    one more where there is reason to believe that it will stay so.
     """
 
     tokens: int
@@ -83,13 +84,13 @@ class TailEntry:
 class Rebuild:
     """What a snapshot of a newer base would be like.
 
-    `changes_tokens` is what would be left to tell in the changes layer; the first
-    `readable_tokens` of rules and snapshot together are in the cache already.
+    `changes_tokens` is what would be left to tell in the changes layer.  `lease` is the entry of
+    the very same snapshot from when it was sent before, as after a branch that one comes back to.
     """
 
     snapshot_tokens: int
     changes_tokens: int
-    readable_tokens: int = 0
+    lease: Lease | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +100,10 @@ class State:
     `request_times` are those of earlier requests with this prefix, ascending, without the present
     one and without pings.  `prefix_known` is whether a prefix was sent before for this key; if
     not, the other fields describe the one that would be.  `log_tokens` is all of the log,
-    `stale_log_tokens` the part of it that no longer holds.  `rebuild` is None where the base is
-    the best one already.  `keep_warm` is whether pings may be sent for this prefix.
+    `stale_log_tokens` the part of it that no longer holds.  `tail` are the changes that would be
+    told behind the log; `left_out_tokens` is what there would be no room for.  `rebuild` is None
+    where the base is the best one already.  `keep_warm` is whether pings may be sent for this
+    prefix.
     """
 
     now: float
@@ -117,6 +120,7 @@ class State:
     log_tokens: int = 0
     stale_log_tokens: int = 0
     tail: tuple[TailEntry, ...] = ()
+    left_out_tokens: int = 0
     rebuild: Rebuild | None = None
 
 
@@ -144,19 +148,26 @@ def decide(state: State) -> Decision:
         prices = USUAL_PROPORTIONS
     terms = _terms(state, prices)
     step, reason = _Step(state, terms).taken()
-    if step in ("first", "rebuild") or not _alive(state.snapshot_lease, state.now):
+    lease = state.snapshot_lease
+    if step == "rebuild":
+        lease = state.rebuild.lease if state.rebuild is not None else None
+    if step == "first" or lease is None or not lease.alive(state.now):
         return Decision(
             step, terms.snapshot, terms.log, terms.promote_at, f"{reason}; {terms.reason}"
         )
-    assert state.snapshot_lease is not None, "it is alive"
     # What is in the cache keeps the lifetime that it was written with, and is read as long as it
     # is marked.
-    snapshot, log = state.snapshot_lease.lifetime, terms.log
+    log = terms.log
     if state.log_lease is not None and _alive(state.log_lease, state.now) and step == "keep":
         log = state.log_lease.lifetime
-    if log is not None and LIFETIME_SECONDS[log] > LIFETIME_SECONDS[snapshot]:
-        log = snapshot
-    return Decision(step, snapshot, log, terms.promote_at, reason)
+    return Decision(step, lease.lifetime, not_longer(log, lease.lifetime), terms.promote_at, reason)
+
+
+def not_longer(log: CacheLifetime | None, snapshot: CacheLifetime | None) -> CacheLifetime | None:
+    """The lifetime of a log behind a snapshot, which can be no longer than that one's."""
+    if log is None or snapshot is None:
+        return None
+    return log if LIFETIME_SECONDS[log] <= LIFETIME_SECONDS[snapshot] else snapshot
 
 
 def _alive(lease: Lease | None, now: float) -> bool:
@@ -254,7 +265,9 @@ class _Step:
     @property
     def needed_tokens(self) -> int:
         """What the changes would be without anything that no longer holds."""
-        return self.state.log_tokens - self.state.stale_log_tokens + self.tail_tokens
+        state = self.state
+        live = state.log_tokens - state.stale_log_tokens
+        return live + self.tail_tokens + state.left_out_tokens
 
     def taken(self) -> tuple[Step, str]:
         state, now = self.state, self.state.now
@@ -262,8 +275,8 @@ class _Step:
             return "first", "nothing was sent for this repository and model before"
         if not _alive(state.snapshot_lease, now):
             return self._when_expired()
-        if state.log_tokens + self.tail_tokens > state.changes_budget_tokens:
-            return self._when_too_large()
+        if state.left_out_tokens and (made := self._room_made()) is not None:
+            return made
         if state.stale_log_tokens and not _alive(state.log_lease, now):
             return "fold", (
                 f"the entry of the log has expired, so that dropping {state.stale_log_tokens:,} "
@@ -273,6 +286,10 @@ class _Step:
 
     def _when_expired(self) -> tuple[Step, str]:
         rebuild = self.state.rebuild
+        if rebuild is not None and self._is_readable and self._is_cheaper_to_read(rebuild):
+            return "rebuild", (
+                "the entry has expired, and that of the other base, which was sent before, has not"
+            )
         if rebuild is not None and rebuild.changes_tokens < self.needed_tokens:
             return "rebuild", (
                 "the entry has expired and is written anew anyway; from the newer base "
@@ -282,24 +299,39 @@ class _Step:
         step: Step = "fold" if self.state.stale_log_tokens else "keep"
         return step, "the entry has expired and is written anew; no newer base would be better"
 
-    def _when_too_large(self) -> tuple[Step, str]:
-        """Make room in the way in which a token of it costs the least."""
+    @property
+    def _is_readable(self) -> bool:
+        """Whether the other snapshot is in the cache."""
+        rebuild = self.state.rebuild
+        return rebuild is not None and _alive(rebuild.lease, self.state.now)
+
+    def _is_cheaper_to_read(self, rebuild: Rebuild) -> bool:
+        """Whether to read the other snapshot costs less than to write this one anew."""
+        more = max(0, rebuild.changes_tokens - self.needed_tokens) * self._log_write
+        return more < self._prefix_tokens * (self._snapshot_write - self.terms.prices.read)
+
+    @property
+    def _prefix_tokens(self) -> int:
+        return self.state.rules_tokens + self.state.snapshot_tokens
+
+    def _room_made(self) -> tuple[Step, str] | None:
+        """The cheapest step after which at least half of what is left out can be told; None: there
+        is none."""
         state, rebuild = self.state, self.state.rebuild
-        budget = state.changes_budget_tokens
-        told = (
-            f"the changes are {state.log_tokens + self.tail_tokens:,} tokens and may be {budget:,}"
-        )
-        fold_room = budget - self.needed_tokens if state.stale_log_tokens else 0
-        rebuild_room = budget - rebuild.changes_tokens if rebuild is not None else 0
-        can_fold, can_rebuild = fold_room > 0, rebuild is not None and rebuild_room > 0
-        if can_fold and can_rebuild:
-            can_fold = self._fold_usd() / fold_room <= self._rebuild_usd() / rebuild_room
-        if can_fold:
-            return "fold", f"{told}; {state.stale_log_tokens:,} of them no longer hold"
-        if rebuild is not None and rebuild.changes_tokens < self.needed_tokens:
-            return "rebuild", f"{told}; from the newer base they are {rebuild.changes_tokens:,}"
-        step: Step = "fold" if state.stale_log_tokens else "keep"
-        return step, f"{told}; no newer base would make them fewer"
+        told = f"{state.left_out_tokens:,} tokens of changes are left out for want of room"
+        can_fold = state.stale_log_tokens > 0 and self._is_enough(self.needed_tokens)
+        can_rebuild = rebuild is not None and self._is_enough(rebuild.changes_tokens)
+        if can_fold and not (can_rebuild and self._rebuild_usd() < self._fold_usd()):
+            return "fold", f"{told}; {state.stale_log_tokens:,} in the log no longer hold"
+        if rebuild is not None and can_rebuild:
+            return "rebuild", (
+                f"{told}; from the newer base there are {rebuild.changes_tokens:,} to tell in all"
+            )
+        return None
+
+    def _is_enough(self, needed_tokens: int) -> bool:
+        left_out = needed_tokens - self.state.changes_budget_tokens
+        return left_out <= self.state.left_out_tokens / 2
 
     def _by_cost(self) -> tuple[Step, str]:
         state, prices, reads = self.state, self.terms.prices, self.terms.reads
@@ -334,6 +366,12 @@ class _Step:
         prices, lifetime = self.terms.prices, self.terms.log
         return prices.write(lifetime) if lifetime is not None else prices.input
 
+    @property
+    def _snapshot_write(self) -> float:
+        """For one token; where it is not to be cached, what it costs to send it instead."""
+        prices, lifetime = self.terms.prices, self.terms.snapshot
+        return prices.write(lifetime) if lifetime is not None else prices.input
+
     def _fold_usd(self) -> float:
         """What it costs to write those entries anew that still hold, instead of reading them."""
         if not self.state.stale_log_tokens:
@@ -347,10 +385,11 @@ class _Step:
         state, rebuild, prices = self.state, self.state.rebuild, self.terms.prices
         if rebuild is None:
             return math.inf
-        lifetime = self.terms.snapshot
-        write = prices.write(lifetime) if lifetime is not None else prices.input
-        written = state.rules_tokens + rebuild.snapshot_tokens - rebuild.readable_tokens
-        return written * (write - prices.read) + rebuild.changes_tokens * self._log_write
+        written = 0 if self._is_readable else state.rules_tokens + rebuild.snapshot_tokens
+        return (
+            written * (self._snapshot_write - prices.read)
+            + rebuild.changes_tokens * self._log_write
+        )
 
     def _as_input(self, usd: float) -> str:
         return f"as much as {usd / self.terms.prices.input:,.0f} tokens"

@@ -42,7 +42,7 @@ CREATE TABLE prefixes (
     used_at REAL NOT NULL
 );
 """
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
 
 _logger = logging.getLogger(__name__)
 
@@ -73,27 +73,53 @@ class PrefixRequest:
 class PrefixState:
     """What is remembered of one prefix.
 
-    `base` is the commit that the snapshot stands for and `snapshot_key` names its bytes;
-    `sightings` has, for each path that the log does not tell, the state it was last seen in and
-    in how many requests running.  `log_blocks_leased` is how many blocks of the log `log_lease`
-    covers.  A new `generation` begins when bytes that were sent before are given up.
+    `base` is the commit that the snapshot stands for, `snapshot_key` names what its bytes were
+    made of and `snapshot_digest` the bytes.  `resting` has the leases of other snapshots that were
+    sent before, by digest.  `sightings` has, for each path that the log does not tell, the state
+    it was last seen in and in how many requests running.  `log_blocks_leased` is how many blocks
+    of the log `log_lease` covers.  A new `generation` begins when bytes that were sent before are
+    given up.
     """
 
     base: str | None = None
     snapshot_key: str = ""
     generation: int = 0
+    snapshot_digest: str = ""
     snapshot_tokens: int = 0
     log: Log = field(default_factory=Log)
     sightings: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     request_times: tuple[float, ...] = ()
     open_times: tuple[float, ...] = ()
     snapshot_lease: Lease | None = None
+    resting: Mapping[str, Lease] = field(default_factory=dict)
     log_lease: Lease | None = None
     log_blocks_leased: int = 0
 
     @property
     def was_sent(self) -> bool:
         return self.generation > 0
+
+    def lease_of(self, digest: str) -> Lease | None:
+        """The entry of a snapshot's bytes, as far as it is known, dead or alive."""
+        if digest == self.snapshot_digest:
+            return self.snapshot_lease
+        return self.resting.get(digest)
+
+    def with_snapshot(
+        self, base: str | None, key: str, digest: str, tokens: int, now: float
+    ) -> PrefixState:
+        """The state with another snapshot, whose bytes may have been sent before."""
+        leases = {**self.resting, self.snapshot_digest: self.snapshot_lease}
+        alive = {each: lease for each, lease in leases.items() if lease and lease.alive(now)}
+        return replace(
+            self,
+            base=base,
+            snapshot_key=key,
+            snapshot_digest=digest,
+            snapshot_tokens=tokens,
+            snapshot_lease=alive.pop(digest, None),
+            resting=alive,
+        )
 
 
 def prefix_key(gate: Gate, model: str, max_tokens: int) -> str:
@@ -203,7 +229,7 @@ def missed(context: Context) -> None:
     def without_leases(state: PrefixState) -> PrefixState:
         if state.generation != prefix.generation:
             return state
-        return replace(state, snapshot_lease=None, log_lease=None, log_blocks_leased=0)
+        return replace(state, snapshot_lease=None, resting={}, log_lease=None, log_blocks_leased=0)
 
     store_in(prefix.cache).update(prefix.key, without_leases)
 
@@ -251,6 +277,7 @@ def _as_json(state: PrefixState) -> dict[str, Any]:
         "base": state.base,
         "snapshot_key": state.snapshot_key,
         "generation": state.generation,
+        "snapshot_digest": state.snapshot_digest,
         "snapshot_tokens": state.snapshot_tokens,
         "log": [
             [block.text, [[each.path, each.state, each.form, each.tokens] for each in block.told]]
@@ -260,6 +287,7 @@ def _as_json(state: PrefixState) -> dict[str, Any]:
         "request_times": state.request_times,
         "open_times": state.open_times,
         "snapshot_lease": asdict(state.snapshot_lease) if state.snapshot_lease else None,
+        "resting": {digest: asdict(lease) for digest, lease in state.resting.items()},
         "log_lease": asdict(state.log_lease) if state.log_lease else None,
         "log_blocks_leased": state.log_blocks_leased,
     }
@@ -270,6 +298,7 @@ def _from_json(stored: dict[str, Any]) -> PrefixState:
         base=stored["base"],
         snapshot_key=stored["snapshot_key"],
         generation=stored["generation"],
+        snapshot_digest=stored["snapshot_digest"],
         snapshot_tokens=stored["snapshot_tokens"],
         log=Log(
             tuple(
@@ -281,6 +310,7 @@ def _from_json(stored: dict[str, Any]) -> PrefixState:
         request_times=tuple(stored["request_times"]),
         open_times=tuple(stored["open_times"]),
         snapshot_lease=Lease(**stored["snapshot_lease"]) if stored["snapshot_lease"] else None,
+        resting={digest: Lease(**lease) for digest, lease in stored["resting"].items()},
         log_lease=Lease(**stored["log_lease"]) if stored["log_lease"] else None,
         log_blocks_leased=stored["log_blocks_leased"],
     )

@@ -144,8 +144,10 @@ class View:
         return Ground(
             base=self.base.commit,
             snapshot_key=self.shown_key,
+            snapshot_digest=self.snapshot.layer.sha256,
             snapshot_tokens=self.snapshot.layer.tokens,
             entries=self.changes.entries,
+            settled=self.changes.settled,
             untellable=tuple(
                 each.path for each in self.changes.omitted if gate.name_refusal(each.path) is None
             ),

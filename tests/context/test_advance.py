@@ -20,9 +20,9 @@ from kibitz_context.advance import (
     Advanced,
     Ground,
     advance,
+    behind,
     pending,
     stale_tokens,
-    tail_entries,
 )
 from kibitz_context.changes import OVER_BUDGET, Now, entry_of
 from kibitz_context.log import AS_IN_SNAPSHOT
@@ -43,6 +43,7 @@ def ground(
     untellable: tuple[str, ...] = (),
     budget: int = 10_000,
     most: int | None = None,
+    settled: tuple[str, ...] = (),
 ) -> Ground:
     """What there is to tell of files that were `base` and are `now`."""
     entries = []
@@ -51,8 +52,8 @@ def ground(
             kind: Literal["modified", "untracked"] = "modified" if path in base else "untracked"
             entries.append(entry_of(Now(path, kind, now.get(path)), base.get(path)))
     return Ground(
-        commit, f"key of {commit}", 1_000, tuple(entries), untellable, base.keys(), base.keys(),
-        budget, most,
+        commit, f"key of {commit}", repr(sorted(base.items())), 1_000, tuple(entries), untellable,
+        base.keys(), base.keys(), budget, most, frozenset(settled),
     )  # fmt: skip
 
 
@@ -160,6 +161,14 @@ def check_request(world: World, step: Step, promote_at: int | None, budget: int)
             assert told[path] == NOT_SHOWN
         else:
             assert told.get(path) == world.truth.get(path)
+    seen = world.seen(budget)
+    if plan.step == "keep":
+        rented = advance(before, seen, decided("keep", None), now=0.0)
+        entries = {each.entry.path: each.entry.tokens for each in pending(before, seen)}
+        left_out = sum(entries[omission.path] for omission in rented.omitted)
+        expected = behind(before, seen)
+        assert expected.left_out_tokens == left_out
+        assert sum(each.tokens for each in expected.tail) == sum(entries.values()) - left_out
     repeated = advance(before, world.seen(budget), decided(plan.step, promote_at), now=0.0)
     assert repeated == advanced, "the same again"
     world.state, world.sent = after, prefix
@@ -188,6 +197,37 @@ def test_the_policy_says_when_a_change_is_bought() -> None:
         never = advance(state, ground(base, now), decided("first", None), now=0)
         assert never.plan.changes_log == ()
         state = never.state
+
+
+def test_what_is_committed_is_bought_at_once() -> None:
+    """What a branch has brought stays; what is typed in does not."""
+    base, now = {"a.py": BODY, "b.py": BODY}, {"a.py": "theirs\n", "b.py": "mine\n"}
+    seen = ground(base, now, settled=("a.py",))
+    first = advance(PrefixState(), seen, decided("first"), now=0)
+    assert [told.path for told in first.state.log.newest.values()] == ["a.py"]
+    assert "mine" in first.plan.changes_tail
+    third = advance(PrefixState(), seen, decided("first", 3), now=0)
+    assert third.state.log.blocks == ()
+
+
+def test_a_snapshot_that_one_comes_back_to_is_read() -> None:
+    """main, a branch of another base, and back: main's bytes are still in the cache."""
+    main, other = {"a.py": BODY}, {"a.py": "x\n"}
+    state = advance(PrefixState(), ground(main, main), decided("first"), now=0).state
+    lease = Lease("5m", 300.0)
+    state = PrefixState(**{**vars(state), "snapshot_lease": lease})
+    away = advance(state, ground(other, other, commit="c2"), decided("rebuild"), now=10)
+    assert (away.state.snapshot_lease, away.plan.snapshot_alive) == (None, False)
+    # The same bytes as of another commit are the same entry.
+    back = ground(main, main, commit="c3")
+    assert away.state.lease_of(back.snapshot_digest) == lease
+    read = advance(away.state, back, decided("rebuild"), now=299)
+    assert (read.state.snapshot_lease, read.plan.snapshot_alive) == (lease, True)
+    assert (read.plan.snapshot_lifetime, read.plan.changes_lifetime) == ("5m", "5m")
+    late = advance(away.state, back, decided("rebuild"), now=300)
+    assert (late.state.snapshot_lease, late.plan.snapshot_alive) == (None, False)
+    assert late.plan.snapshot_lifetime == "1h"
+    assert late.state.resting == {}, "what is dead is forgotten"
 
 
 def test_what_was_seen_before_is_known_after_a_rebuild() -> None:
@@ -247,7 +287,10 @@ def test_a_file_that_is_as_before_is_taken_back_once() -> None:
         ('<restored path="a.py"/>\n', AS_IN_SNAPSHOT),
         ('<deleted path="new.py"/>\n', AS_IN_SNAPSHOT),
     ]
-    assert [each.sightings for each in tail_entries(over)] == [1, 1]
+    told = behind(state, ground(base, base)).tail
+    assert [(each.tokens, each.sightings) for each in told] == [
+        (each.entry.tokens, 1) for each in over
+    ]
     state = advance(state, ground(base, base), decided("keep", 1), now=0).state
     assert pending(state, ground(base, base)) == []
 

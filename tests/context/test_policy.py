@@ -58,6 +58,12 @@ class Case:
 
 
 LOG = {"log_tokens": 4_000, "log_lease": ALIVE}
+OVERFULL = {
+    "log_tokens": 14_000,
+    "log_lease": ALIVE,
+    "tail": (TailEntry(3_500),),
+    "left_out_tokens": 2_000,
+}
 NEWER = Rebuild(snapshot_tokens=60_000, changes_tokens=500)
 
 STEPS = (
@@ -107,34 +113,65 @@ STEPS = (
         "in the cache",
     ),
     Case(
-        "too much, most of it past",
-        state(log_tokens=16_000, stale_log_tokens=12_000, log_lease=ALIVE, rebuild=NEWER),
+        "too much, most of the log past",
+        state(**OVERFULL, stale_log_tokens=12_000, rebuild=NEWER),
         "fold",
-        "the changes are 16,000 tokens and may be 15,000; 12,000 of them no longer hold",
+        "2,000 tokens of changes are left out for want of room; 12,000 in the log no longer hold",
     ),
     Case(
         "too much, and nearly all of it holds",
-        state(log_tokens=16_000, stale_log_tokens=1_200, log_lease=ALIVE, rebuild=NEWER),
+        state(**OVERFULL, stale_log_tokens=100, rebuild=NEWER),
         "rebuild",
-        "from the newer base they are 500",
+        "left out for want of room; from the newer base there are 500 to tell in all",
     ),
     Case(
-        "too much in the tail",
-        state(tail=(TailEntry(9_000), TailEntry(7_000)), rebuild=NEWER),
-        "rebuild",
-        "the changes are 16,000 tokens",
-    ),
-    Case(
-        "too much, and no way out",
-        state(tail=(TailEntry(16_000),)),
+        "too much, and dropping what is past makes room for less than half of it",
+        state(**OVERFULL, stale_log_tokens=3_400),
         "keep",
-        "no newer base would make them fewer",
+        "in the cache",
+    ),
+    Case(
+        "too much, and dropping what is past makes room for half of it",
+        state(**OVERFULL, stale_log_tokens=3_500),
+        "fold",
+        "left out for want of room",
+    ),
+    Case("too much, and no way out", state(**OVERFULL), "keep", "in the cache"),
+    Case(
+        "too much, and from the newer base as well",
+        state(**OVERFULL, rebuild=Rebuild(60_000, 17_000)),
+        "keep",
+        "in the cache",
+    ),
+    Case(
+        "a log over its budget leaves nothing out as long as the tail fits",
+        state(log_tokens=16_000, stale_log_tokens=1_000, log_lease=ALIVE, tail=(TailEntry(900),)),
+        "keep",
+        "in the cache",
     ),
     Case(
         "a newer snapshot that is in the cache already",
-        state(**LOG, rebuild=replace(NEWER, readable_tokens=61_500)),
+        state(**LOG, rebuild=replace(NEWER, lease=ALIVE)),
         "rebuild",
         "a newer base and its changes",
+    ),
+    Case(
+        "a newer snapshot that was in the cache",
+        state(**LOG, rebuild=replace(NEWER, lease=DEAD)),
+        "keep",
+        "in the cache",
+    ),
+    Case(
+        "expired, but the entry of another base has not",
+        state(snapshot_lease=DEAD, rebuild=Rebuild(60_000, 3_000, ALIVE)),
+        "rebuild",
+        "that of the other base, which was sent before, has not",
+    ),
+    Case(
+        "expired, and the other base has more to tell than a snapshot costs",
+        state(snapshot_lease=DEAD, rebuild=Rebuild(60_000, 90_000, ALIVE)),
+        "keep",
+        "no newer base would be better",
     ),
 )
 
@@ -262,7 +299,8 @@ def states(draw: st.DrawFn) -> State:
             TailEntry(size, seen)
             for size, seen in draw(st.lists(st.tuples(tokens, st.integers(1, 9)), max_size=5))
         ),
-        rebuild=draw(st.none() | st.builds(Rebuild, tokens, tokens, st.just(0))),
+        left_out_tokens=draw(st.just(0) | tokens),
+        rebuild=draw(st.none() | st.builds(Rebuild, tokens, tokens, leases)),
     )
 
 
@@ -283,6 +321,32 @@ def test_every_step_is_one_that_can_be_taken(given_state: State) -> None:
 
 
 @given(states())
+def test_room_is_made_only_where_it_is_gained(given_state: State) -> None:
+    """Else the same would be paid for again with the next request."""
+    decision = decide(given_state)
+    if "for want of room" not in decision.reason:
+        return
+    if decision.step == "fold":
+        live = given_state.log_tokens - given_state.stale_log_tokens
+        told = sum(entry.tokens for entry in given_state.tail)
+        needed = live + told + given_state.left_out_tokens
+    else:
+        assert given_state.rebuild is not None
+        needed = given_state.rebuild.changes_tokens
+    left_out_after = needed - given_state.changes_budget_tokens
+    assert 2 * left_out_after <= given_state.left_out_tokens
+
+
+@given(states())
+def test_a_snapshot_that_is_read_keeps_its_lifetime(given_state: State) -> None:
+    rebuild = Rebuild(60_000, 0, Lease("5m", NOW + 1))
+    decision = decide(replace(given_state, prefix_known=True, rebuild=rebuild))
+    if decision.step == "rebuild":
+        assert decision.snapshot_lifetime == "5m"
+        assert decision.changes_lifetime in ("5m", None)
+
+
+@given(states())
 def test_the_same_state_gives_the_same_decision(given_state: State) -> None:
     assert decide(given_state) == decide(replace(given_state))
 
@@ -300,6 +364,8 @@ def test_only_proportions_of_prices_and_differences_of_times_count(
         request_times=tuple(each + round(later) for each in given_state.request_times),
         snapshot_lease=moved(given_state.snapshot_lease),
         log_lease=moved(given_state.log_lease),
+        rebuild=given_state.rebuild
+        and replace(given_state.rebuild, lease=moved(given_state.rebuild.lease)),
     )
 
     def essence(decision: Decision) -> tuple[object, ...]:
@@ -325,5 +391,5 @@ def test_an_expired_entry_is_never_a_reason_to_stay_with_a_worse_base(given_stat
 @given(states())
 def test_a_setting_for_the_lifetime_is_obeyed_by_what_is_written(given_state: State) -> None:
     for ttl in LIFETIME_SECONDS:
-        written = decide(replace(given_state, ttl=ttl, snapshot_lease=None))
+        written = decide(replace(given_state, ttl=ttl, snapshot_lease=None, rebuild=None))
         assert written.snapshot_lifetime == ttl

@@ -148,6 +148,8 @@ def keeps_on(monkeypatch: pytest.MonkeyPatch) -> None:
 FULL_STATE = PrefixState(
     base="c1",
     snapshot_key="k",
+    snapshot_digest="d",
+    resting={"e": Lease("1h", 97.0)},
     generation=3,
     snapshot_tokens=100,
     log=Log((LogBlock("text\n", (Told("a.py", "s", "full", 9), Told("b.py", "", "name", 3))),)),
@@ -344,6 +346,24 @@ def test_a_commit_a_branch_and_a_rebase_leave_the_snapshot(
                 path: (made.root / path).read_text() for path in made.git("ls-files").splitlines()
             }
             last = found
+
+
+def test_what_is_committed_is_bought_at_once_and_what_is_worked_on_is_not(
+    editor: Editor, made: GitFolder, keeps_on: None
+) -> None:
+    first = editor.ask()
+    made.commit({"a.py": "theirs\n", "b.py": "asked about\n"})
+    made.write({"d/c.py": "saved\n"})
+    editor.buffers = {made.root / "b.py": "asked about\n"}
+    found = editor.ask()
+    [block] = plan(found).changes_log
+    assert "theirs" in block
+    assert "asked about" not in block
+    assert "saved" not in block
+    assert found.snapshot == first.snapshot
+    [_, bought] = plan(editor.ask()).changes_log
+    assert "asked about" in bought
+    assert "saved" in bought
 
 
 def test_another_process_and_a_restart_send_the_same(

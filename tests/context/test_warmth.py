@@ -95,26 +95,34 @@ def test_when_the_next_ping_is_due(case: Case) -> None:
 
 def test_only_pauses_that_were_longer_already_say_how_this_one_goes_on() -> None:
     """After three hours it is a night or a weekend, however many short pauses there were."""
-    times = days((9, 9.2, 9.4, 9.6, 9.8, 17), count=21)
+    times = days((9, 9.2, 9.4, 9.6, 9.8, 17), count=18)
     soon = next_ping(warmth(request_times=times))
-    assert "bridge 9" in soon.reason
     late = replace(
         warmth(request_times=times, now=NOW + 9 * HOUR, pings_since_request=9),
         snapshot_lease=Lease("1h", NOW + 9.5 * HOUR),
     )
-    assert "bridge 9" not in next_ping(late).reason
-    assert "% of pauses like this one" in next_ping(late).reason
+    assert "up to 18 more bridge 96% of pauses like this one" in soon.reason
+    assert "up to 9 more bridge 94% of pauses like this one" in next_ping(late).reason
 
 
 def test_pings_bridge_the_lunch_break_and_the_night_but_not_the_weekend() -> None:
     """Somebody who works from nine to five, whose machine stays on."""
-    times = days((9, 10, 11, 13, 14, 15, 16, 17), count=21)
+    times = days((9, 10, 11, 13, 14, 15, 16, 17), count=18)
     lunch, night, weekend = 2 * HOUR, 16 * HOUR, 64 * HOUR
     assert survives(times, lunch)
     assert survives(times, night)
     assert survives(times, night + 1.5 * HOUR), "a night that is longer than any before"
     assert not survives(times, weekend)
     assert sent_in(times, weekend) < 24
+
+
+def test_last_fridays_say_more_about_a_friday_than_other_evenings_do() -> None:
+    """Whose machine stays on over the weekend pays for no pings through its first night."""
+    hours = (9, 10, 11, 13, 14, 15, 16, 17)
+    weekend = 64 * HOUR
+    assert sent_in(days(hours, count=19), weekend) <= 2, "as for a meeting"
+    assert survives(days(hours, count=18), 16 * HOUR), "a Thursday is as ever"
+    assert survives(days(hours, count=5), 16 * HOUR), "the first Friday is like any evening"
 
 
 def survives(times: tuple[float, ...], pause: float) -> bool:
