@@ -40,8 +40,10 @@ def test_it_is_what_lsprotocol_takes_for_an_initialize_result(profile: str) -> N
         change=types.TextDocumentSyncKind.Incremental,
         save=types.SaveOptions(include_text=False),
     )
-    assert typed.capabilities.completion_provider is None
-    assert typed.capabilities.inline_completion_provider is None
+    document = params_of(profile)["capabilities"].get("textDocument", {})
+    is_inline, is_listed = "inlineCompletion" in document, "completion" in document
+    assert (typed.capabilities.inline_completion_provider is not None) is is_inline
+    assert (typed.capabilities.completion_provider is not None) is (is_listed and not is_inline)
     json.dumps(result, allow_nan=False)
 
 
