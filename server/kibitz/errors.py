@@ -258,6 +258,11 @@ def _network(failure: ClaudeFailure) -> str:
             return "`ca_file` cannot be read as certificates; check that it is a PEM file."
         case "proxy":
             return f"The proxy on the way to {host} does not let us through{said}; check `proxy`."
+        case "sign_in":
+            return (
+                f"{_capital(_place(failure).name)}'s sign-in cannot be reached{said}; check the "
+                "network, and `proxy` and `ca_file` if you have set them."
+            )
         case "local_file":
             return f"The file that `local.model` names {failure.message}; set it in config.toml."
         case "local":

@@ -197,6 +197,11 @@ _KIND_OF_TYPE: Mapping[str, FailureKind] = {
     "invalid_request_error": "bad_request",
     "not_found_error": "unknown_model",
     "request_too_large": "too_large",
+    # What Bedrock calls them in a stream.
+    "throttlingException": "rate_limit",
+    "modelTimeoutException": "timeout",
+    "serviceUnavailableException": "overloaded",
+    "validationException": "bad_request",
 }
 
 _KIND_OF_STATUS: Mapping[int, FailureKind] = {
@@ -233,7 +238,11 @@ _KNOWN_TEXTS: tuple[tuple[re.Pattern[str], FailureKind, str | None], ...] = (
         "unknown_model",
         None,
     ),
-    (re.compile(r"(?:invalid|unknown|unsupported) model", re.I), "unknown_model", None),
+    (
+        re.compile(r"(?:invalid|unknown|unsupported) model|model identifier is invalid", re.I),
+        "unknown_model",
+        None,
+    ),
     (
         re.compile(
             r"tools? param requires|does not support tools?\b|support tool use|"
@@ -282,7 +291,13 @@ class _Said:
         message = next(
             (
                 text
-                for text in (inner.get("message"), error, body.get("message"), body.get("detail"))
+                for text in (
+                    inner.get("message"),
+                    error,
+                    body.get("message"),
+                    body.get("detail"),
+                    _complaints(body.get("detail")),
+                )
                 if isinstance(text, str)
             ),
             "",
@@ -315,6 +330,16 @@ class _Said:
             known,
             facts,
         )
+
+
+def _complaints(detail: object) -> str | None:
+    """What FastAPI writes of a request that does not fit, a list of objects, as a sentence."""
+    if not isinstance(detail, list):
+        return None
+    complaints = [each for each in detail if isinstance(each, Mapping)]
+    return "; ".join(
+        f"{'.'.join(map(str, each.get('loc') or ()))}: {each.get('msg', '')}" for each in complaints
+    )
 
 
 def _kind_of_status(status: int, said: _Said, asked: Asked) -> FailureKind:

@@ -28,6 +28,8 @@ _GOOGLE_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _AZURE_SCOPE = "https://ai.azure.com/.default"
 # The packages whose exceptions mean that credentials could not be had.
 _CREDENTIAL_LIBRARIES = frozenset({"azure", "boto3", "botocore", "google", "msal"})
+# What they raise when the server that gives out tokens cannot be reached.
+_UNREACHABLE = frozenset({"TransportError", "EndpointConnectionError", "ServiceRequestError"})
 _NO_AWS_CREDENTIALS = "Could not resolve AWS credentials"
 _IS_RESOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*\Z")
 
@@ -76,6 +78,8 @@ def credentials_failure(error: Exception, asked: faults.Asked) -> ClaudeFailure 
     nothing_found = isinstance(error, RuntimeError) and _NO_AWS_CREDENTIALS in str(error)
     if not is_theirs and not nothing_found:
         return None
+    if type(error).__name__ in _UNREACHABLE:
+        return faults.failure(asked, "network", str(error), facts={"cause": "sign_in"})
     said = "" if nothing_found else str(error)
     return faults.failure(asked, "no_credentials", said, facts={"cause": "platform"})
 
@@ -112,6 +116,7 @@ def _common(connection: Connection, http: httpx2.AsyncClient) -> dict[str, Any]:
         "default_headers": dict(connection.headers) or None,
         "max_retries": 0,
         "http_client": http,
+        "open_telemetry": False,  # as in `opened`
     }
 
 
