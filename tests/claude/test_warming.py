@@ -216,6 +216,22 @@ class TestCap:
         )
         assert len(standin.journal.exchanges) == 0
 
+    async def test_writing_takes_what_was_learnt_of_the_model(
+        self, standin: StandIn, tmp_path: Path
+    ) -> None:
+        """Who opens the editor finds nothing counted in this process, but a ledger of requests."""
+        limits = Limits(keep_warm_day_usd=0.07)
+        for _ in range(3):
+            async with claude_at(standin.base_url, tmp_path, limits) as claude:
+                with pytest.raises(ClaudeFailure):
+                    await claude.warm(prompt_of(), PRE_WARM)
+                await end_of(claude, prompt_of())
+                standin.clock.advance(3 * 3_600)
+        async with claude_at(standin.base_url, tmp_path, limits) as claude:
+            assert (await claude.warm(prompt_of(), PRE_WARM)).cache_write_1h_tokens
+        spent = Ledger(tmp_path / "ledger.sqlite").summary(by="task")
+        assert 0.04 < (dict(spent.rows)["pre_warm"].cost_usd or 0.0) <= 0.07
+
     async def test_an_entry_that_was_gone_is_the_last_one_of_that_day(
         self, standin: StandIn, tmp_path: Path
     ) -> None:

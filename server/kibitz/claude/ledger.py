@@ -298,11 +298,16 @@ class Ledger:
     def tokens_factor(self, model: str, known_models: Catalogue) -> float:
         """What an estimate of `kibitz_context.tokens` is to be multiplied by for this model.
 
-        The median of what the last requests had of tokens for each estimated one, within bounds;
-        what the catalogue knows of the model's tokenizer, as long as there are too few of them.
+        What was learnt; what the catalogue knows of the model's tokenizer, as long as nothing was.
         """
+        learnt = self.learnt_tokens_factor(model)
+        return known_models.tokens_factor(model) if learnt is None else learnt
+
+    def learnt_tokens_factor(self, model: str) -> float | None:
+        """The median of what the last requests had of tokens for each estimated one, within
+        bounds; None as long as there are too few of them."""
         if not self.path.exists():
-            return known_models.tokens_factor(model)
+            return None
         with self._file.reading() as connection:
             rows = connection.execute(
                 f"SELECT CAST({_PROMPT_TOKENS} AS REAL) / estimated_tokens AS factor FROM requests"
@@ -312,7 +317,7 @@ class Ledger:
                 {"model": model, "least": LEAST_LEARNT_TOKENS, "most": MOST_LEARNT_REQUESTS},
             ).fetchall()
         if len(rows) < LEAST_LEARNT_REQUESTS:
-            return known_models.tokens_factor(model)
+            return None
         factor: float = statistics.median(row["factor"] for row in rows)
         return min(max(factor, LEAST_TOKENS_FACTOR), MOST_TOKENS_FACTOR)
 

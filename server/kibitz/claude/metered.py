@@ -88,7 +88,7 @@ class MeteredClaude:
         self._memory = CacheMemory()
         self._first_alone = FirstAlone()
         self._limits = PromptLimits(claude, lambda: self.known_models, self._memory)
-        self._tokens_factors: dict[str, float] = {}
+        self._learnt_factors: dict[str, float | None] = {}
         self._without_price: set[str] = set()
         self._warms = True
         self._told_of_no_cache = False
@@ -164,18 +164,21 @@ class MeteredClaude:
     async def tokens_factor(self, model: str) -> float:
         """What an estimate of `kibitz_context.tokens` is to be multiplied by: learnt from the
         ledger, or else what is known of the model."""
-        known = self._tokens_factors.get(model)
-        if known is not None:
-            return known
+        learnt = await self._learnt_factor(model)
+        return self.known_models.tokens_factor(model) if learnt is None else learnt
 
-        def read() -> float:
+    async def _learnt_factor(self, model: str) -> float | None:
+        if model in self._learnt_factors:
+            return self._learnt_factors[model]
+
+        def read() -> float | None:
             try:
-                return self._ledger.tokens_factor(model, self.known_models)
+                return self._ledger.learnt_tokens_factor(model)
             except (sqlite3.Error, OSError):
                 # Told where it matters: no request is sent without the ledger.
-                return self.known_models.tokens_factor(model)
+                return None
 
-        return self._tokens_factors.setdefault(model, await self._books.complete(read))
+        return self._learnt_factors.setdefault(model, await self._books.complete(read))
 
     async def aclose(self) -> None:
         """Close Claude, wait a moment for open requests to be settled, close the budget.  The
@@ -291,6 +294,7 @@ class _Sending:
 
     _prefixes: tuple[Prefix, ...]
     _tokens_factor: float
+    _is_factor_learnt: bool
     _turn: Turn
     _outlook: Outlook | None = None
     _asked_at: float
@@ -371,6 +375,7 @@ class _Sending:
         else:
             self._prefixes = prefixes(prompt, options)
         self._tokens_factor = await claude.tokens_factor(prompt.model)
+        self._is_factor_learnt = await claude._learnt_factor(prompt.model) is not None
         await claude._limits.check(prompt, self._prefixes, self._tokens_factor)
 
     def _look_out(self) -> Outlook | None:
@@ -401,13 +406,17 @@ class _Sending:
     def _expected_usd(self, outlook: Outlook | None) -> float | None:
         """What the request costs if the cache does what is expected of it; None where only the
         worst case is sure, since something is to be written of which nobody knows the length."""
-        if outlook is None or (outlook.to_write and not outlook.counted):
+        if outlook is None:
             return None
+        if outlook.to_write and not (outlook.counted or self._is_factor_learnt):
+            return None
+        is_short = all(block.marker != "1h" for block in self._prompt.system)
         placeholder_tokens = self._estimated_tokens - self._prefixes[-1].tokens
         usage = Usage(
             input_tokens=placeholder_tokens,
             cache_read_tokens=outlook.read_tokens,
-            cache_write_1h_tokens=outlook.write_tokens if outlook.to_write else 0,
+            cache_write_5m_tokens=outlook.write_tokens if outlook.to_write and is_short else 0,
+            cache_write_1h_tokens=outlook.write_tokens if outlook.to_write and not is_short else 0,
         )
         return self._claude.known_models.cost_usd(self._prompt.model, usage)
 
@@ -423,7 +432,7 @@ class _Sending:
         await claude._settle(self._reservation, meter.settlement(outcome, missed))
         self._settled = True
         # What was learnt from this one is read again from the ledger when it is next needed.
-        claude._tokens_factors.pop(self._prompt.model, None)
+        claude._learnt_factors.pop(self._prompt.model, None)
 
     def _miss(self) -> Miss | None:
         if self._outlook is None:
