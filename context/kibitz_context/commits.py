@@ -121,15 +121,12 @@ def blame(
         folder,
         [
             *("blame", "--incremental", "--no-textconv", "--root", "--encoding=UTF-8"),
+            # A list of commits to be skipped may be any file.
+            "--no-ignore-revs-file",
             *("-L", f"{first},{last}", "--contents", "-", "--", path),
         ],
         stdin=content,
-        # A list of commits to be skipped may be any file; conversions may be any program.
-        overrides=[
-            ("blame.ignoreRevsFile", ""),
-            ("blame.coloring", "none"),
-            *git_commands.filter_overrides(folder),
-        ],
+        overrides=[("blame.coloring", "none"), *git_commands.filter_overrides(folder)],
         timeout_seconds=TIMEOUT_SECONDS,
     )
     if output.failure is not None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kibitz_context import git_commands
+from kibitz_context import commits, git_commands
 from kibitz_context.gate import Gate
 from kibitz_context.gather import gather
 from kibitz_context.repository import Repository
@@ -71,6 +71,10 @@ def look(made: GitFolder) -> None:
     assert repository.untracked() == ("new.py",)
     assert repository.ignored(["c.log"]) == {"c.log"}
     assert repository.grep(head, ["one"])
+    assert repository.git is not None
+    assert commits.log(repository.git, 5, "a.py")
+    (blamed,) = commits.blame(repository.git, "a.py", b"def one(): return 1\n", 1, 1)
+    assert blamed.commit is None
     context = gather(repository, Gate(made.root), max_tokens=10_000, question="one two")
     assert "return 1" in context.changes.text
 

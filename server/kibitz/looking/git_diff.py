@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from kibitz.looking.answers import MAX_CHARACTERS, Answer, shown_secrets
 from kibitz.looking.arguments import Arguments, Unusable
@@ -15,8 +16,8 @@ from kibitz.looking.sight import Sight
 from kibitz.plain_text import one_line
 from kibitz_context import baseline, changes, layers
 from kibitz_context.baseline import Baseline, Sources
-from kibitz_context.changes import Listed, Now
-from kibitz_context.log import Entry
+from kibitz_context.changes import Listed
+from kibitz_context.diffs import unified_diff
 from kibitz_context.tokens import CHARACTERS_PER_TOKEN
 from kibitz_context.values import Allowed, Omission
 
@@ -62,8 +63,16 @@ def _revision(name: str) -> str:
     return name
 
 
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What became of the file at `path`, between tags."""
+
+    path: str
+    text: str
+
+
 Secrets = tuple[tuple[str, str], ...]
-Differences = tuple[Sequence[Entry], Sequence[Omission], Secrets]
+Differences = tuple[Sequence[Difference], Sequence[Omission], Secrets]
 
 
 def _since(sight: Sight, sources: Sources, place: str) -> Differences:
@@ -78,12 +87,25 @@ def _since(sight: Sight, sources: Sources, place: str) -> Differences:
     buffers = {path: text for path, text in sight.buffers.items() if _is_at(path, place)}
     budget = int(MAX_CHARACTERS / CHARACTERS_PER_TOKEN)
     found = changes.found(some, sources, buffers, hidden, budget)
+    differences: list[Difference] = []
     secrets: list[tuple[str, str]] = []
     for entry in found.entries:
-        # For putting secrets back; what was read a moment ago is remembered by what it is.
-        answer = sight.listed_text(entry.path)
+        path = entry.path
+        differences.append(_difference(path, sources.text(path), found.texts[path]))
+        # For putting secrets back into an edit.
+        answer = sight.listed_text(path)
         secrets += answer.secrets if answer is not None else ()
-    return found.entries, found.omitted, tuple(secrets)
+    return differences, found.omitted, tuple(secrets)
+
+
+def _difference(path: str, old: str | None, new: str | None) -> Difference:
+    """What became of one file: None is a file that is not there."""
+    if new is None:
+        return Difference(path, layers.empty_element("deleted", path=path))
+    if old is None:
+        return Difference(path, layers.block("file", new, path=path, change="new"))
+    text = unified_diff(old, new)
+    return Difference(path, layers.block("diff", text, path=path, change="modified"))
 
 
 def _between(sight: Sight, old: Sources, new: Sources, place: str) -> Differences:
@@ -95,7 +117,7 @@ def _between(sight: Sight, old: Sources, new: Sources, place: str) -> Difference
     ]
     # What git was since told to forget and to ignore is private now.
     hidden = sight.repository.ignored(paths)
-    entries: list[Entry] = []
+    entries: list[Difference] = []
     omitted: list[Omission] = []
     secrets: list[tuple[str, str]] = []
     room = MAX_CHARACTERS
@@ -117,7 +139,7 @@ def _between(sight: Sight, old: Sources, new: Sources, place: str) -> Difference
             texts.append(answer.text if answer is not None else None)
         if len(texts) == 2:
             before, after = texts
-            entries.append(changes.entry_of(Now(path, "modified", after), before))
+            entries.append(_difference(path, before, after))
             room -= len(entries[-1].text)
     return entries, omitted, tuple(secrets)
 
@@ -125,7 +147,7 @@ def _between(sight: Sight, old: Sources, new: Sources, place: str) -> Difference
 def _answer(
     given: str,
     place: str,
-    entries: Sequence[Entry],
+    entries: Sequence[Difference],
     omitted: Sequence[Omission],
     secrets: Secrets,
 ) -> Answer:
@@ -151,7 +173,7 @@ def _answer(
     return Answer(text, shown_secrets(text, secrets))
 
 
-def _beginning(entry: Entry, room: int) -> str:
+def _beginning(entry: Difference, room: int) -> str:
     """As much of one long difference as there is room for."""
     lines = entry.text[:room].rpartition("\n")[0]
     return layers.block("excerpt", lines, path=entry.path, cut="the rest does not fit")

@@ -7,13 +7,13 @@ Where there is no index yet, the texts are searched.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kibitz.looking.answers import MAX_CHARACTERS, Answer, numbered, quoted_file, shown_secrets
 from kibitz.looking.arguments import Arguments, Unusable
-from kibitz.looking.pattern import Pattern
-from kibitz.looking.search import matches, with_ripgrep
+from kibitz.looking.search import SECONDS, with_ripgrep
 from kibitz.looking.sight import Sight
 from kibitz_context import index, kinds, symbols
 from kibitz_context.lines import split_lines, without_ending
@@ -65,13 +65,19 @@ def _candidates(sight: Sight, name: str) -> tuple[list[str], bool]:
     known = _known(sight, name)
     if known is not None:
         return known, True
-    pattern = Pattern(rf"{re.escape(name)}")
     wanted = [path for path in sight.readable if kinds.unwanted_name(path) is None]
-    narrowed = with_ripgrep(sight, pattern.text, wanted, sight.deadline)
+    narrowed = with_ripgrep(sight, re.escape(name), wanted, sight.deadline)
     if narrowed is not None:
         return [path for path in wanted if path in narrowed or path in sight.buffers], True
-    found = matches(sight, pattern, wanted, lambda *_: None)
-    return list(found.paths), not found.not_searched
+    found: list[str] = []
+    deadline = time.monotonic() + SECONDS
+    for path in wanted:
+        if time.monotonic() > deadline:
+            return found, False
+        allowed = sight.listed_text(path)
+        if allowed is not None and name in allowed.text:
+            found.append(path)
+    return found, True
 
 
 def _known(sight: Sight, name: str) -> list[str] | None:
