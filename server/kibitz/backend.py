@@ -36,7 +36,9 @@ from kibitz.settings import Settings
 
 if TYPE_CHECKING:
     from kibitz.claude.anthropic_client import AnthropicClaude
+    from kibitz.claude.audit import Audit
     from kibitz.claude.batch_books import BatchBooks
+    from kibitz.claude.batch_runner import BatchRecord
     from kibitz.claude.batches import BatchService
     from kibitz.claude.budget import Exceeded
     from kibitz.claude.catalogue import Catalogue
@@ -81,6 +83,7 @@ class Backend:
         self._is_given = claude is not None
         self._local_model: LocalModel | None = None
         self._unmetered: AnthropicClaude | None = None
+        self._audit: Audit | None = None
         self._ledger: Ledger | None = None
         self._known_models: KnownModels | None = None
         self._knowledge: Knowledge | None = None
@@ -264,6 +267,10 @@ class Backend:
         claude, self._claude = self._claude, None
         if claude is not None:
             await claude.aclose()
+        if claude is not None and not self._is_given:
+            from kibitz.claude import telemetry
+
+            await asyncio.to_thread(telemetry.end)
         await asyncio.to_thread(self._standin.close)
         if self._ledger is not None:
             self._ledger.close()
@@ -278,10 +285,13 @@ class Backend:
 
     def _make(self) -> Claude:
         from kibitz.claude.anthropic_client import AnthropicClaude
+        from kibitz.claude.audit import AuditedClaude
         from kibitz.claude.budget import Budget
         from kibitz.claude.guarded import GuardedClaude
         from kibitz.claude.metered import MeteredClaude
         from kibitz.claude.platforms import TRAITS
+        from kibitz.claude.telemetry import TracedClaude
+        from kibitz.claude.telemetry import begin as begin_telemetry
 
         ledger = self.ledger()
         knowledge = self.knowledge()
@@ -293,6 +303,8 @@ class Backend:
             claude = AnthropicClaude(connection, known_models=knowledge)
             if TRAITS[connection.platform].batches:
                 self._unmetered = claude
+        if (audit := self._open_audit()) is not None:
+            claude = AuditedClaude(claude, audit)
         metered = MeteredClaude(
             claude,
             ledger,
@@ -300,7 +312,34 @@ class Backend:
             known_models=knowledge,
             confirm=self._ask_user,
         )
-        return GuardedClaude(metered, self.breaker)
+        guarded = GuardedClaude(metered, self.breaker)
+        telemetry = begin_telemetry(self._environ)
+        if telemetry is None:
+            return guarded
+        return TracedClaude(guarded, telemetry, self.settings.provider)
+
+    def _open_audit(self) -> Audit | None:
+        """The audit, if the user's settings keep one; a project's have no say in it."""
+        level = self.settings.audit
+        if level == "off":
+            return None
+        from kibitz.claude.audit import Audit
+        from kibitz.claude.audit_file import AuditFile
+
+        try:
+            folder = paths.make_private(paths.audit_folder(self._environ))
+        except UserError as error:
+            logger.warning("no audit is kept: %s", error.sentence)
+            return None
+        knowledge = self.knowledge()
+        self._audit = Audit(AuditFile(folder), level, lambda: knowledge.catalogue)
+        return self._audit
+
+    def batch_audit(self, purpose: Purpose, tier: str, model: str) -> BatchRecord:
+        """What keeps the results of a batch in the audit, once Claude is open."""
+        if self._audit is None:
+            return lambda *_: None
+        return self._audit.batch_result(purpose, tier, model)
 
     def local_model(self) -> LocalModel:
         """The model of the provider `local`; it is loaded when it is first asked."""

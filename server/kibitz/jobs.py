@@ -17,6 +17,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
+from kibitz.claude import telemetry
+
 logger = logging.getLogger(__name__)
 
 Work = Callable[["Job"], Coroutine[Any, Any, None]]
@@ -93,7 +95,8 @@ class Jobs:
         if job.stop_reason is not None and task is not None:
             task.cancel()
         try:
-            await work(job)
+            with telemetry.action(job.kind):
+                await work(job)
         except asyncio.CancelledError:
             if job.stop_reason is None:
                 job.stop_reason = "the server is shutting down"

@@ -56,6 +56,10 @@ GONE = {"error": "gone"}
 _NOT_FOUND = 404
 
 
+BatchRecord = Callable[[str, BatchResult, float | None], None]
+"""Hears of each result with the item's name and its cost in USD."""
+
+
 class CannotAsk(Exception):
     """There is no prompt for an item any more; the text says why."""
 
@@ -92,7 +96,7 @@ class BatchRunner:
         asker: Asker,
         *,
         tell: Callable[[RunProgress], None] = lambda _: None,
-        record: Callable[[str, BatchResult, float | None], None] = lambda *_: None,
+        record: BatchRecord = lambda *_: None,
         chunk_requests: int = CHUNK_REQUESTS,
         chunk_bytes: int = CHUNK_BYTES,
         settling_seconds: float = SETTLING_SECONDS,

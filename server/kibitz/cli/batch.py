@@ -231,7 +231,8 @@ async def _work_off(at: Workplace, books: BatchBooks, run: BatchRun, asker: Revi
     """Take the run to its end; False when it was interrupted, which is told."""
     service = await at.backend.batches()
     with BatchProgress(at.terminal) as progress:
-        runner = BatchRunner(run, service, books, asker, tell=progress.tell)
+        record = at.backend.batch_audit(books.purpose, run.about["tier"], run.about["model"])
+        runner = BatchRunner(run, service, books, asker, tell=progress.tell, record=record)
         try:
             await runner.go()
         except asyncio.CancelledError:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import cast
 
 from kibitz import __version__, errors, paths
+from kibitz.claude import telemetry
 from kibitz.claude.values import ClaudeFailure
 from kibitz.cli import logbook
 from kibitz.cli.terminal import Terminal
@@ -26,9 +27,14 @@ COMMANDS = {
     "ask": "ask about the repository, or about what is piped in",
     "context": "what would be sent, what it would cost and what was left out",
     "usage": "what was spent: by day, task, model or repository",
+    "audit": "what was asked of Claude, request by request",
+    "replay": "send a recorded request again, and compare the replies",
     "doctor": "check credentials, endpoint, models, settings, trust and budget",
     "trust": "let automatic features send this repository's code",
 }
+
+# Those that ask Claude for something.
+ASKING = frozenset({"explain", "review", "refactor", "ask"})
 
 EXIT_FAULT = (
     70  # "internal software error" of sysexits.h: no result of a command is mistaken for it
@@ -104,6 +110,10 @@ def _dispatch(arguments: list[str], terminal: Terminal) -> int:
         case ["-V" | "--version", *_]:
             terminal.write(f"kibitz {__version__}\n")
             return 0
+        case [name, *rest] if name in ASKING:
+            command = _command(name)
+            with telemetry.action(name):
+                return command(rest)
         case [name, *rest]:
             return _command(name)(rest)
     raise AssertionError("unreachable")

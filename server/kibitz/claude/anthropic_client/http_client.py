@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from kibitz.claude import faults
+from kibitz.claude import faults, sent_body
 from kibitz.claude.connection import Connection, is_loopback
 
 if TYPE_CHECKING:
@@ -54,6 +54,18 @@ def http_client(connection: Connection, asked: faults.Asked) -> httpx2.AsyncClie
     return httpx2.AsyncClient(
         transport=transport, timeout=timeout, follow_redirects=False, trust_env=False
     )
+
+
+def tell_what_is_sent(http: httpx2.AsyncClient) -> None:
+    """Have the client tell the bodies that it sends to whoever listens (`sent_body`)."""
+    hooks = http.event_hooks
+    if _tell not in hooks["request"]:
+        http.event_hooks = {**hooks, "request": [*hooks["request"], _tell]}
+
+
+async def _tell(request: httpx2.Request) -> None:
+    if sent_body.is_heard():
+        sent_body.tell(await request.aread())
 
 
 def _is_on_this_machine(connection: Connection) -> bool:

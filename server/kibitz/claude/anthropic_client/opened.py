@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from kibitz.claude import faults
 from kibitz.claude.anthropic_client import clouds
-from kibitz.claude.anthropic_client.http_client import http_client
+from kibitz.claude.anthropic_client.http_client import http_client, tell_what_is_sent
 from kibitz.claude.catalogue import Catalogue
 from kibitz.claude.connection import (
     Connection,
@@ -115,6 +115,7 @@ def build(
         endpoint = f"https://{ANTHROPIC_HOST}"
     asked = faults.Asked(model, endpoint, known_models, platform=connection.platform)
     http = http or http_client(connection, asked)
+    tell_what_is_sent(http)
     if is_cloud:
         return _in_cloud(clouds.build(connection, asked, api_key, http), connection, http)
     try:
@@ -124,6 +125,8 @@ def build(
             default_headers=dict(connection.headers) or None,
             max_retries=0,
             http_client=http,
+            # Ours say what was asked for and what it cost (`telemetry`); two of each say less.
+            open_telemetry=False,
         )
     except (anthropic.AnthropicError, ValueError, OSError) as error:
         raise faults.failure(
