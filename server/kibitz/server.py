@@ -15,13 +15,13 @@ from kibitz.handlers import (
     code_actions,
     code_lenses,
     documents,
-    hover,
     lifecycle,
     watched_files,
 )
 from kibitz.handlers.commands import Commands
 from kibitz.handlers.completions import Completions
 from kibitz.handlers.connection import Connection
+from kibitz.handlers.hover import Hovers
 from kibitz.jobs import Jobs
 from kibitz.protocol import announce
 from kibitz.protocol.editor import LspEditor
@@ -73,10 +73,11 @@ def create_server(
     notification(types.WORKSPACE_DID_CHANGE_WATCHED_FILES, watched_files.did_change)
     session.documents.follow(lambda event: documents.text_moved(connection, event))
 
-    # Answered at once, from what is known; none of these asks Claude.
+    # Answered at once, from what is known; of these only a hover may ask Claude, where the user
+    # has said so.
     request(types.TEXT_DOCUMENT_CODE_ACTION, code_actions.answer)
     request(types.TEXT_DOCUMENT_CODE_LENS, code_lenses.answer)
-    request(types.TEXT_DOCUMENT_HOVER, hover.answer)
+    on_request(server, types.TEXT_DOCUMENT_HOVER, Hovers(connection).answer)
     request(types.WORKSPACE_TEXT_DOCUMENT_CONTENT, answers.answer)
 
     # Answered from memory, or after Claude was asked.

@@ -1,0 +1,94 @@
+"""Hover with `hover.mode` = `ask`: asked once for the same code, and never unless it is trusted."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from kibitz.standin import Reply
+from support.raw_client import EditorText
+from support.workshop import Workshop, open_workshop
+
+ASK = {"KIBITZ_HOVER_MODE": "ask"}
+BODY_OF_TOTAL = {"line": 7, "character": 6}
+BODY_OF_TAX = {"line": 12, "character": 6}
+
+
+async def hovered(shop: Workshop, text: EditorText, place: dict[str, int]) -> str | None:
+    answer = await shop.client.hover(text, place)
+    return None if answer is None else answer["contents"]["value"]
+
+
+async def trusted(shop: Workshop) -> EditorText:
+    text = await shop.open()
+    await shop.client.execute("kibitz.trust", {"uri": text.uri})
+    return text
+
+
+async def test_the_same_code_is_asked_about_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch, environment=ASK) as shop:
+        text = await trusted(shop)
+        shop.standin.enqueue(Reply("It adds the prices up. <img src=x>"))
+
+        first = await hovered(shop, text, BODY_OF_TOTAL)
+        shop.client.type(text, 0, "# moved down\n")
+        again = await hovered(shop, text, {"line": 9, "character": 0})
+
+        assert first == again
+        assert first is not None and "adds the prices up" in first and "\\<img" in first
+        (sent,) = shop.standin.journal.messages
+        assert "claude-haiku" in sent.request.model
+        assert list((shop.home / "cache").rglob("glances.sqlite"))
+
+
+async def test_without_trust_nothing_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch, environment=ASK) as shop:
+        text = await shop.open()
+        assert await hovered(shop, text, BODY_OF_TOTAL) is None
+        assert shop.standin.journal.messages == []
+
+
+async def test_a_pointer_that_moves_on_ends_the_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch, environment=ASK) as shop:
+        text = await trusted(shop)
+        shop.standin.enqueue(Reply("It adds the prices up.", chunk_size=3).hold_at("adds"))
+        first = asyncio.ensure_future(hovered(shop, text, BODY_OF_TOTAL))
+        held = await shop.standin.reached()
+
+        shop.standin.enqueue(Reply("It adds tax."))
+        assert "adds tax" in str(await hovered(shop, text, BODY_OF_TAX))
+        assert await first is None
+        await shop.standin.journal.wait_for_disconnect(held)
+
+
+async def test_two_hovers_over_the_same_code_make_one_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch, environment=ASK) as shop:
+        text = await trusted(shop)
+        shop.standin.enqueue(Reply("It adds the prices up.", chunk_size=3).hold_at("adds"))
+        first = asyncio.ensure_future(hovered(shop, text, BODY_OF_TOTAL))
+        await shop.standin.reached()
+        second = asyncio.ensure_future(hovered(shop, text, {**BODY_OF_TOTAL, "line": 8}))
+        await asyncio.sleep(0)
+        shop.standin.release()
+
+        assert await first == await second
+        assert len(shop.standin.journal.messages) == 1
+
+
+async def test_off_is_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    off = {"KIBITZ_HOVER_MODE": "off"}
+    async with open_workshop(tmp_path, monkeypatch, environment=off) as shop:
+        text = await trusted(shop)
+        shop.standin.enqueue(Reply("It adds the prices up."))
+        await shop.do("kibitz.explain", text)
+        assert await hovered(shop, text, BODY_OF_TOTAL) is None
