@@ -28,11 +28,8 @@ async def glance(order: Order, desk: Desk) -> str:
         max_tokens=GLANCE_MAX_TOKENS,
         least_tokens=GLANCE_LEAST_TOKENS,
     )
-    pieces: list[str] = []
     async with aclosing(desk.reply(brief, prompt)) as events:
-        async for event in events:
-            if isinstance(event, TextDelta):
-                pieces.append(event.text)
+        pieces = [event.text async for event in events if isinstance(event, TextDelta)]
     text = "".join(pieces).strip()
     if not text:
         raise UserError("Claude's answer was empty.")
