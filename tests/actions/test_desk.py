@@ -13,7 +13,8 @@ from kibitz.actions.answer import ask, explain
 from kibitz.actions.brief import Brief
 from kibitz.actions.desk import FAST_SNAPSHOT_TOKENS, Desk, limits_of, snapshot_tokens
 from kibitz.actions.values import Begun, Indexing, Order, Said, Step
-from kibitz.claude.values import Event, Limits, Prompt, Purpose
+from kibitz.claude.catalogue import builtin
+from kibitz.claude.values import Event, Limits, Prompt, Purpose, Tier
 from kibitz.settings import Settings, load
 from kibitz_context import prefix
 from support.preparing import Builder
@@ -175,7 +176,28 @@ async def test_the_fast_tier_has_a_small_snapshot_of_its_own(root: Path, cache: 
         FAST_SNAPSHOT_TOKENS,
         SETTINGS.context.max_tokens,
     ]
-    assert snapshot_tokens(1_000, "fast") == 1_000
+    small = replace(SETTINGS, context=replace(SETTINGS.context, max_tokens=1_000))
+    assert snapshot_tokens(small, builtin(), "fast") == 1_000
+
+
+@pytest.mark.parametrize(
+    ("tier", "request_usd", "tokens"),
+    [
+        ("standard", 0.5, 60_000),
+        ("deep", 0.5, 22_000),
+        ("deep", 1.1, 60_000),
+        ("deep", 0.01, 16_000),
+        ("fast", 0.05, FAST_SNAPSHOT_TOKENS),
+    ],
+)
+def test_a_snapshot_is_what_one_request_may_cost(
+    tier: Tier, request_usd: float, tokens: int
+) -> None:
+    budget = replace(SETTINGS.budget, request_usd=request_usd)
+    context = replace(SETTINGS.context, max_tokens=60_000)
+    settings = replace(SETTINGS, budget=budget, context=context)
+    assert snapshot_tokens(settings, builtin(), tier) == tokens
+    assert snapshot_tokens(settings, builtin(), "deep", "an-unpriced-model") == 60_000
 
 
 async def test_whoever_follows_hears_of_each_response_that_has_begun(

@@ -38,6 +38,7 @@ from kibitz.actions.values import (
 from kibitz.claude import catalogue
 from kibitz.claude import estimate as estimates
 from kibitz.claude import prompt as prompts
+from kibitz.claude.affordable import affordable_snapshot_tokens
 from kibitz.claude.catalogue import Catalogue
 from kibitz.claude.continuing import continued
 from kibitz.claude.estimate import tool_tokens
@@ -175,21 +176,21 @@ class Desk:
         """The settings that hold at `root`.  Reads files: not for the event loop."""
         return self._settings_for(root)
 
-    def subject(self, repository: Repository, tier: Tier) -> Subject:
-        """What is to be prepared for requests of a tier."""
+    def subject(self, repository: Repository, tier: Tier, model: str | None = None) -> Subject:
+        """What is to be prepared for requests of a tier, to `model` where an order names one."""
         from kibitz_context.gate import Gate
 
         settings = self._settings_for(repository.root)
         context = settings.context
         gate = Gate(repository.root, include=context.include, exclude=context.exclude)
-        window = self.known_models().context_tokens(settings.models.of(tier))
-        return Subject(repository, gate, snapshot_tokens(context.max_tokens, tier, window))
+        most_tokens = snapshot_tokens(settings, self.known_models(), tier, model)
+        return Subject(repository, gate, most_tokens)
 
     def _missing(self, order: Order) -> Subject | None:
         """What is to be prepared before `order` can have all of its context; None: nothing."""
         repository = self.repository(order.root, order.folders)
         tier, model = self._tier(order, self._settings_for(order.root))
-        subject = self.subject(repository, tier)
+        subject = self.subject(repository, tier, model)
         return subject if is_missing(subject, model, self.cache) else None
 
     @staticmethod
@@ -206,7 +207,7 @@ class Desk:
         settings = self._settings_for(order.root)
         repository = self.repository(order.root, order.folders)
         tier, model = self._tier(order, settings)
-        subject = self.subject(repository, tier)
+        subject = self.subject(repository, tier, model)
         gate = subject.gate
         document = order.document
         path, allowed, first_line, end_line = "", Allowed(""), 0, 0
@@ -358,7 +359,8 @@ class Desk:
         if brief.order.max_tokens is not None:
             return prompt
         limit_usd = brief.settings.budget.request_usd
-        return prompts.within_budget(prompt, limit_usd, least_tokens, self.known_models())
+        known, factor = self.known_models(), brief.tokens_factor
+        return prompts.within_budget(prompt, limit_usd, least_tokens, known, factor)
 
     def room_for_results(self, brief: Brief, prompt: Prompt, least_tokens: int) -> int:
         """How many characters may be added to `prompt` before it does not fit any more: into the
@@ -457,12 +459,20 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
-def snapshot_tokens(max_tokens: int, tier: Tier, window: int | None = None) -> int:
-    """How large the snapshot of a tier may be, of a setting of `max_tokens`, for a model that
-    reads `window` tokens at most (None: enough)."""
+def snapshot_tokens(
+    settings: Settings, known: Catalogue, tier: Tier, model: str | None = None
+) -> int:
+    """How large the snapshot of a tier may be: by `context.max_tokens`, by what its model reads,
+    and by what one request may cost."""
+    model = model or settings.models.of(tier)
+    most = [settings.context.max_tokens]
+    window = known.context_tokens(model)
     if window is not None and window < SMALL_WINDOW_TOKENS:
-        max_tokens = min(max_tokens, int(window * SNAPSHOT_SHARE_OF_A_SMALL_WINDOW))
-    return min(max_tokens, FAST_SNAPSHOT_TOKENS) if tier == "fast" else max_tokens
+        most.append(int(window * SNAPSHOT_SHARE_OF_A_SMALL_WINDOW))
+    if tier == "fast":
+        most.append(FAST_SNAPSHOT_TOKENS)
+    paid = affordable_snapshot_tokens(known, model, tier, settings.budget.request_usd)
+    return min(most) if paid is None else min(*most, paid)
 
 
 def prompt_tokens(prompt: Prompt) -> int:

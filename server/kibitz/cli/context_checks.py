@@ -11,6 +11,7 @@ from kibitz import paths
 from kibitz.actions.desk import snapshot_tokens
 from kibitz.actions.preparing import Subject, is_missing
 from kibitz.bill import dollars
+from kibitz.claude.catalogue import Catalogue
 from kibitz.claude.ledger import Ledger
 from kibitz.cli.checks import Check, note, ok
 from kibitz.models_file import KnownModels
@@ -38,11 +39,13 @@ def prices(known: KnownModels, today: datetime.date) -> Check:
     return ok("prices", known.summary)
 
 
-def index(found: Repository, settings: Settings, environ: Mapping[str, str]) -> Check:
+def index(
+    found: Repository, settings: Settings, known: Catalogue, environ: Mapping[str, str]
+) -> Check:
     """Whether the next request finds its snapshot prepared, and of which commit."""
     if found.head() is None:
         return note("index", "without a commit there is nothing that could be prepared")
-    subject = _subject(found, settings)
+    subject = _subject(found, settings, known)
     cache = paths.context_folder(environ)
     # Looked at first, since a doctor makes no folder.
     if not cache.exists() or is_missing(subject, settings.models.standard, cache):
@@ -65,6 +68,7 @@ def index(found: Repository, settings: Settings, environ: Mapping[str, str]) -> 
 def keep_warm(
     found: Repository,
     settings: Settings,
+    known: Catalogue,
     midnight: datetime.datetime,
     environ: Mapping[str, str],
 ) -> Check:
@@ -80,7 +84,7 @@ def keep_warm(
     finally:
         ledger.close()
     text = f"{dollars(spent_usd)} of ${context.keep_warm_day_usd:,.2f} today"
-    lease = _state(_subject(found, settings), settings, environ).snapshot_lease
+    lease = _state(_subject(found, settings, known), settings, environ).snapshot_lease
     now = time.time()
     if lease is not None and lease.alive(now):
         until = datetime.datetime.fromtimestamp(lease.expires_at).astimezone()
@@ -94,10 +98,10 @@ def keep_warm(
     return ok("keep-warm", text)
 
 
-def _subject(found: Repository, settings: Settings) -> Subject:
+def _subject(found: Repository, settings: Settings, known: Catalogue) -> Subject:
     context = settings.context
     gate = Gate(found.root, include=context.include, exclude=context.exclude)
-    return Subject(found, gate, snapshot_tokens(context.max_tokens, "standard"))
+    return Subject(found, gate, snapshot_tokens(settings, known, "standard"))
 
 
 def _state(subject: Subject, settings: Settings, environ: Mapping[str, str]) -> prefix.PrefixState:

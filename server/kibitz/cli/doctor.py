@@ -67,9 +67,9 @@ def _checks(terminal: Terminal, common: Common) -> Iterator[Check]:
     yield context_checks.prices(known, midnight().date())
     yield checks.editor(environ)
     yield checks.repository(found)
-    yield context_checks.index(found, settings, environ)
+    yield context_checks.index(found, settings, known.catalogue, environ)
     yield checks.trust(found.root, environ)
-    yield context_checks.keep_warm(found, settings, midnight(), environ)
+    yield context_checks.keep_warm(found, settings, known.catalogue, midnight(), environ)
     yield checks.budget(settings, environ, known.catalogue)
 
 

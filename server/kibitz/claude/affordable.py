@@ -1,0 +1,41 @@
+"""How much of a repository a request may carry, so that its cold price stays within a limit.
+
+The first request of a tier writes its whole snapshot into the cache.  Where that alone would cost
+more than one request may, a smaller snapshot is better than a question before every answer.
+"""
+
+from __future__ import annotations
+
+from kibitz.claude.catalogue import Catalogue
+from kibitz.claude.estimate import PESSIMISTIC_CHARS_PER_TOKEN
+from kibitz.claude.values import Tier
+from kibitz_context.tokens import CHARACTERS_PER_TOKEN
+
+# What an answer needs beside its thinking.  Higher: smaller snapshots; lower: answers that the
+# limit cuts off.
+ANSWER_TOKENS = 4_096
+
+# The rest of a prompt is changes, the task and tools.
+SHARE_OF_THE_SNAPSHOT = 0.75
+
+# With less of the repository than this an answer is not worth its price: the user is asked.
+LEAST_SNAPSHOT_TOKENS = 16_000
+
+# So that a price that changes a little does not make another snapshot.
+STEP_TOKENS = 2_000
+
+
+def affordable_snapshot_tokens(
+    known: Catalogue, model: str, tier: Tier, limit_usd: float
+) -> int | None:
+    """The largest snapshot, in estimated tokens, of which a request in its worst case costs no more
+    than `limit_usd`: nothing of it cached, its text dense, its answer and half of what thinking
+    may take.  None where no price is known."""
+    price = known.prices(model)
+    if price is None or price.write_1h <= 0:
+        return None
+    thinking = known.request_options(model, tier).thinking_allowance_tokens
+    left_usd = limit_usd - (ANSWER_TOKENS + thinking / 2) * price.output
+    dense = PESSIMISTIC_CHARS_PER_TOKEN / CHARACTERS_PER_TOKEN
+    tokens = SHARE_OF_THE_SNAPSHOT * dense * left_usd / price.write_1h
+    return max(int(tokens) // STEP_TOKENS * STEP_TOKENS, LEAST_SNAPSHOT_TOKENS)
