@@ -179,6 +179,8 @@ def _standing(lookout: Lookout, state: PrefixState) -> tuple[View, str | None]:
         return view, None
     if state.snapshot_key == view.provisional_key:
         return view, "the whole snapshot is ready"
+    if state.base is not None and state.snapshot_key.startswith(f"{view.snapshot_key}-"):
+        return view, "files that this clone lacked are there now"
     if state.snapshot_key == view.snapshot_key:
         return lookout.preferred, "the snapshot that was sent is not stored any more"
     return lookout.preferred, "what may be sent has changed, or how it is shown"

@@ -25,7 +25,7 @@ from kibitz_context.gate import Gate
 from kibitz_context.index import Index, index_of
 from kibitz_context.repository import Repository, TrackedFile
 from kibitz_context.signatures import signatures
-from kibitz_context.snapshot import MAX_OUTLINED_BYTES
+from kibitz_context.snapshot import MAX_OUTLINED_BYTES, PASSING_REASONS
 from kibitz_context.symbols import LEXICAL, Symbols
 from kibitz_context.values import Allowed
 from kibitz_context.words import word_counts
@@ -40,10 +40,8 @@ MIN_SHARED_BYTES = 1024 * 1024
 # Where the size is not known.
 _USUAL_BYTES = 8 * 1024
 
-# Reasons of git's that may be gone tomorrow; all others are in the content and stay.
-_PASSING_REASONS = frozenset(
-    {"git ended unexpectedly", "its content is missing from the repository"}
-)
+# Of the files that a stored snapshot lacks so many are looked for again.
+_MOST_LOOKED_FOR = 16
 
 _NOTHING = Symbols(LEXICAL)
 _logger = logging.getLogger(__name__)
@@ -130,7 +128,8 @@ def prepare(
     index = index_of(repository, cache_folder)
     store = snapshots.store_in(cache_folder)
     n_complete = index.complete(wanted.key)
-    if n_complete is not None and store.has(wanted.key):
+    is_stored = store.has(wanted.key) and not _has_come(wanted, store, check)
+    if n_complete is not None and is_stored:
         return Prepared(n_complete, 0, wanted.key)
     allowed = [
         file
@@ -143,7 +142,7 @@ def prepare(
         if missing:
             work = _Work(repository, gate, index, cache_folder, request, check)
             work.do(missing, progress or _no_progress)
-        if not store.has(wanted.key):
+        if not is_stored:
             known = index.names_of(indexed)
             past = history.history(repository, wanted.base.commit, cache_folder / HISTORY_FILE_NAME)
             check()
@@ -168,6 +167,22 @@ def prepare(
     except sqlite3.Error as error:
         return Prepared(len(indexed), 0, "", f"The index cannot be written: {error}.")
     return Prepared(len(indexed), len(missing), wanted.key)
+
+
+def _has_come(
+    wanted: snapshots.Wanted, store: snapshots.SnapshotStore, check: Callable[[], None]
+) -> bool:
+    """Whether the stored snapshot lacks a file that can be read now."""
+    stored = store.get(wanted.key)
+    if stored is None or not stored.lacking:
+        return False
+    files = [wanted.base.by_path.get(path) for path in stored.lacking[:_MOST_LOOKED_FOR]]
+    with opened(wanted.repository, wanted.gate, check, wanted.base) as sources:
+        for file in files:
+            answer = sources.read(file) if file is not None else None
+            if isinstance(answer, Allowed):
+                return True
+    return False
 
 
 def look_at(request: Request, paths: Sequence[str], *, cache_folder: Path) -> Prepared:
@@ -228,7 +243,7 @@ def read_into(
         answer = sources.read_blob(file.path, file.blob_id)
         if isinstance(answer, Allowed):
             entries.append(_entry(file, answer.text, is_lexical=is_lexical))
-        elif answer.reason not in _PASSING_REASONS:
+        elif answer.reason not in PASSING_REASONS:
             entries.append((file.blob_id, file.path, _NOTHING, {}))
     index.add(entries)
     return len(entries)

@@ -49,6 +49,12 @@ _MOST_BYTES_OF_A_CHARACTER = 4
 TOO_LARGE = "it is too large"
 OVER_BUDGET = "it is over the budget of context.max_tokens"
 
+# Reasons of git's that may be gone tomorrow, as where a partial clone fetches what it lacks; all
+# others are in the content and stay.
+PASSING_REASONS = frozenset(
+    {"git ended unexpectedly", "its content is missing from the repository"}
+)
+
 _INTRODUCTION = (
     "This is the repository as of a commit. What has changed since is listed after it, under "
     "<changes>, and holds instead.\n"
@@ -75,6 +81,12 @@ class Snapshot:
     whole: frozenset[str]
     omitted: tuple[Omission, ...]
     folder: Baseline | None = None
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """Paths of what could not be read and may be there another time: with these, it would be
+        another snapshot."""
+        return tuple(each.path for each in self.omitted if each.reason in PASSING_REASONS)
 
 
 # The definitions of a file, given its gated text; "" where there are none.

@@ -93,7 +93,8 @@ class View:
         known = _known((self.cache, self.snapshot_key))
         if known is None:
             known = snapshots.store_in(self.cache).get(self.snapshot_key)
-            if known is not None:
+            # One that lacks something is to be replaced as soon as that is there.
+            if known is not None and not known.lacking:
                 _remember((self.cache, self.snapshot_key), known)
         return known
 
@@ -109,10 +110,13 @@ class View:
 
     @property
     def shown_key(self) -> str:
-        """Names the bytes of `snapshot`: a folder's are those of the moment."""
-        if self.base.commit is None:
+        """Names the bytes of `snapshot`: a folder's are those of the moment, and so are those of a
+        commit of which this clone lacks something."""
+        if self.base.commit is not None and self.provisional:
+            return self.provisional_key
+        if self.base.commit is None or self.snapshot.lacking:
             return f"{self.snapshot_key}-{self.snapshot.layer.sha256}"
-        return self.provisional_key if self.provisional else self.snapshot_key
+        return self.snapshot_key
 
     def keep(self) -> None:
         """See to it that what is shown of a folder can be shown again."""

@@ -15,6 +15,7 @@ from kibitz_context.gather import gather
 from kibitz_context.index import Index, index_of
 from kibitz_context.indexer import Prepared, PrepareStopped, Request, look_at, prepare
 from kibitz_context.repository import Repository, TrackedFile
+from kibitz_context.snapshot import Snapshot
 from support.git_folder import GitFolder, git_folder
 
 TOKENS = 4_000
@@ -226,6 +227,33 @@ def test_blobs_that_are_missing_are_asked_for_again(folder: GitFolder, cache: Pa
     file.write_bytes(content)
     assert prepare(request_for(folder), cache_folder=cache).n_indexed == 1
     assert names_in(index_for(folder, cache), "Store") == {"Store"}
+
+
+def test_a_snapshot_that_lacks_a_file_is_made_again_once_that_is_there(
+    folder: GitFolder, cache: Path
+) -> None:
+    """As in a partial clone, for a file of no language: the index does not wait for it."""
+    folder.commit({"notes.txt": "remember\n"})
+    blob = folder.git("rev-parse", "HEAD:notes.txt")
+    file = folder.root / ".git" / "objects" / blob[:2] / blob[2:]
+    content = file.read_bytes()
+    file.unlink()
+
+    def snapshot() -> Snapshot:
+        key = prepare(request_for(folder), cache_folder=cache).snapshot_key
+        found = snapshots.store_in(cache).get(key)
+        assert found is not None
+        return found
+
+    lacking = snapshot()
+    assert lacking.lacking == ("notes.txt",)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(snapshots, "build", lambda *_, **__: pytest.fail("nothing has come"))
+        assert snapshot() == lacking
+    file.write_bytes(content)
+    whole = snapshot()
+    assert whole.lacking == ()
+    assert "remember" in whole.layer.text
 
 
 def test_an_index_that_was_lost_is_made_again_although_the_snapshot_is_there(

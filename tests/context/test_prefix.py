@@ -366,6 +366,28 @@ def test_what_is_committed_is_bought_at_once_and_what_is_worked_on_is_not(
     assert "saved" in bought
 
 
+def test_a_snapshot_that_lacked_a_file_gives_way_to_the_whole_one(
+    editor: Editor, made: GitFolder, keeps_on: None
+) -> None:
+    blob = made.git("rev-parse", "HEAD:b.py")
+    file = made.root / ".git" / "objects" / blob[:2] / blob[2:]
+    content = file.read_bytes()
+    file.unlink()
+    editor.prepare()
+    first, second = editor.ask(), editor.ask()
+    assert (plan(first).step, plan(second).step) == ("first", "keep")
+    assert FILES["b.py"] not in first.snapshot.text
+    file.write_bytes(content)
+    editor.prepare()
+    whole = editor.ask()
+    assert (plan(whole).step, plan(whole).reason) == (
+        "rebuild",
+        "files that this clone lacked are there now",
+    )
+    assert FILES["b.py"] in whole.snapshot.text
+    assert plan(editor.ask()).step == "keep"
+
+
 def test_another_process_and_a_restart_send_the_same(
     editor: Editor, made: GitFolder, clock: Clock, keeps_on: None
 ) -> None:
