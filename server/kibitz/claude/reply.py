@@ -268,7 +268,7 @@ def read_model_list(page: object) -> tuple[ModelFacts, ...]:
         ModelFacts(
             id=model["id"],
             display_name=model.get("display_name"),
-            max_input_tokens=model.get("max_input_tokens"),
+            max_input_tokens=model.get("max_input_tokens") or _window(model),
             max_output_tokens=model.get("max_tokens"),
             lifecycle=model.get("lifecycle"),
             retires_at=model.get("retires_at"),
@@ -278,6 +278,16 @@ def read_model_list(page: object) -> tuple[ModelFacts, ...]:
         if isinstance(model, dict) and isinstance(model.get("id"), str)
         for capabilities in [model.get("capabilities")]
     )
+
+
+def _window(model: Mapping[str, Any]) -> int | None:
+    """How much a model reads, as servers say it whose lists have the shape of another API: vLLM,
+    LM Studio, gateways, and llama.cpp among its own facts."""
+    for name in ("max_model_len", "loaded_context_length", "max_context_length", "context_length"):
+        if tokens := _count(model.get(name)):
+            return tokens
+    meta = model.get("meta")
+    return (_count(meta.get("n_ctx")) or None) if isinstance(meta, Mapping) else None
 
 
 def _message_id(message: Mapping[str, Any]) -> str | None:

@@ -17,10 +17,11 @@ from typing import Literal, get_args
 from urllib.parse import urlsplit
 
 from kibitz import __version__, errors, paths
+from kibitz.actions.desk import SMALL_WINDOW_TOKENS
 from kibitz.bill import dollars
 from kibitz.claude.catalogue import Catalogue
 from kibitz.claude.estimate import PESSIMISTIC_CHARS_PER_TOKEN
-from kibitz.claude.known_model import KnownModel, canonical_id
+from kibitz.claude.known_model import canonical_id
 from kibitz.claude.ledger import Ledger
 from kibitz.claude.values import ClaudeFailure, FailureKind, ModelFacts, Tier
 from kibitz.errors import EXIT_BUDGET, EXIT_CLAUDE, EXIT_USAGE, UserError
@@ -203,10 +204,11 @@ def _model(
     parts = [
         f"reads {reads:,} tokens, writes {writes:,}" if reads and writes else "limits unknown",
         f"caches prompts from {known_models.cache_minimum_tokens(model):,} tokens on",
-        _price(known),
+        _price(model, known_models),
     ]
     text = f"{name} {'; '.join(parts)}"
-    if reads and settings.context.max_tokens >= reads:
+    # A small window gets a small snapshot without being asked.
+    if reads and settings.context.max_tokens >= reads >= SMALL_WINDOW_TOKENS:
         return fault(
             subject,
             f"{text}; `context.max_tokens` is {settings.context.max_tokens:,}: lower it below "
@@ -220,6 +222,8 @@ def _model(
         return note(subject, f"{text}; it will be retired{until}{instead}")
     if known is None:
         return note(subject, f"{text}; without a price no budget can limit it")
+    if settings.provider in ("bedrock", "vertex", "foundry") and known_models.prices(model) is None:
+        return note(subject, f"{text}; without a price no budget can limit it (docs/providers.md)")
     return ok(subject, text)
 
 
@@ -232,11 +236,12 @@ def _advice(
     return f"set `{setting}` to {one_line(near[0], 80)}" if near else f"set `{setting}`"
 
 
-def _price(known: KnownModel | None) -> str:
-    price = known.price(0) if known is not None else None
-    if price is None:
+def _price(model: str, known_models: Catalogue) -> str:
+    price = known_models.prices(model)
+    if price is None or known_models.is_price_assumed(model):
         return "price unknown"
-    return f"${price.input:g} in and ${price.output:g} out per million tokens"
+    usd_in, usd_out = price.input * 1_000_000, price.output * 1_000_000
+    return f"${usd_in:g} in and ${usd_out:g} out per million tokens"
 
 
 # How an editor shows itself to what is started in its terminal.

@@ -11,7 +11,7 @@ from pathlib import Path
 from kibitz.backend import Backend
 from kibitz.claude.days import midnight
 from kibitz.claude.values import ClaudeFailure, ModelFacts
-from kibitz.cli import checks, context_checks, logbook
+from kibitz.cli import checks, context_checks, logbook, provider_checks
 from kibitz.cli.arguments import Common, Parser
 from kibitz.cli.checks import Check
 from kibitz.cli.terminal import Terminal
@@ -60,7 +60,12 @@ def _checks(terminal: Terminal, common: Common) -> Iterator[Check]:
     own = load(None, None, common.settings, environ).settings
     backend = Backend(own, environ)
     outcome, seconds = asyncio.run(_models(backend))
-    yield from checks.reached(own, environ, outcome, seconds * 1000)
+    if own.provider == "local":
+        yield from provider_checks.local(backend, outcome)
+    elif own.provider in provider_checks.CLOUDS:
+        yield from provider_checks.cloud(outcome)
+    else:
+        yield from checks.reached(own, environ, outcome, seconds * 1000)
     known = backend.known_models()
     listed = outcome if isinstance(outcome, tuple) else None
     yield from checks.models(settings, listed, known.catalogue)
