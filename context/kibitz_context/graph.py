@@ -7,11 +7,11 @@ to the last bit.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kibitz_context.imports import Imports
 
@@ -28,21 +28,29 @@ LEAST_NAME_CHARACTERS = 3
 MAX_EDGES_OF_A_FILE = 64
 
 
+class Edges(NamedTuple):
+    """What one file refers to: numbers of files, in order, and the weight of each.
+
+    Arrays: as tuples of pairs they would be most of the memory of an index.
+    """
+
+    targets: array[int]
+    weights: array[float]
+
+    @classmethod
+    def of(cls, weighted: Iterable[tuple[int, float]]) -> Edges:
+        pairs = sorted(weighted)
+        return cls(
+            array("L", (target for target, _ in pairs)), array("d", (weight for _, weight in pairs))
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """References between files: `edges[i]` are (j, weight) of what `paths[i]` refers to."""
+    """References between files: `edges[i]` are what `paths[i]` refers to."""
 
     paths: tuple[str, ...]
-    edges: tuple[tuple[tuple[int, float], ...], ...]
-
-
-def definers(symbols_of: Mapping[str, Symbols]) -> dict[str, list[str]]:
-    """The paths that define each name, sorted."""
-    found: dict[str, list[str]] = defaultdict(list)
-    for path in sorted(symbols_of):
-        for name in dict.fromkeys(each.name for each in symbols_of[path].definitions):
-            found[name].append(path)
-    return found
+    edges: tuple[Edges, ...]
 
 
 def references(
@@ -55,25 +63,20 @@ def references(
     """
     ordered = tuple(sorted(paths))
     number = {path: position for position, path in enumerate(ordered)}
-    known = {path: symbols_of[path] for path in ordered if path in symbols_of}
-    defining = {
-        name: [number[path] for path in where]
-        for name, where in definers(known).items()
-        if len(where) <= MAX_DEFINING_FILES and len(name) >= LEAST_NAME_CHARACTERS
-    }
+    defining = _defining(ordered, symbols_of)
     imports = Imports(ordered)
-    edges: list[tuple[tuple[int, float], ...]] = []
+    edges: list[Edges] = []
     for position, path in enumerate(ordered):
-        found = known.get(path)
+        found = symbols_of.get(path)
         weights: dict[int, float] = {}
         if found is not None:
             for name, count in found.references:
-                targets = defining.get(name)
+                targets = defining.get(name, ())
                 # A file that defines the name itself means its own.
-                if targets is None or position in targets:
+                if position in targets or len(targets) > MAX_DEFINING_FILES:
                     continue
-                weight = _SQUARE_ROOTS[min(count, MAX_COUNTED_USES)] / len(targets)
                 for target in targets:
+                    weight = _SQUARE_ROOTS[min(count, MAX_COUNTED_USES)] / len(targets)
                     weights[target] = weights.get(target, 0.0) + weight
             imported = imports.resolve(path, found.imports) if found.imports else ()
             for other in imported:
@@ -82,10 +85,30 @@ def references(
         kept = [edge for edge in weights.items() if edge[1] > 0]
         if len(kept) > MAX_EDGES_OF_A_FILE:
             kept = sorted(kept, key=_heaviest_first)[:MAX_EDGES_OF_A_FILE]
-        edges.append(tuple(sorted(kept)))
+        edges.append(Edges.of(kept) if kept else _NO_EDGES)
     return Graph(ordered, tuple(edges))
 
 
+def _defining(
+    ordered: Sequence[str], symbols_of: Mapping[str, Symbols]
+) -> dict[str, tuple[int, ...]]:
+    """The numbers of the files that define each name, and of too many one too many."""
+    # Nearly every name has one home, and all names of a file share the tuple of it.
+    found: dict[str, tuple[int, ...]] = {}
+    for position, path in enumerate(ordered):
+        symbols = symbols_of.get(path)
+        here = (position,)
+        for name in dict.fromkeys(each.name for each in symbols.definitions) if symbols else ():
+            if len(name) >= LEAST_NAME_CHARACTERS:
+                known = found.get(name)
+                if known is None:
+                    found[name] = here
+                elif len(known) <= MAX_DEFINING_FILES:
+                    found[name] = known + here
+    return found
+
+
+_NO_EDGES = Edges.of(())
 _SQUARE_ROOTS = tuple(sqrt(count) for count in range(MAX_COUNTED_USES + 1))
 
 

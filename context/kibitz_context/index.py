@@ -368,7 +368,7 @@ _PLAIN = re.compile(r"[a-z0-9_$\x80-\U0010ffff]+")
 _ESCAPED = re.compile(r"[^a-z0-9_$\x80-\U0010ffff]")
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=4_096)
 def _token(name: str) -> str:
     """`name` as one token for the tokenizer, which ignores case and splits at punctuation."""
     if _PLAIN.fullmatch(name):

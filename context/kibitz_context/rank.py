@@ -7,6 +7,7 @@ symbols and history, the same to the last digit on any machine.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum, sqrt
@@ -88,24 +89,26 @@ def page_rank(referred: Graph, starts: Sequence[float], follow: float) -> list[f
     if not count or total <= 0:
         return [1.0] * count
     start = [each * count / total for each in starts]
-    leaving = [fsum(weight for _, weight in edges) for edges in referred.edges]
-    shares = [
-        tuple((target, follow * weight / out) for target, weight in edges)
-        for edges, out in zip(referred.edges, leaving, strict=True)
-    ]
+    shares = [_shares(edges.weights, follow) for edges in referred.edges]
     ranks = start
     for _ in range(STEPS):
-        lost = fsum(rank for rank, edges in zip(ranks, shares, strict=True) if not edges)
+        lost = fsum(rank for rank, passed_on in zip(ranks, shares, strict=True) if not passed_on)
         again = (1.0 - follow) + follow * lost / count
         new = [again * each for each in start]
-        for rank, edges in zip(ranks, shares, strict=True):
-            for target, share in edges:
+        for rank, edges, passed_on in zip(ranks, referred.edges, shares, strict=True):
+            for target, share in zip(edges.targets, passed_on, strict=True):
                 new[target] += rank * share
         moved = fsum(map(_distance, ranks, new))
         ranks = new
         if moved < LEAST_MOVE * count:
             break
     return ranks
+
+
+def _shares(weights: array[float], follow: float) -> array[float]:
+    """What part of its rank a file passes on to each that it refers to."""
+    total = fsum(weights)
+    return array("d", (follow * weight / total for weight in weights))
 
 
 def _distance(left: float, right: float) -> float:

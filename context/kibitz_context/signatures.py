@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from math import fsum
 
 from kibitz_context import outline, symbols
-from kibitz_context.graph import definers
 from kibitz_context.repository import TrackedFile
 from kibitz_context.symbols import CONTAINERS, EXTENSION, Definition, Symbols
 
@@ -62,7 +61,11 @@ def signatures(
 ) -> Signatures:
     """The signatures of all files; `names_of` has the names in each, by path, without places."""
     users = Counter(name for found in names_of.values() for name, _ in found.references)
-    defining = {name: len(paths) for name, paths in definers(names_of).items()}
+    defining = Counter(
+        name
+        for found in names_of.values()
+        for name in dict.fromkeys(each.name for each in found.definitions)
+    )
     worths = {path: _worth(found, users, defining) for path, found in names_of.items()}
     return Signatures(users, worths, symbols_of)
 

@@ -54,7 +54,7 @@ def word_counts(text: str) -> dict[str, int]:
     return counts
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=4_096)
 def _words_of(name: str) -> tuple[str, ...]:
     return tuple(words(name))
 

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from kibitz_context import graph
-from kibitz_context.graph import Graph
+from kibitz_context.graph import Edges, Graph
 from kibitz_context.symbols import Definition, Symbols
 
 
@@ -32,7 +32,7 @@ def edges(files: dict[str, Symbols], import_weight: float = 2.0) -> dict[tuple[s
     return {
         (made.paths[start], made.paths[end]): weight
         for start, found in enumerate(made.edges)
-        for end, weight in found
+        for end, weight in zip(found.targets, found.weights, strict=True)
     }
 
 
@@ -76,7 +76,9 @@ def test_of_a_file_that_refers_to_everything_the_most_is_kept(
 
 
 def test_files_without_symbols_are_there_without_edges() -> None:
-    assert graph.references(["b.py", "a.py"], {}, 1.0) == Graph(("a.py", "b.py"), ((), ()))
+    assert graph.references(["b.py", "a.py"], {}, 1.0) == Graph(
+        ("a.py", "b.py"), (Edges.of(()), Edges.of(()))
+    )
 
 
 def test_the_order_in_which_files_are_given_does_not_matter() -> None:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kibitz_context import rank
-from kibitz_context.graph import Graph
+from kibitz_context.graph import Edges, Graph
 from kibitz_context.history import History, PastCommit
 from kibitz_context.rank import page_rank, snapshot_ranking
 from kibitz_context.repository import TrackedFile
@@ -114,8 +114,7 @@ def test_no_files_have_no_ranking() -> None:
 def test_a_reader_is_always_somewhere(drawn: list[list[tuple[int, float]]]) -> None:
     count = len(drawn)
     edges = tuple(
-        tuple(sorted({target % count: weight for target, weight in found}.items()))
-        for found in drawn
+        Edges.of({target % count: weight for target, weight in found}.items()) for found in drawn
     )
     ranks = page_rank(Graph(tuple(map(str, range(count))), edges), [1.0] * count, 0.85)
     assert sum(ranks) == pytest.approx(count)
@@ -123,7 +122,10 @@ def test_a_reader_is_always_somewhere(drawn: list[list[tuple[int, float]]]) -> N
 
 
 def test_without_a_place_to_start_all_are_equal() -> None:
-    assert page_rank(Graph(("a", "b"), ((), ())), [0.0, 0.0], 0.85) == [1.0, 1.0]
+    assert page_rank(Graph(("a", "b"), (Edges.of(()), Edges.of(()))), [0.0, 0.0], 0.85) == [
+        1.0,
+        1.0,
+    ]
 
 
 def a_repository(seed: int = 3, count: int = 60) -> tuple[list[TrackedFile], dict[str, Symbols]]:
