@@ -47,7 +47,7 @@ test: check compiled
 test-fast: $(VENV)/made-test compiled
 	$(BIN)/pytest -n 2 -m "not real" -x -q
 
-test-real: $(VENV)/made-real compiled
+test-real: $(VENV)/made-real .cache/faults/bin/llmock compiled
 	$(BIN)/pytest -m real
 
 format: $(VENV)/made-test
@@ -64,6 +64,11 @@ bench-peers: .cache/peers/bin/python
 	-.cache/peers/bin/python -m pip install --quiet --disable-pip-version-check --no-deps code2prompt==0.8.1 colorlog==6.12.0
 	-.cache/peers/bin/python -m pip install --quiet --disable-pip-version-check gitingest==0.3.1
 	-npm install --silent --no-fund --no-audit --prefix .cache/peers-node repomix@1.14.0
+
+# A fault server that nobody here wrote.  In an environment of its own: it brings a plugin for pytest.
+.cache/faults/bin/llmock:
+	$(PYTHON) -m venv .cache/faults
+	.cache/faults/bin/pip install --quiet --disable-pip-version-check llmock==0.2.2
 
 .cache/peers/bin/python:
 	$(PYTHON) -m venv .cache/peers

@@ -13,6 +13,8 @@ import sys
 PARTS = (
     "startup",
     "first_byte",
+    "overhead",
+    "faults",
     "context",
     "edits",
     "delivery",

@@ -20,6 +20,7 @@ from kibitz.claude.anthropic_client import AnthropicClaude
 from kibitz.claude.connection import Connection
 from kibitz.standin import Exchange, Fault, Reply, ToolCall
 from kibitz.standin.prices import cost_usd
+from support.raw_client import EditorText
 from support.workshop import EXAMPLE, Workshop, lines
 
 Phase = Literal["before", "middle", "end"]
@@ -65,11 +66,18 @@ EXPLAIN = Action(
     Reply(("It adds the prices up.\n\n", "An empty ", "list gives 0.\n")),
     "An empty ",
 )
+
+
+def reply_input() -> dict[str, Any]:
+    """The input of the tool call that is the good reply to a review."""
+    return {"findings": [FINDING, OTHER_FINDING]}
+
+
 REVIEW = Action(
     "review",
     "kibitz.review",
     Reply(
-        tool_calls=[ToolCall("report_findings", {"findings": [FINDING, OTHER_FINDING]})],
+        tool_calls=[ToolCall("report_findings", reply_input())],
         chunk_size=60,
     ),
     '"suggestion": ""}',
@@ -123,9 +131,9 @@ class Outcome:
     diagnostics: tuple[Any, ...]
     ledger: tuple[tuple[str, float], ...]
     still_reserved: int
-    requests: int
-    prompt_usd: float
-    billed_usd: float
+    requests: int = 0
+    prompt_usd: float = 0.0
+    billed_usd: float = 0.0
 
     @property
     def counted_usd(self) -> float:
@@ -148,34 +156,42 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry, "FIRST_DELAY_SECONDS", 0.001)
 
 
-async def play(shop: Workshop, text: Any, action: Action, row: Row) -> Outcome:
+async def play(shop: Workshop, text: EditorText, action: Action, row: Row) -> Outcome:
     """Let `row` happen to `action`.  Raises TimeoutError when that takes too long."""
     journal = shop.standin.journal
     journal.clear()
     shop.standin.reset_script()
+    shop.standin.enqueue(*row.answers(action))
+    came = await observe(shop, text, action)
+    begun = [each for each in journal.messages if each.message_id]
+    return replace(
+        came,
+        requests=len(journal.messages),
+        prompt_usd=sum(_usd(each, 0) for each in begun),
+        billed_usd=sum(_usd(each, each.output_tokens) for each in begun),
+    )
+
+
+async def observe(shop: Workshop, text: EditorText, action: Action) -> Outcome:
+    """Carry `action` out with whatever Claude there is, on the text as it was."""
     if text.text != EXAMPLE:
         shop.client.type(text, 0, EXAMPLE, removing=len(text.text))
     diagnostics_before = tuple(shop.client.diagnostics(text.uri) or ())
-    shop.standin.enqueue(*row.answers(action))
     rows_before, messages_before = len(_rows(shop)), len(shop.client.messages())
-    argument: dict[str, Any] = {"range": TOTAL, "instruction": "Use sum"}
-    if action is not REFACTOR:
-        argument = {"range": TOTAL}
+    argument: dict[str, Any] = {"range": TOTAL}
+    if action is REFACTOR:
+        argument["instruction"] = "Use sum"
     async with asyncio.timeout(LONGEST_SECONDS):
         end = await shop.do(action.command, text, **argument)
     rows = _rows(shop)
-    begun = [each for each in journal.messages if each.message_id]
     return Outcome(
-        tuple(shop.client.messages()[messages_before:]),
-        end,
-        text.text,
-        diagnostics_before,
-        tuple(shop.client.diagnostics(text.uri) or ()),
-        tuple((outcome, cost or 0.0) for outcome, cost, _ in rows[rows_before:]),
-        sum(reserved is not None for _, _, reserved in rows),
-        len(journal.messages),
-        sum(_usd(each, 0) for each in begun),
-        sum(_usd(each, each.output_tokens) for each in begun),
+        messages=tuple(shop.client.messages()[messages_before:]),
+        end=end,
+        buffer=text.text,
+        diagnostics_before=diagnostics_before,
+        diagnostics=tuple(shop.client.diagnostics(text.uri) or ()),
+        ledger=tuple((outcome, cost or 0.0) for outcome, cost, _ in rows[rows_before:]),
+        still_reserved=sum(reserved is not None for _, _, reserved in rows),
     )
 
 

@@ -52,6 +52,8 @@ class Connection:
     silence_seconds: float = 20.0
 
     max_retries: int = 2
+    # No further try begins when a request has been tried for so long.
+    tries_seconds: float = 120.0
     # What `retry-after` may ask for before we tell instead of waiting.
     longest_interactive_wait_seconds: float = 10.0
     longest_wait_seconds: float = 60.0

@@ -36,8 +36,7 @@ def delay_seconds(
     """How long to wait before asking again after `retries` retries; None: the failure is final.
 
     What the endpoint asks for is obeyed, unless it is longer than anybody should wait unasked:
-    then the user is told instead.  `tried_seconds` is how long the request has been tried: all
-    tries together have as long as one may wait for its first event.
+    then the user is told instead.  `tried_seconds` is how long the request has been tried.
     """
     if retries >= connection.max_retries or purpose.action in _NEVER_RETRIED_ACTIONS:
         return None
@@ -52,7 +51,7 @@ def delay_seconds(
     if failure.retry_after_seconds is None:
         backoff = min(FIRST_DELAY_SECONDS * 2**retries, LONGEST_BACKOFF_SECONDS)
         delay = backoff * random.uniform(0.75, 1.0)  # noqa: S311 - only spreads the load
-    if delay > longest or tried_seconds + delay > connection.first_event_seconds:
+    if delay > longest or tried_seconds + delay > connection.tries_seconds:
         return None
     return delay
 
