@@ -148,6 +148,14 @@ class Delivery:
         self._pending += edits
         self._pump()
 
+    async def flush(self) -> None:
+        """Return when what was written so far stands in the editor, or is held back until the
+        end.  Raises Conflict once stopped."""
+        if not self._hold:
+            self._pump()
+            await self._drained()
+        self._raise_if_stopped()
+
     async def finish(self) -> None:
         """Return when everything stands in the editor or is offered.  Raises Conflict otherwise."""
         self._hold = False

@@ -78,6 +78,11 @@ def answers_folder(environ: Mapping[str, str]) -> Path:
     return cache_folder(environ) / "answers"
 
 
+def conversations_folder(environ: Mapping[str, str]) -> Path:
+    """The documents of conversations that a user has begun in an editor."""
+    return cache_folder(environ) / "conversations"
+
+
 def context_folder(environ: Mapping[str, str]) -> Path:
     """Where symbols, snapshots and what was sent of them are kept; it may be deleted any time."""
     return cache_folder(environ) / "context"

@@ -74,8 +74,10 @@ def test_code_action_kinds_go_only_to_who_knows_literals() -> None:
         "codeActionKinds": [
             "quickfix.kibitz",
             "refactor.rewrite.kibitz",
+            "source.kibitz.ask",
             "source.kibitz.explain",
             "source.kibitz.review",
+            "source.kibitz.send",
         ],
         "resolveProvider": False,
     }

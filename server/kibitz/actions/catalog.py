@@ -18,6 +18,8 @@ from kibitz_context.lines import Span
 
 EXPLAIN_KIND = "source.kibitz.explain"
 REVIEW_KIND = "source.kibitz.review"
+ASK_KIND = "source.kibitz.ask"
+SEND_KIND = "source.kibitz.send"
 REFACTOR_KIND = "refactor.rewrite.kibitz"
 QUICKFIX_KIND = "quickfix.kibitz"
 
@@ -153,7 +155,16 @@ def offers(
     ]
     found.append(Offer("Explain file", EXPLAIN_KIND, "kibitz.explain"))
     found.append(Offer("Review file", REVIEW_KIND, "kibitz.review"))
+    # A place is what a question is about; without one it is about the repository.
+    about = lines if selected else None
+    found.append(
+        Offer("Ask about selection…" if about else "Ask…", ASK_KIND, "kibitz.converse", about)
+    )
     return found
+
+
+#: All that is offered in a conversation that ends with a question.
+SEND = Offer("Send", SEND_KIND, "kibitz.ask", edits=True)
 
 
 def _short(text: str, limit: int = 48) -> str:

@@ -39,8 +39,8 @@ from kibitz.claude.values import (
 from kibitz.conversation.document import Exchange
 from kibitz.conversation.links import links
 from kibitz.conversation.news import News, Told, news
-from kibitz.conversation.store import Kept
-from kibitz.conversation.turns import Turn, without_markers
+from kibitz.conversation.store import Addition, Kept
+from kibitz.conversation.turns import FIRST_KEY, Turn, key_after, without_markers
 from kibitz.errors import UserError
 from kibitz_context.tokens import CHARACTERS_PER_TOKEN
 from kibitz_context.values import Context
@@ -66,6 +66,28 @@ class Before:
     rewritten: tuple[Exchange, ...] = ()
 
 
+@dataclass(frozen=True)
+class _Told:
+    """How a question is put to the turns before it; `note` is why they are not in the cache."""
+
+    news: News
+    as_sent: bool
+    note: str | None
+
+
+@dataclass(frozen=True)
+class _Earlier:
+    """The turns before a question as they are sent with it, each under its key."""
+
+    turns: tuple[tuple[str, Turn], ...]
+    model: str
+    told: Told
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        return tuple(message for _, turn in self.turns for message in turn.messages)
+
+
 class Question:
     """One question of a conversation, to be asked once.
 
@@ -78,9 +100,7 @@ class Question:
         self._bases = tuple(bases)
         self._claude = claude
         self._seen = Seen()
-        self._n_earlier = 0
-        self._told: Told | None = None
-        self._model = ""
+        self._earlier: _Earlier | None = None
         self._said: list[str] = []
         self._said_last: list[str] = []
 
@@ -88,40 +108,47 @@ class Question:
         """Ask it: the steps of `kibitz.actions.answer.ask`."""
         return falls_back(self._steps)(order, desk)
 
-    @property
-    def turn(self) -> Turn | None:
-        """What was sent and answered so far; None before there is a word of an answer."""
-        answer = "".join(self._said)
-        sent = self._seen.sent[self._n_earlier :]
-        if self._told is None or not sent or not answer.strip():
+    def to_keep(self, exchange: Exchange) -> Addition | None:
+        """What is to be kept of it, as `exchange`, so far; None before there is a word of an
+        answer.  Earlier turns are among it where they were not sent as they had been before."""
+        earlier, answer = self._earlier, "".join(self._said)
+        sent = self._seen.sent[len(earlier.messages) :] if earlier is not None else ()
+        if earlier is None or not sent or not answer.strip():
             return None
         # Its thinking is left out whole: Claude need not see it again, no other model may, and a
         # model that thinks anew does not miss it.  Where it led to a look around it stays, in the
         # very turn that it was part of.
         last = "".join(self._said_last)
         said = Message("assistant", (Block(last if last.strip() else answer),))
-        return Turn((*without_markers(sent), said), answer, self._model, self._told)
+        turn = Turn((*without_markers(sent), said), answer, earlier.model, earlier.told)
+        key = earlier.turns[-1][0] if earlier.turns else FIRST_KEY
+        turns = (*earlier.turns, (key_after(key, exchange), turn))
+        n_unchanged = 0
+        for kept, (_, now) in zip(self._before.kept, earlier.turns, strict=False):
+            if kept.turn is not now:
+                break
+            n_unchanged += 1
+        after = self._before.kept[n_unchanged - 1] if n_unchanged else None
+        return Addition(after, turns[n_unchanged:])
 
     async def _steps(self, order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
         if not order.instruction.strip():
             raise UserError("Nothing was asked: write a question.")
+        # Another tier's model may have been asked before.
+        self._earlier, self._seen = None, Seen()
         async with aclosing(desk.prepare(order)) as preparing:
             async for step in preparing:
                 yield step
         brief = await desk.brief(order)
-        earlier, told, note = await asyncio.to_thread(self._earlier, brief)
-        told_now = news(told, brief.context, _tokens(earlier))
-        if told_now.begins_anew:
-            earlier = tuple(message for kept in self._before.kept for message in kept.turn.plain)
-            earlier += await asyncio.to_thread(self._rewritten, brief)
-            note = note or OTHER_BASE
-        if note is not None:
-            yield Noted(note)
-        brief = replace(brief, context=told_now.context)
-        prompt = await asyncio.to_thread(self._prompt, desk, brief, earlier, told_now)
+        told = self._told(brief)
+        if told.note is not None:
+            yield Noted(told.note)
+        brief = replace(brief, context=told.news.context)
+        earlier = await asyncio.to_thread(self._sent_again, brief, told)
+        prompt = await asyncio.to_thread(self._prompt, desk, brief, earlier, told.news.text)
         async for step in self._checked(brief, prompt):
             yield step
-        self._n_earlier, self._told, self._model = len(earlier), told_now.told, brief.model
+        self._earlier = earlier
         async with aclosing(answered(desk, brief, prompt, self._seen)) as steps:
             async for step in steps:
                 match step:
@@ -134,31 +161,37 @@ class Question:
                         pass
                 yield step
 
-    def _earlier(self, brief: Brief) -> tuple[tuple[Message, ...], Told | None, str | None]:
-        """The messages before, what of the repository they tell, and why they cannot be read from
-        the cache.  Blocking."""
+    def _told(self, brief: Brief) -> _Told:
+        """What the turns before say of the repository, and whether they are read from the cache."""
         turns = [kept.turn for kept in self._before.kept]
-        same_model = all(turn.model == brief.model for turn in turns)
-        messages = tuple(
-            message for turn in turns for message in (turn.messages if same_model else turn.plain)
-        )
-        note = None if same_model else OTHER_MODEL
-        if self._before.rewritten:
-            note = REWRITTEN
-        # Without the news in them the turns say nothing of the repository.
-        told = turns[-1].told if turns and same_model else None
-        return messages + self._rewritten(brief), told, note
+        note = REWRITTEN if self._before.rewritten else None
+        if any(turn.model != brief.model for turn in turns):
+            return _Told(news(None, brief.context, 0), as_sent=False, note=note or OTHER_MODEL)
+        said = [message for turn in turns for message in turn.messages]
+        known = turns[-1].told if turns else None
+        found = news(known, brief.context, _tokens(said))
+        if found.begins_anew:
+            note = note or OTHER_BASE
+        return _Told(found, as_sent=not found.begins_anew, note=note)
 
-    def _rewritten(self, brief: Brief) -> tuple[Message, ...]:
+    def _sent_again(self, brief: Brief, told: _Told) -> _Earlier:
+        """The turns before, in the form in which they go along this time.  Blocking."""
         from kibitz_context.secrets import redact
 
-        messages: list[Message] = []
+        turns: list[tuple[str, Turn]] = []
+        key = FIRST_KEY
+        for kept in self._before.kept:
+            turn, key = kept.turn, kept.key
+            if not told.as_sent:
+                turn = replace(turn, messages=turn.plain, model=brief.model, told=told.news.told)
+            turns.append((key, turn))
         for exchange in self._before.rewritten:
-            question = redact(exchange.question).text
+            key = key_after(key, exchange)
+            question, answer = redact(exchange.question).text, redact(exchange.answer).text
             asked = (*self._enclosed(brief, question), Block(tagged("question", question)))
-            messages.append(Message("user", asked))
-            messages.append(Message("assistant", (Block(redact(exchange.answer).text),)))
-        return tuple(messages)
+            messages = (Message("user", asked), Message("assistant", (Block(answer),)))
+            turns.append((key, Turn(messages, answer, brief.model, told.news.told)))
+        return _Earlier(tuple(turns), brief.model, told.news.told)
 
     def _enclosed(self, brief: Brief, question: str) -> list[Part]:
         reader = Reader(
@@ -166,14 +199,14 @@ class Question:
         )
         return enclosed(links(question), reader)
 
-    def _prompt(self, desk: Desk, brief: Brief, earlier: tuple[Message, ...], told: News) -> Prompt:
+    def _prompt(self, desk: Desk, brief: Brief, earlier: _Earlier, told: str) -> Prompt:
         """The request.  Blocking."""
         prompt = answer_prompt(desk, brief)
         (asked,) = prompt.messages
         *shown, task = asked.content
-        content: list[Part] = [Block(told.text)] if told.text else []
+        content: list[Part] = [Block(told)] if told else []
         content += [*shown, *self._enclosed(brief, brief.order.instruction), task]
-        messages = (*earlier, Message("user", tuple(content)))
+        messages = (*earlier.messages, Message("user", tuple(content)))
         must_fit(messages)
         prompt = marked(replace(prompt, messages=messages), lifetime_of(brief.context))
         return desk.within_budget(brief, prompt, ANSWER_LEAST_TOKENS)

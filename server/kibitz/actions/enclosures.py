@@ -12,16 +12,19 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kibitz.actions.task_text import numbered, tagged
 from kibitz.claude.values import Attachment, Block, Message, Part
 from kibitz.conversation.links import Link
 from kibitz.errors import UserError
 from kibitz.plain_text import one_line
-from kibitz_context.gate import Gate
 from kibitz_context.lines import LineTable
 from kibitz_context.media import Pdf, Picture
 from kibitz_context.values import Allowed, Refused
+
+if TYPE_CHECKING:
+    from kibitz_context.gate import Gate
 
 # The API's limits.  A picture is measured as it is encoded, a third larger than its file; a body
 # may have 32 MB, of which text needs its share.

@@ -7,15 +7,16 @@ import datetime
 import os
 import re
 import sqlite3
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from pathlib import Path
 
 from kibitz.actions.converse import Before, Question
-from kibitz.actions.values import Order
+from kibitz.actions.values import Order, Said, Step
 from kibitz.cli import answer
 from kibitz.cli.workplace import Workplace
 from kibitz.conversation.document import Exchange, normalized
 from kibitz.conversation.store import Conversations, Kept, Thread
-from kibitz.conversation.turns import Turn
 from kibitz.errors import UserError
 from kibitz.plain_text import one_line
 
@@ -39,10 +40,9 @@ async def ask(at: Workplace, order: Order, thread_id: str | None) -> int:
     if thread_id is not None:
         thread, turns = await asyncio.to_thread(_found, repository, thread_id)
     question = Question(Before(tuple(turns)), (Path.cwd(),), at.backend)
-    code = await answer.show(at, question.steps(order, at.desk))
-    if question.turn is not None:
-        after = turns[-1] if turns else None
-        await asyncio.to_thread(_keep, at, thread, repository, after, order, question.turn)
+    shown = _Said(question.steps(order, at.desk))
+    code = await answer.show(at, shown.steps())
+    await asyncio.to_thread(_keep, at, thread, repository, order, question, shown.text)
     return code
 
 
@@ -91,27 +91,39 @@ def _found(repository: str, thread_id: str) -> tuple[Thread, list[Kept]]:
         raise UserError(f"The conversation cannot be read: {error}.") from error
 
 
+class _Said:
+    """Passes the steps of an answer on, and has its text afterwards."""
+
+    def __init__(self, steps: AsyncGenerator[Step, None]) -> None:
+        self._steps = steps
+        self.text = ""
+
+    async def steps(self) -> AsyncGenerator[Step, None]:
+        async with aclosing(self._steps) as steps:
+            async for step in steps:
+                if isinstance(step, Said):
+                    self.text += step.text
+                yield step
+
+
 def _keep(
     at: Workplace,
     thread: Thread | None,
     repository: str,
-    after: Kept | None,
     order: Order,
-    turn: Turn,
+    question: Question,
+    said: str,
 ) -> None:
     """Keep the turn.  The answer is shown already: what goes wrong here is only told."""
     from kibitz_context.secrets import redact
 
-    question = redact(order.instruction).text
+    asked = redact(order.instruction).text
+    addition = question.to_keep(Exchange(normalized(asked), normalized(said)))
+    if addition is None:
+        return
+    title = one_line(asked, MOST_TITLE_CHARACTERS)
     try:
-        now_in = Conversations.of_user(os.environ).go_on(
-            thread,
-            repository,
-            after,
-            Exchange(normalized(question), normalized(turn.answer)),
-            turn,
-            one_line(question, MOST_TITLE_CHARACTERS),
-        )
+        now_in = Conversations.of_user(os.environ).go_on(thread, repository, addition, title)
     except (sqlite3.Error, OSError, UserError) as error:
         reason = error.sentence if isinstance(error, UserError) else f"{error}."
         at.terminal.note(f"This answer cannot be followed up: {reason}")

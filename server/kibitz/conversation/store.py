@@ -63,6 +63,14 @@ class Kept:
     turn: Turn
 
 
+@dataclass(frozen=True)
+class Addition:
+    """Turns to be kept behind `after` (None: from the first one on), each under its key."""
+
+    after: Kept | None
+    turns: tuple[tuple[str, Turn], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Thread:
     """A conversation on the command line: `title` is its first question, `at` when it was last
@@ -127,19 +135,13 @@ class Conversations:
                 return turns
         return []
 
-    def add(self, repository: str, after: Kept | None, exchange: Exchange, turn: Turn) -> Kept:
-        """Keep a turn behind `after`, None for the first of a conversation."""
+    def add(self, repository: str, addition: Addition) -> int:
+        """Keep turns; gives the last one's id."""
         with self._database.transaction() as connection:
-            return _added(connection, repository, after, exchange, turn)
+            return _added(connection, repository, addition)
 
     def go_on(
-        self,
-        thread: Thread | None,
-        repository: str,
-        after: Kept | None,
-        exchange: Exchange,
-        turn: Turn,
-        title: str,
+        self, thread: Thread | None, repository: str, addition: Addition, title: str
     ) -> Thread:
         """As `add`, in a conversation on the command line: the one that it is in from now on.
 
@@ -147,22 +149,22 @@ class Conversations:
         a conversation of its own that shares the turns before it.
         """
         with self._database.transaction() as connection:
-            kept = _added(connection, repository, after, exchange, turn)
+            head = _added(connection, repository, addition)
             now = time.time()
             if thread is not None:
                 moved = connection.execute(
                     "UPDATE threads SET head = ?, at = ?, n_turns = n_turns + 1"
                     " WHERE id = ? AND head = ?",
-                    (kept.id, now, thread.id, thread.head),
+                    (head, now, thread.id, thread.head),
                 )
                 if moved.rowcount:
                     return Thread(
-                        thread.id, repository, kept.id, now, thread.n_turns + 1, thread.title
+                        thread.id, repository, head, now, thread.n_turns + 1, thread.title
                     )
             begun = Thread(
                 secrets.token_hex(4),
                 repository,
-                kept.id,
+                head,
                 now,
                 thread.n_turns + 1 if thread is not None else 1,
                 thread.title if thread is not None else title,
@@ -175,30 +177,26 @@ class Conversations:
             return begun
 
 
-def _added(
-    connection: sqlite3.Connection,
-    repository: str,
-    after: Kept | None,
-    exchange: Exchange,
-    turn: Turn,
-) -> Kept:
+def _added(connection: sqlite3.Connection, repository: str, addition: Addition) -> int:
     now = time.time()
     _prune(connection, now)
-    key = key_after(after.key if after is not None else FIRST_KEY, exchange)
-    cursor = connection.execute(
-        "INSERT INTO turns (parent, repository, key, at, said) VALUES (?, ?, ?, ?, ?)",
-        (after.id if after is not None else None, repository, key, now, dumped(turn)),
-    )
-    assert cursor.lastrowid is not None
+    head = addition.after.id if addition.after is not None else None
+    for key, turn in addition.turns:
+        cursor = connection.execute(
+            "INSERT INTO turns (parent, repository, key, at, said) VALUES (?, ?, ?, ?, ?)",
+            (head, repository, key, now, dumped(turn)),
+        )
+        head = cursor.lastrowid
+    assert head is not None, "something is added"
     # Who goes on with a conversation keeps all of it.
     connection.execute(
         "WITH RECURSIVE above(id) AS (SELECT ? UNION"
         " SELECT turns.parent FROM turns JOIN above ON turns.id = above.id"
         " WHERE turns.parent IS NOT NULL)"
         " UPDATE turns SET at = ? WHERE id IN above",
-        (cursor.lastrowid, now),
+        (head, now),
     )
-    return Kept(cursor.lastrowid, key, turn)
+    return head
 
 
 def _prune(connection: sqlite3.Connection, now: float) -> None:

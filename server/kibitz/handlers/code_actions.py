@@ -12,9 +12,10 @@ from typing import Any
 
 from lsprotocol import types
 
-from kibitz.actions.catalog import QUICKFIX_KIND, REFACTOR_KIND, Offer, offers
+from kibitz.actions.catalog import QUICKFIX_KIND, REFACTOR_KIND, SEND, Offer, offers
 from kibitz.actions.prompt_files import PromptFile
 from kibitz.findings.fingerprint import fingerprint
+from kibitz.handlers import conversations
 from kibitz.handlers.connection import Connection
 from kibitz.protocol import from_lsp, to_lsp
 from kibitz.session import touches
@@ -65,13 +66,18 @@ def code_actions(
         *_of_findings(connection, document, first_line, last_line, params.context.diagnostics),
     ]
     others = [item for item in params.context.diagnostics if item.source != to_lsp.SOURCE]
-    for offer in offers(
-        document,
-        span,
-        asks_for_text=connection.session.client.plugin_edits,
-        diagnostics=[_described(item) for item in others[:MAX_DIAGNOSTICS]],
-        prompt_files=prompt_files,
-    ):
+    offered = (
+        [SEND] * (conversations.has_question(document) and not actions)
+        if conversations.is_conversation(document)
+        else offers(
+            document,
+            span,
+            asks_for_text=connection.session.client.plugin_edits,
+            diagnostics=[_described(item) for item in others[:MAX_DIAGNOSTICS]],
+            prompt_files=prompt_files,
+        )
+    )
+    for offer in offered:
         if offer.edits and not connection.session.client.apply_edit:
             continue
         action = _of_offer(connection, document, offer)

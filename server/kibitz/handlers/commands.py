@@ -25,7 +25,7 @@ from kibitz.findings.fingerprint import fingerprint
 from kibitz.findings.suggestion import edit_for
 from kibitz.findings.track import Tracked
 from kibitz.findings.values import Finding
-from kibitz.handlers import answers, edits, reviews
+from kibitz.handlers import answers, conversations, edits, reviews
 from kibitz.handlers.arguments import Arguments, parse, span_in
 from kibitz.handlers.connection import Connection
 from kibitz.jobs import Job
@@ -54,6 +54,7 @@ class Commands:
             "kibitz.fix": self._fix,
             "kibitz.document": self._document,
             "kibitz.ask": self._ask,
+            "kibitz.converse": self._converse,
             "kibitz.runPrompt": self._run_prompt,
             "kibitz.keep": self._keep,
             "kibitz.revert": self._revert,
@@ -88,6 +89,10 @@ class Commands:
         return self._answer(order, answer.explain(order, self._connection.desk), what)
 
     def _ask(self, given: Arguments) -> dict[str, str]:
+        if given.uri is not None and not given.instruction.strip():
+            document = self._connection.session.documents.get(given.uri)
+            if document is not None and conversations.is_conversation(document):
+                return self._send(document, given)
         if not given.instruction.strip():
             raise JsonRpcInvalidParams("Give the question as `instruction`")
         document = self._open_document(given) if given.uri is not None else None
@@ -96,6 +101,41 @@ class Commands:
             span = self._meant(document, given)
         order = self._order("ask", document, span, given.instruction, given)
         return self._answer(order, answer.ask(order, self._connection.desk), "Ask")
+
+    def _send(self, document: Document, given: Arguments) -> dict[str, str]:
+        """Answer the question at the end of a conversation's document."""
+        connection = self._connection
+        found = conversations.read(connection, document)
+        order = replace(
+            self._order("ask", None, None, found.question, given),
+            root=conversations.start_of(connection, document, found),
+            tier=given.tier or found.tier,
+        )
+        body = conversations.SendJob(connection, document, found, order)
+        job = connection.session.jobs.start(
+            body.run,
+            kind=conversations.KIND,
+            title=f"Answer {one_line(Path(document.uri).name, LONGEST_NAME)}",
+            uri=document.uri,
+        )
+        connection.editor.refresh_code_lenses()
+        return {"job": job.id}
+
+    def _converse(self, given: Arguments) -> dict[str, str]:
+        """Open a new conversation, about the lines that are given if there are any."""
+        connection = self._connection
+        document, about = None, given.instruction
+        if given.uri is not None:
+            document = self._open_document(given)
+            place = conversations.place_of(connection, document, self._meant(document, given))
+            about = f"About {place}:\n{about}" if place else about
+        start = connection.start_of(document.path if document is not None else None)
+        job = connection.session.jobs.start(
+            lambda job: conversations.begin(connection, job, start, about),
+            kind="conversation",
+            title="New conversation",
+        )
+        return {"job": job.id}
 
     def _review(self, given: Arguments) -> dict[str, str]:
         document = self._open_document(given)

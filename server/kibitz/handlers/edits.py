@@ -36,19 +36,13 @@ class EditJob:
         self._connection = connection
         self._uri = document.uri
         first, end = lines
-        hold = (
-            streaming == "final"
-            or (streaming == "auto" and connection.session.client.profile.versions == "ignored")
-            or len(document.text) > MAX_LIVE_CHARACTERS
-            or len(document.lines.lines) > MAX_LIVE_LINES
-        )
         self._delivery = Delivery(
             connection.editor,
             connection.session.client.profile,
             document.uri,
             first,
             document.lines.lines[first:end],
-            hold=hold,
+            hold=is_one_edit(connection, document, streaming),
             turns=connection.session.turns,
         )
         connection.session.deliveries.append(self._delivery)
@@ -129,6 +123,16 @@ class EditJob:
             ledger.record(hunk)
         edit = WrittenEdit(job.id, self._uri, job.title, ledger, offers)
         self._connection.session.written[job.id] = edit
+
+
+def is_one_edit(connection: Connection, document: Document, streaming: str) -> bool:
+    """Whether a stream reaches the document as one edit at its end."""
+    return (
+        streaming == "final"
+        or (streaming == "auto" and connection.session.client.profile.versions == "ignored")
+        or len(document.text) > MAX_LIVE_CHARACTERS
+        or len(document.lines.lines) > MAX_LIVE_LINES
+    )
 
 
 def _changes(count: int) -> str:

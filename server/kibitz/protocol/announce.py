@@ -23,6 +23,7 @@ COMMANDS = (
     "kibitz.fix",
     "kibitz.document",
     "kibitz.ask",
+    "kibitz.converse",
     "kibitz.runPrompt",
     "kibitz.keep",
     "kibitz.revert",
@@ -41,8 +42,10 @@ COMMANDS = (
 CODE_ACTION_KINDS = (
     "quickfix.kibitz",
     "refactor.rewrite.kibitz",
+    "source.kibitz.ask",
     "source.kibitz.explain",
     "source.kibitz.review",
+    "source.kibitz.send",
 )
 
 #: The scheme of the virtual documents that answers are shown in.

@@ -55,6 +55,11 @@ def text(received: str) -> str:
     return _HALF_A_PAIR.sub("\ufffd", received)
 
 
+def is_cell(uri: str) -> bool:
+    """Whether a document is a cell of a notebook."""
+    return uri.partition(":")[0] == _CELL_SCHEME
+
+
 def path(uri: str) -> Path | None:
     """The file that `uri` names; None for anything that is not a file (``untitled:``, a cell)."""
     name = _file_name(uri, is_windows=os.name == "nt")
