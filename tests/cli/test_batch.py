@@ -181,6 +181,15 @@ def test_what_a_batch_cannot_review(commands: CommandLine, arguments: list[str],
     assert says in outcome.err
 
 
+@pytest.mark.usefixtures("quick")
+def test_a_bar_on_a_terminal(commands: CommandLine, files: list[str]) -> None:
+    screen = commands.show("review", "--batch", "src", rows=80)
+    assert screen.code == 0
+    assert "of 6 files" in screen.written
+    assert "sent 5 requests" not in screen.written, "the bar says how far it is"
+    assert "tokens in (" in screen.written
+
+
 def test_an_endpoint_without_batches(commands: CommandLine, files: list[str]) -> None:
     commands.standin.when(lambda _: True, Fault.status_code(404), path=BATCHES)
     outcome = commands.run("review", "--batch")

@@ -21,6 +21,7 @@ from kibitz.bill import bill, dollars
 from kibitz.claude.batch_books import BatchBooks
 from kibitz.claude.batch_run import BatchRun, RunIsBusyError
 from kibitz.claude.batch_runner import BatchRunner
+from kibitz.claude.batches import BatchService
 from kibitz.claude.budget import Exceeded
 from kibitz.claude.values import ClaudeFailure, Prompt, Purpose, Usage
 from kibitz.cli.batch_asker import ReviewAsker, expected_usage, findings_of
@@ -61,6 +62,7 @@ async def review_all(at: Workplace, places: Sequence[str], tell: Tell) -> int:
         )
     asker, choice, about = _what_about(at, repository, places)
     path = _run_file(about)
+    service = await at.backend.batches()
     run = _resumed(path)
     limits = limits_of(at.settings_in(at.start))
     purpose = Purpose("review", about["review"], interactive=False, limits=limits)
@@ -73,7 +75,7 @@ async def review_all(at: Workplace, places: Sequence[str], tell: Tell) -> int:
                 return tell(Report(), Usage(), 0.0)
         else:
             _tell_continued(at, run)
-        if not await _work_off(at, books, run, asker):
+        if not await _work_off(at, service, books, run, asker):
             return EXIT_INTERRUPTED
         report, usage, cost_usd = _reported(run, repository.root)
         _tell_failures(at, report)
@@ -227,9 +229,10 @@ def _over(exceeded: Exceeded, n_files: str) -> str:
     )
 
 
-async def _work_off(at: Workplace, books: BatchBooks, run: BatchRun, asker: ReviewAsker) -> bool:
+async def _work_off(
+    at: Workplace, service: BatchService, books: BatchBooks, run: BatchRun, asker: ReviewAsker
+) -> bool:
     """Take the run to its end; False when it was interrupted, which is told."""
-    service = await at.backend.batches()
     with BatchProgress(at.terminal) as progress:
         record = at.backend.batch_audit(books.purpose, run.about["tier"], run.about["model"])
         runner = BatchRunner(run, service, books, asker, tell=progress.tell, record=record)
