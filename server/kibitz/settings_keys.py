@@ -177,8 +177,8 @@ KEYS: tuple[Key, ...] = (
         "local.context_tokens",
         "whole",
         0,
-        "Window of the local model, prompt and reply together; 0 takes what the model was made for "
-        "and the memory has room for.",
+        "Window of the local model, prompt and reply together, 4,096 or more; 0 takes what the "
+        "model was made for and the memory has room for.",
         highest=MOST_CONTEXT_TOKENS,
         guarded=True,
     ),

@@ -161,11 +161,12 @@ class LocalModel:
         if child is not None:
             # Also in the middle of loading: then it hears nothing.
             await asyncio.to_thread(child.end)
-        if starting is None:
-            return
-        (outcome,) = await asyncio.gather(starting, return_exceptions=True)
-        if isinstance(outcome, _Running):
-            await outcome.claude.aclose()
+        if starting is not None:
+            (outcome,) = await asyncio.gather(starting, return_exceptions=True)
+            if isinstance(outcome, _Running):
+                await outcome.claude.aclose()
+        if child is not None:
+            await asyncio.to_thread(child.close)
 
     async def _ready(self) -> Claude:
         loading = self._started()
@@ -177,25 +178,30 @@ class LocalModel:
         """The loading under way or done; begun anew after a failure or a crash."""
         if self._closed:
             raise ClaudeFailure("dropped", facts={"cause": "shut_down"})
-        starting = self._starting
+        starting, crashed = self._starting, None
         if starting is not None and starting.done():
-            has_failed = starting.cancelled() or starting.exception() is not None
-            if has_failed or starting.result().child.has_ended:
-                if not has_failed:
-                    log.warning("the local model's process has ended: it is started again")
+            if starting.cancelled() or starting.exception() is not None:
                 starting = None
+            elif starting.result().child.has_ended:
+                log.warning("the local model's process has ended: it is started again")
+                crashed, starting = starting.result(), None
         if starting is None:
-            starting = self._starting = asyncio.create_task(self._start())
+            starting = self._starting = asyncio.create_task(self._start(crashed))
         return starting
 
-    async def _start(self) -> _Running:
+    async def _start(self, crashed: _Running | None) -> _Running:
+        if crashed is not None:
+            await crashed.claude.aclose()
         self._require_binding()
         chosen = await asyncio.to_thread(self.chosen)
         key = secrets.token_urlsafe(32)
+        before = self._child
+        if before is not None:
+            await asyncio.to_thread(before.close)
         try:
             child = self._child = await asyncio.to_thread(_Process)
             if self._closed:
-                child.end()
+                await asyncio.to_thread(child.close)
             child.send(
                 {
                     "model": str(chosen.file.path),

@@ -13,7 +13,7 @@ from kibitz.local_model.gguf import ModelFile
 # `local.context_tokens`.
 MOST_TOKENS_UNASKED = 32_768
 # Below this there is no room for a question with its rules and an answer.
-LEAST_TOKENS = 2_048
+LEAST_TOKENS = 4_096
 # For a model that does not say what it was made for.
 USUAL_TRAINED_TOKENS = 4_096
 _STEP_TOKENS = 256
