@@ -24,7 +24,7 @@ from kibitz.actions.preparing import Preparer, Subject, is_missing
 from kibitz.actions.repositories import Repositories
 from kibitz.actions.scope import whole_lines
 from kibitz.actions.task_text import prompt_text
-from kibitz.actions.tools import TOOLS
+from kibitz.actions.tools import tools_for
 from kibitz.actions.values import (
     Asked,
     Begun,
@@ -306,7 +306,8 @@ class Desk:
         if most_tokens is not None:
             # The estimate may be too low, and above the limit is no prompt at all.
             most_tokens = int(most_tokens * SAFE_SHARE_OF_A_LIMIT)
-        rules_tokens = sum(tool_tokens(tool, CHARACTERS_PER_TOKEN) for tool in TOOLS)
+        tools = tools_for(known.context_tokens(model))
+        rules_tokens = sum(tool_tokens(tool, CHARACTERS_PER_TOKEN) for tool in tools)
         return PrefixRequest(
             model,
             prices=known.prices(model),
@@ -342,7 +343,7 @@ class Desk:
             task_blocks=(task,),
             tier=brief.tier,
             model=brief.model,
-            tools=TOOLS,
+            tools=tools_for(self.known_models().context_tokens(brief.model)),
             tool_choice=tool_choice,
             answer_tool=answer_tool,
             max_tokens=max_tokens,

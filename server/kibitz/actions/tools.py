@@ -73,3 +73,14 @@ REPORT_FINDINGS = Tool(
 
 # The same tools in the same order on every request: they are the first bytes of the cache key.
 TOOLS: tuple[Tool, ...] = tuple(sorted((REPORT_FINDINGS, *LOOKING), key=lambda tool: tool.name))
+
+# A model with a smaller window has no room for looking around: the descriptions of its tools alone
+# would take a quarter of it, and what they give the rest.
+LEAST_WINDOW_FOR_LOOKING_TOKENS = 16_384
+
+
+def tools_for(window_tokens: int | None) -> tuple[Tool, ...]:
+    """The tools of a model that reads so many tokens, None for one of which that is not known."""
+    if window_tokens is None or window_tokens >= LEAST_WINDOW_FOR_LOOKING_TOKENS:
+        return TOOLS
+    return (REPORT_FINDINGS,)
