@@ -8,6 +8,8 @@ replaced before a parser sees it.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import hashlib
 import logging
 import sqlite3
@@ -24,7 +26,7 @@ from kibitz_context.child import Child, ChildEnded
 from kibitz_context.gate import Gate
 from kibitz_context.index import Index, index_of
 from kibitz_context.repository import Repository, TrackedFile
-from kibitz_context.signatures import signatures
+from kibitz_context.signatures import Signatures, signatures
 from kibitz_context.snapshot import MAX_OUTLINED_BYTES, PASSING_REASONS
 from kibitz_context.symbols import LEXICAL, Symbols
 from kibitz_context.values import Allowed
@@ -183,6 +185,35 @@ def _has_come(
             if isinstance(answer, Allowed):
                 return True
     return False
+
+
+def _judged(
+    index: Index,
+    allowed: Sequence[TrackedFile],
+    indexed: Sequence[TrackedFile],
+    past: history.History,
+    check: Callable[[], None],
+) -> tuple[rank.Ranking, Signatures]:
+    """What each of the files `allowed` is worth, and what to show of those that are indexed."""
+    known = index.names_of(indexed)
+    check()
+    by_blob = {file.blob_id: known[file.path] for file in reversed(allowed) if file.path in known}
+    ranking = rank.snapshot_ranking(allowed, by_blob, past)
+    check()
+    return ranking, signatures(known, lambda file: index.symbols_of([file]).get(file.path))
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Look for no garbage meanwhile: half a million names are looked through again and again,
+    and none of them is in a circle."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def look_at(request: Request, paths: Sequence[str], *, cache_folder: Path) -> Prepared:
