@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import time
 from pathlib import Path
@@ -64,16 +65,19 @@ def test_what_is_foreseen_is_not_reserved(path: Path) -> None:
     assert budget.reserve_batch("b1", planned(1.0)) is None
 
 
+def reserve_and_die(path: str) -> None:
+    """What it reserves for itself goes with it, what it reserves for a batch stays."""
+    budget = Budget(Path(path), Limits(None, 1.0, None))
+    budget.reserve(planned(0.3)["item-0"])
+    budget.reserve_batch("b1", planned(0.3, 0.3))
+    os._exit(9)
+
+
 def test_a_killed_process_leaves_its_batch_reserved(path: Path) -> None:
-    child = os.fork()
-    if child == 0:  # what it reserves for itself goes with it, what it reserves for a batch stays
-        try:
-            budget = Budget(path, Limits(None, 1.0, None))
-            budget.reserve(planned(0.3)["item-0"])
-            budget.reserve_batch("b1", planned(0.3, 0.3))
-        finally:
-            os._exit(0)
-    os.waitpid(child, 0)
+    child = multiprocessing.get_context("spawn").Process(target=reserve_and_die, args=(str(path),))
+    child.start()
+    child.join()
+    assert child.exitcode == 9
     exceeded = one_more(path, 0.5)
     assert isinstance(exceeded, Exceeded)
     assert round(exceeded.reserved_usd, 6) == 0.6
