@@ -28,9 +28,7 @@ import pytest
 from support import fault_server
 from support.fault_rows import (
     ACTIONS,
-    AFTER,
     LONGEST_SECONDS,
-    REFACTOR,
     ROWS,
     Action,
     Outcome,
@@ -45,6 +43,7 @@ HEADER = ("when", "fault", *(action.name for action in ACTIONS), "what the user 
 ROUNDING_USD = 2 * 10e-6
 # The endpoint's name is a port of this machine.
 _HOST = re.compile(r"127\.0\.0\.1:\d+")
+_REQUEST = re.compile(r" \(request req_\w+\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ class Cell:
     came: Outcome | None
     seconds: float
     goes_well: bool
-    is_edit: bool
+    action: Action
 
     def problems(self) -> list[str]:
         """What a user would have to complain of."""
@@ -62,8 +61,7 @@ class Cell:
         if came is None:
             return ["hung"]
         found = []
-        expected = AFTER if self.goes_well and self.is_edit else EXAMPLE
-        if came.buffer != expected:
+        if came.buffer != (self.action.after if self.goes_well else EXAMPLE):
             found.append("text is wrong")
         if len(came.messages) != (0 if self.goes_well else 1):
             found.append(f"{len(came.messages)} messages")
@@ -80,7 +78,7 @@ class Cell:
         if problems:
             return "**" + ", ".join(problems) + "**"
         assert self.came is not None
-        text = "edited" if self.goes_well and self.is_edit else "as it was"
+        text = "as it was" if self.came.buffer == EXAMPLE else "edited"
         bill = f"${self.came.counted_usd:.4f}"
         if self.came.billed_usd > self.came.counted_usd + ROUNDING_USD:
             bill += f" of ${self.came.billed_usd:.4f}"
@@ -111,7 +109,7 @@ async def _ours() -> str:
             text = await shop.open()
             for row in ROWS:
                 of_row: dict[str, Cell] = {}
-                for action in ACTIONS:
+                for action in filter(row.is_for, ACTIONS):
                     playing = play(shop, text, action, row)
                     of_row[action.name] = await _cell(playing, action, goes_well=row.goes_well)
                 cells += of_row.values()
@@ -147,7 +145,7 @@ async def _cell(coming: Awaitable[Outcome], action: Action, *, goes_well: bool) 
     came: Outcome | None = None
     with contextlib.suppress(TimeoutError):
         came = await coming
-    return Cell(came, time.monotonic() - began_at, goes_well, action is REFACTOR)
+    return Cell(came, time.monotonic() - began_at, goes_well, action)
 
 
 def _told(of_row: Mapping[str, Cell]) -> tuple[str, ...]:
@@ -155,8 +153,10 @@ def _told(of_row: Mapping[str, Cell]) -> tuple[str, ...]:
     sentences: dict[str, None] = {}
     for cell in of_row.values():
         for message in cell.came.messages if cell.came else ():
-            sentences[_HOST.sub("api.anthropic.com", message)] = None
-    return (*(cell.words() for cell in of_row.values()), " / ".join(sentences) or "nothing")
+            sentence = _HOST.sub("api.anthropic.com", message)
+            sentences[_REQUEST.sub(" (request …)", sentence)] = None
+    cells = (of_row[action.name].words() if action.name in of_row else "–" for action in ACTIONS)
+    return (*cells, " / ".join(sentences) or "nothing")
 
 
 def _part(

@@ -204,7 +204,9 @@ def _overloaded(failure: ClaudeFailure) -> str:
 
 def _unknown_model(failure: ClaudeFailure) -> str:
     successor = _fact(failure, "successor")
-    instead = successor or _fact(failure, "nearest")
+    nearest = _fact(failure, "nearest")
+    # A name that kibitz knows and this endpoint does not is no slip of the user's.
+    instead = successor or (nearest if nearest != failure.model else "")
     what = f"{_host(failure)} does not know {_model(failure)}"
     if successor:
         what = f"{_model(failure)} is no longer served by {_host(failure)}"

@@ -21,7 +21,7 @@ from kibitz.claude.connection import Connection
 from kibitz.standin import Exchange, Fault, Reply, ToolCall
 from kibitz.standin.prices import cost_usd
 from support.raw_client import EditorText
-from support.workshop import EXAMPLE, Workshop, lines
+from support.workshop import EXAMPLE, Workshop, cursor, lines
 
 Phase = Literal["before", "middle", "end"]
 Answer = Reply | Fault
@@ -33,6 +33,7 @@ FIRST_EVENT_SECONDS = 1.0
 
 TOTAL = lines(6, 10)
 NEW_TOTAL = 'def total(prices):\n    """The sum of all prices."""\n    return sum(prices)\n'
+COMPLETED = EXAMPLE.replace("return result\n\n", "return result\n# Without taxes.\n")
 AFTER = EXAMPLE.replace(
     EXAMPLE[EXAMPLE.index("def total") : EXAMPLE.index("\n\ndef with")], NEW_TOTAL
 )
@@ -58,6 +59,8 @@ class Action:
     command: str
     reply: Reply
     middle: str
+    after: str = EXAMPLE
+    retries: bool = True
 
 
 EXPLAIN = Action(
@@ -87,8 +90,18 @@ REFACTOR = Action(
     "kibitz.refactor",
     Reply(("<replacement>\n", *NEW_TOTAL.splitlines(keepends=True), "</replacement>")),
     '"""The sum of all prices."""\n',
+    after=AFTER,
 )
-ACTIONS = (EXPLAIN, REVIEW, REFACTOR)
+# Asks once, whatever happens: a completion that comes late is of no use.
+COMPLETE = Action(
+    "complete",
+    "kibitz.complete",
+    Reply(("<completion>", "# Without", " taxes.", "</completion>")),
+    "# Without",
+    after=COMPLETED,
+    retries=False,
+)
+ACTIONS = (EXPLAIN, REVIEW, REFACTOR, COMPLETE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +129,12 @@ class Row:
         return dict(self.told_of).get(action.name, self.told)
 
     def requests_for(self, action: Action) -> int:
-        return dict(self.requests_of).get(action.name, self.requests)
+        n_requests = dict(self.requests_of).get(action.name, self.requests)
+        return n_requests if action.retries else 1
+
+    def is_for(self, action: Action) -> bool:
+        """Whether it can happen to an action, and to none in another way."""
+        return action.retries or not (self.goes_well and self.requests > 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +196,7 @@ async def observe(shop: Workshop, text: EditorText, action: Action) -> Outcome:
         shop.client.type(text, 0, EXAMPLE, removing=len(text.text))
     diagnostics_before = tuple(shop.client.diagnostics(text.uri) or ())
     rows_before, messages_before = len(_rows(shop)), len(shop.client.messages())
-    argument: dict[str, Any] = {"range": TOTAL}
+    argument: dict[str, Any] = {"range": cursor(11) if action is COMPLETE else TOTAL}
     if action is REFACTOR:
         argument["instruction"] = "Use sum"
     async with asyncio.timeout(LONGEST_SECONDS):
@@ -247,7 +265,7 @@ def n_events(action: Action) -> int:
         case "review":
             call = action.reply.tool_calls[0]
             n_deltas = 1 + -(-len(call.input_json) // action.reply.chunk_size)  # one is empty
-        case "refactor":
+        case "refactor" | "complete":
             n_deltas = len(action.reply.text) - 1  # the last one is the stop sequence
         case _:
             n_deltas = len(action.reply.text)
@@ -264,7 +282,7 @@ ROWS: tuple[Row, ...] = (
     _status(401, "does not accept the API key", "wrong_credentials"),
     _status(402, "has no credit left", "no_credit"),
     _status(403, "has no permission", "no_permission"),
-    _status(404, "models.standard", "unknown_model"),
+    _status(404, "does not know", "unknown_model"),
     _status(408, "did not answer in time", "timeout", tries=3),
     _status(409, "failed (HTTP 409)", "server_error", tries=3),
     _status(412, "does not take the request", "bad_request"),
@@ -431,6 +449,7 @@ ROWS: tuple[Row, ...] = (
         _ending("max_tokens", 2),
         "cut off at its token limit",
         "finished",
+        told_of=(("complete", "nothing to add"),),
         requests_of=(("explain", 2),),
     ),
     Row("pause_turn", "end", _ending("pause_turn"), INCOMPLETE, "finished"),
@@ -448,7 +467,7 @@ ROWS: tuple[Row, ...] = (
         _always(Reply("")),
         "empty",
         "finished",
-        told_of=(("review", "no findings that could be read"),),
+        told_of=(("review", "no findings that could be read"), ("complete", "nothing to add")),
     ),
     Row("nothing wrong", "end", lambda action: [action.reply], "", "finished"),
 )

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from support.fault_rows import EXPLAIN, NEW_TOTAL, REFACTOR, REVIEW, Action, reply_input
+from support.fault_rows import REVIEW, Action, reply_input
 
 PROGRAM = Path(__file__).parents[2] / ".cache" / "faults" / "bin" / "llmock"
 START_SECONDS = 60.0
@@ -87,11 +87,7 @@ def good_reply(action: Action) -> dict[str, Any]:
     if action is REVIEW:
         call = {"name": "report_findings", "arguments": reply_input()}
         return {"type": "reply", "tool_calls": [call], "times": None}
-    text = {EXPLAIN.name: "".join(EXPLAIN.reply.text)}.get(
-        action.name, f"<replacement>\n{NEW_TOTAL}</replacement>"
-    )
-    assert action in (EXPLAIN, REFACTOR)
-    return {"type": "reply", "text": text, "times": None}
+    return {"type": "reply", "text": "".join(action.reply.text), "times": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +116,7 @@ WITNESS_ROWS = (
     _fails(400, "does not take the request", "bad_request"),
     _fails(401, "does not accept the API key", "wrong_credentials"),
     _fails(403, "has no permission", "no_permission"),
-    _fails(404, "models.standard", "unknown_model"),
+    _fails(404, "does not know", "unknown_model"),
     _fails(413, "too large", "too_large"),
     _fails(429, "60 seconds", "rate_limit", retry_after=60),
     _fails(500, "failed (HTTP 500)", "server_error", 3),
