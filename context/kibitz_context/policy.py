@@ -200,14 +200,14 @@ def _terms(state: State, prices: Prices) -> _Terms:
     costs[None] = prices.input
     if state.ttl == "auto":
         snapshot = min(costs, key=lambda lifetime: costs[lifetime])
-        shown = ", ".join(
-            f"{costs[lifetime] / prices.input:.2f} {name}"
-            for lifetime, name in _LIFETIME_NAMES.items()
+        shares = {lifetime: f"{usd / prices.input:.0%}" for lifetime, usd in costs.items()}
+        reason = (
+            f"with pauses like yours a token is expected to cost {shares['1h']} of its price if it "
+            f"is cached for 1 h, {shares['5m']} if for 5 min, {shares[None]} if not at all"
         )
-        reason = f"a token is expected to cost {shown} of its price at each request"
     else:
         snapshot = state.ttl
-        reason = f"the setting context.ttl asks for {_LIFETIME_NAMES[snapshot]}"
+        reason = f"the setting context.ttl is {snapshot}"
     if snapshot is None:
         return _Terms(prices, None, None, None, 0.0, reason)
     survival = bridges[snapshot].survival
@@ -220,13 +220,6 @@ def _terms(state: State, prices: Prices) -> _Terms:
             log_costs[lifetime] = _cost_of_a_change(prices, lifetime, kept, reads)
     log = min(log_costs, key=lambda lifetime: log_costs[lifetime])
     return _Terms(prices, snapshot, log, PROMOTE_AT if log else None, reads, reason)
-
-
-_LIFETIME_NAMES: dict[CacheLifetime | None, str] = {
-    "1h": "written for 1 h",
-    "5m": "for 5 min",
-    None: "not at all",
-}
 
 
 def _cost_of_a_change(
@@ -339,7 +332,7 @@ class _Step:
         if dragged_usd > self._fold_usd():
             return "fold", (
                 f"{state.stale_log_tokens:,} tokens of the log no longer hold; to read them on "
-                f"would cost {self._as_input(dragged_usd)}, to write the rest anew "
+                f"would cost {self._as_input(dragged_usd)}, to write the rest anew costs "
                 f"{self._as_input(self._fold_usd())}"
             )
         if state.rebuild is not None:
@@ -357,7 +350,7 @@ class _Step:
         minutes = (state.snapshot_lease.expires_at - state.now) / 60
         return "keep", (
             f"{state.rules_tokens + state.snapshot_tokens:,} tokens are in the cache for another "
-            f"{minutes:.0f} min; to read one costs {prices.read / prices.input:.3f} of its price"
+            f"{minutes:.0f} min; to read one costs {_share(prices.read, prices.input)} of its price"
         )
 
     @property
@@ -392,4 +385,9 @@ class _Step:
         )
 
     def _as_input(self, usd: float) -> str:
-        return f"as much as {usd / self.terms.prices.input:,.0f} tokens"
+        tokens = round(usd / self.terms.prices.input)
+        return f"as much as {tokens:,} uncached tokens" if tokens > 0 else "nothing"
+
+
+def _share(part: float, whole: float) -> str:
+    return f"{100 * part / whole:.3g}%"
