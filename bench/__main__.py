@@ -21,6 +21,7 @@ PARTS = (
     "index",
     "recall",
     "cost_replay",
+    "completion",
     "determinism",
 )
 

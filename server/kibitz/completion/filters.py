@@ -90,7 +90,7 @@ def with_a_seam(text: str, spot: Spot) -> str:
     last, first_word = _LAST_WORD.search(spot.line_before), _FIRST_WORD.match(text)
     if last is None or first_word is None or not _WHOLE_WORD.match(last.group()):
         return text
-    known = set(_WORDS.findall(spot.before)) | set(_WORDS.findall(spot.after))
+    known = set(_WORDS.findall(spot.near_before)) | set(_WORDS.findall(spot.near_after))
     if last.group() + first_word.group() in known:
         return text
     return f" {text}"
@@ -179,7 +179,7 @@ def without_repetition(text: str, _spot: Spot) -> str:
 def with_own_brackets(text: str, spot: Spot) -> str:
     """Stop where a bracket is closed that was opened neither in the text nor before the cursor,
     or that the text behind the cursor closes."""
-    allowed = max(0, unclosed(spot.before) - max(0, closed_too_often(spot.after)))
+    allowed = max(0, unclosed(spot.near_before) - closed_too_often(spot.near_after))
     if closed_too_often(text) <= allowed:
         return text
     lines = text.split("\n")
@@ -284,7 +284,7 @@ def _without_repeated_block(lines: list[str]) -> list[str]:
 def _uses_tabs(spot: Spot) -> bool:
     if spot.indent:
         return spot.indent.startswith("\t")
-    return "\n\t" in spot.before or "\n\t" in spot.after
+    return "\n\t" in spot.near_before or "\n\t" in spot.near_after
 
 
 def _with_tabs(line: str) -> str:

@@ -58,12 +58,13 @@ class Memory:
 
     def find(self, uri: str, spot: Spot) -> Remembered | None:
         """What is known for `spot`, or for a place from which the user has typed along."""
-        for typed in range(min(MOST_TYPED_CHARACTERS, len(spot.before)) + 1):
-            before = spot.before[: len(spot.before) - typed]
-            for after in _as_it_was(spot.after, typed):
+        near = spot.before[-BEFORE_CHARACTERS - MOST_TYPED_CHARACTERS :]
+        for typed in range(min(MOST_TYPED_CHARACTERS, len(near)) + 1):
+            before = near[: len(near) - typed]
+            for after in _as_it_was(spot.after[: AFTER_CHARACTERS + MOST_CLOSED_BY_EDITOR], typed):
                 key = _key(uri, before, after)
                 text = self._texts.get(key)
-                if text is None or (typed and not along(text, spot.before[len(before) :])):
+                if text is None or (typed and not along(text, near[len(before) :])):
                     continue
                 self._texts.move_to_end(key)
                 return Remembered(text[typed:], typed)

@@ -17,6 +17,8 @@ _CLOSING_ONLY = re.compile(r"[\s)\]}>\"'`;,:]*\Z")
 # What a line ends with whose sense goes on below.
 OPENS_BLOCK = tuple(":{([=,\\")
 
+# How much text counts as near the cursor: files may be long, and this is done at each keystroke.
+NEAR_CHARACTERS = 6_000
 # How far a tab goes where only depths are compared.
 TAB_WIDTH = 4
 
@@ -43,9 +45,9 @@ class Spot:
     def at(cls, text: str, offset: int, language: str = "", *, was_invoked: bool = False) -> Spot:
         """The place `offset` of a document's text."""
         before, after = text[:offset], text[offset:]
-        return cls(
-            _BREAKS.sub("\n", before), _BREAKS.sub("\n", after), language, was_invoked=was_invoked
-        )
+        if "\r" in text:
+            before, after = _BREAKS.sub("\n", before), _BREAKS.sub("\n", after)
+        return cls(before, after, language, was_invoked=was_invoked)
 
     @cached_property
     def line_before(self) -> str:
@@ -58,9 +60,18 @@ class Spot:
         return self.after.partition("\n")[0]
 
     @cached_property
+    def near_before(self) -> str:
+        """As much of the text before the cursor as matters to what is shown."""
+        return self.before[-NEAR_CHARACTERS:]
+
+    @cached_property
+    def near_after(self) -> str:
+        return self.after[:NEAR_CHARACTERS]
+
+    @cached_property
     def following(self) -> list[str]:
-        """The lines below the cursor's."""
-        return self.after.split("\n")[1:]
+        """The lines below the cursor's that are near."""
+        return self.near_after.split("\n")[1:]
 
     @cached_property
     def indent(self) -> str:
@@ -91,5 +102,5 @@ class Spot:
 
     def lines_before(self, count: int) -> list[str]:
         """The last `count` whole lines above the cursor's."""
-        lines = self.before.split("\n")[:-1]
+        lines = self.near_before.split("\n")[:-1]
         return lines[-count:] if count else []
