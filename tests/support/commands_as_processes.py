@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,8 +52,17 @@ class Screen:
     written: str
 
 
-def on_terminal(arguments: Sequence[str], *, rows: int = 24, columns: int = 80) -> Screen:
-    """Run ``kibitz`` with stdin, stdout and stderr on one terminal, to its end."""
+def on_terminal(
+    arguments: Sequence[str],
+    *,
+    rows: int = 24,
+    columns: int = 80,
+    answers: Mapping[str, str] | None = None,
+) -> Screen:
+    """Run ``kibitz`` with stdin, stdout and stderr on one terminal, to its end.
+
+    `answers` is what the user types when the words before it have been written.
+    """
     import fcntl
     import pty
     import struct
@@ -64,11 +73,15 @@ def on_terminal(arguments: Sequence[str], *, rows: int = 24, columns: int = 80) 
     process = subprocess.Popen([KIBITZ, *arguments], stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
     written = b""
+    waiting = dict(answers or {})
     try:
         # The end of a terminal whose other side is closed is an error on Linux.
         with contextlib.suppress(OSError):
             while piece := os.read(ours, 4096):
                 written += piece
+                for words in list(waiting):
+                    if words.encode() in written:
+                        os.write(ours, waiting.pop(words).encode())
         code = process.wait(WAIT_SECONDS)
     finally:
         process.kill()
