@@ -62,6 +62,11 @@ def is_conversation(name: str, text: str) -> bool:
     return header.get("kibitz") == "conversation"
 
 
+def n_answers(lines: Sequence[str]) -> int:
+    """How many lines of a document head an answer."""
+    return sum(without_ending(line) == CLAUDE for line in lines)
+
+
 def parse(text: str) -> Conversation:
     """Read a document.  Any text is one; what stands above the first heading is nobody's, unless
     there is no heading of the user's before Claude's first one."""

@@ -35,6 +35,7 @@ from kibitz.handlers.connection import Connection, Report
 from kibitz.handlers.edits import is_one_edit
 from kibitz.jobs import Job
 from kibitz.protocol import from_lsp
+from kibitz.session import DocumentChange
 from kibitz_context.document import Document
 from kibitz_context.lines import Span, dominant_ending
 
@@ -45,6 +46,9 @@ KIND = "converse"
 # A document that nobody has touched for so long is removed when a new one is begun, of those that
 # lie in the cache folder.
 KEPT_SECONDS = 90 * 24 * 3600.0
+
+TAKEN_BACK = "you took the answer back"
+SHUTTING_DOWN = "the server is shutting down"
 
 # How long a stopped answer may take to be closed in the document.
 CLOSING_SECONDS = 3.0
@@ -125,6 +129,8 @@ class SendJob:
         self._found = found
         self._order = order
         self._answer = AnswerText(dominant_ending(document.lines.lines))
+        self._n_headings = documents.n_answers(document.lines.lines)
+        self._has_heading = False
         streaming = connection.settings_of(document.path).edit.streaming
         self._delivery = Delivery(
             connection.editor,
@@ -142,6 +148,7 @@ class SendJob:
         # Who closes the document or takes the answer back does not want the rest of it.
         delivery.on_stop = job.stop
         known = _Known(self._connection, self._found)
+        unfollow = self._connection.session.documents.follow(lambda event: self._hear(job, event))
         try:
             async with self._connection.reported(job) as report:
                 if self._found.problem is not None:
@@ -162,7 +169,17 @@ class SendJob:
                     await known.keep(self._shown_answer())
                     report.outcome = "Answered"
         finally:
+            unfollow()
             self._connection.session.deliveries.remove(delivery)
+
+    def _hear(self, job: Job, event: DocumentChange) -> None:
+        """Whoever deletes the answer with its heading does not want the rest of it."""
+        if event.after.uri != self._document.uri:
+            return
+        is_there = documents.n_answers(event.after.lines.lines) > self._n_headings
+        if self._has_heading and not is_there and job.stop_reason is None:
+            job.stop(TAKEN_BACK)
+        self._has_heading = is_there
 
     async def _deliver(self, report: Report, known: _Known) -> None:
         question = await known.question(self._order, self._document.path)
@@ -184,7 +201,7 @@ class SendJob:
         delivery = self._delivery
         conflict = delivery.conflict
         delivery.on_stop = None
-        if conflict is None and job.stop_reason != "the server is shutting down":
+        if conflict is None and job.stop_reason not in (TAKEN_BACK, SHUTTING_DOWN, None):
             try:
                 async with asyncio.timeout(CLOSING_SECONDS):
                     if self._answer.text.strip():
@@ -195,7 +212,7 @@ class SendJob:
                         await delivery.restore()
             except (Conflict, TimeoutError) as error:
                 logger.info("a stopped answer could not be closed: %s", error)
-        await delivery.halt(job.stop_reason or "the server is shutting down")
+        await delivery.halt(job.stop_reason or SHUTTING_DOWN)
         is_open = self._connection.session.documents.get(self._document.uri) is not None
         if conflict is not None and is_open:
             self._tell_conflict(report, conflict)
