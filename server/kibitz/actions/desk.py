@@ -55,8 +55,10 @@ from kibitz.claude.values import (
     TextDelta,
     Tier,
     ToolInputDelta,
+    ToolResult,
     Usage,
 )
+from kibitz.conversation.document import FILE_ENDING
 from kibitz.errors import UserError, error_for_stop
 from kibitz.plain_text import one_line
 from kibitz.settings import Settings
@@ -182,7 +184,9 @@ class Desk:
 
         settings = self._settings_for(repository.root)
         context = settings.context
-        gate = Gate(repository.root, include=context.include, exclude=context.exclude)
+        # What is said about a repository is no part of it, wherever it is kept.
+        exclude = (*context.exclude, f"*{FILE_ENDING}")
+        gate = Gate(repository.root, include=context.include, exclude=exclude)
         most_tokens = snapshot_tokens(settings, self.known_models(), tier, model)
         return Subject(repository, gate, most_tokens)
 
@@ -368,7 +372,9 @@ class Desk:
         model, or with an answer of `least_tokens` into the limit for one request."""
         known = self.known_models()
         limit_usd = brief.settings.budget.request_usd
-        room = prompts.room_in_budget(prompt, limit_usd, least_tokens, known)
+        room = SAFE_SHARE_OF_A_LIMIT * prompts.room_in_budget(
+            prompt, limit_usd, least_tokens, known
+        )
         most_tokens = known.most_prompt_tokens(prompt.model, prompt.tier)
         if most_tokens is not None:
             left = SAFE_SHARE_OF_A_LIMIT * most_tokens / brief.tokens_factor
@@ -482,6 +488,6 @@ def prompt_tokens(prompt: Prompt) -> int:
         block.text
         for message in prompt.messages
         for block in message.content
-        if isinstance(block, Block)
+        if isinstance(block, Block | ToolResult)
     ]
     return sum(estimate(text) for text in texts)

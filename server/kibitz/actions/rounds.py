@@ -59,6 +59,10 @@ NO_MORE = (
     "This was the last time that you could look around: no tool can be called any more. Answer "
     "now from what you have seen, and say what you could not see."
 )
+REPORT_NOW = (
+    "This was the last time that you could look around. Call "
+    f"{REPORT_FINDINGS.name} now with what you have found."
+)
 TOO_MANY = f"Only {MOST_CALLS} calls are answered at once; make this one again if you need it."
 NOT_HERE = f"{REPORT_FINDINGS.name} is for reviews; answer this task as it says."
 NO_ROOM = "There is no room left for more results; answer from what you have seen."
@@ -104,6 +108,10 @@ async def rounds(
     stopped = threading.Event()
     sight = desk.sight(brief, stopped.is_set)
     room = min(MOST_CHARACTERS, desk.room_for_results(brief, prompt, least_tokens))
+    is_last = room < LEAST_CHARACTERS
+    if is_last and prompt.answer_tool is None:
+        # What it takes to answer is all that the limits leave.
+        prompt = dataclasses.replace(prompt, tool_choice="none")
     try:
         while True:
             calls: list[ToolCall] = []
@@ -116,7 +124,7 @@ async def rounds(
                     elif isinstance(event, Finished):
                         finished = event
                     yield event
-            if finished is None or not _asks_for_more(prompt, finished, calls):
+            if finished is None or is_last or not _asks_for_more(prompt, finished, calls):
                 return
             seen.rounds += 1
             for call in calls:
@@ -158,28 +166,33 @@ def going_on(
     for each of its calls.
 
     The entry that this round leaves in the cache ends with the last result, and the one that the
-    last round left is found from there.  The last round of all leaves none: its tool choice is
-    another one, and nobody reads it again.
+    last round left is found from there.  The last round of all leaves none, since nobody reads it
+    again.  It has another tool choice, so that no tool can be called, and reads none of the
+    messages; but where a call is the answer, the choice stays, and the old marker with it.
     """
     content, ids = _with_ids(content, len(prompt.messages))
     if is_last:
         *before, (text, is_error) = results
         # In the result, not after it: text that follows results is now and then taken for the
         # end, and answered with nothing.
-        results = [*before, (f"{text}\n\n{NO_MORE}", is_error)]
+        end = NO_MORE if prompt.answer_tool is None else REPORT_NOW
+        results = [*before, (f"{text}\n\n{end}", is_error)]
     parts = [
         ToolResult(id_, text, is_error) for id_, (text, is_error) in zip(ids, results, strict=True)
     ]
     if not is_last:
         parts[-1] = dataclasses.replace(parts[-1], marker="5m")
+    before_this = prompt.messages
+    if not is_last or prompt.answer_tool is None:
+        before_this = tuple(map(_without_markers, before_this))
     return dataclasses.replace(
         prompt,
         messages=(
-            *map(_without_markers, prompt.messages),
+            *before_this,
             Message("assistant", tuple(content)),
             Message("user", tuple(parts)),
         ),
-        tool_choice="none" if is_last else prompt.tool_choice,
+        tool_choice="none" if is_last and prompt.answer_tool is None else prompt.tool_choice,
     )
 
 
