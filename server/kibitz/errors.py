@@ -326,9 +326,11 @@ def _not_an_api(failure: ClaudeFailure) -> str:
 
 
 def _server_error(failure: ClaudeFailure) -> str:
+    # A stream that had begun has a status that says that all is well.
+    status = "" if failure.status == 200 else _status(failure)
     return (
-        f"{_host(failure)} failed{_status(failure)}{_quoted(failure.message)}; try again, and if "
-        f"it stays so, report it to the provider{_request(failure)}."
+        f"{_host(failure)} failed{status}{_quoted(failure.message)}; try again, and if it stays "
+        f"so, report it to the provider{_request(failure)}."
     )
 
 

@@ -273,7 +273,7 @@ def n_events(action: Action) -> int:
     return 3 + n_deltas + 3
 
 
-ONCE_MORE = "try again"
+UNKNOWN_DELTA = '{"type":"content_block_delta","index":0,"delta":{"type":"hint_delta","hint":1}}'
 BROKE = "broke off in the middle"
 INCOMPLETE = "The reply ended before it was complete"
 
@@ -334,6 +334,13 @@ ROWS: tuple[Row, ...] = (
     Row("413 as HTML", "before", _always(Fault.html(413)), "too large", "too_large"),
     Row("200 as HTML", "before", _always(Fault.html(200)), "sign-in page", "not_an_api"),
     Row("200, empty", "before", _always(Fault.empty()), "not as the Messages API", "not_an_api"),
+    Row(
+        "200, not compressed as it says",
+        "before",
+        _always(Fault.wrong_encoding()),
+        "not as the Messages API",
+        "not_an_api",
+    ),
     Row(
         "reset",
         "before",
@@ -415,6 +422,27 @@ ROWS: tuple[Row, ...] = (
         "dropped",
     ),
     Row("data that is no JSON", "middle", _failing(Fault.malformed), "arrived damaged", "dropped"),
+    Row(
+        "data that is no object",
+        "middle",
+        _failing(lambda at: Fault.malformed(at, "[1]")),
+        "not as the Messages API",
+        "not_an_api",
+    ),
+    Row(
+        "error event that says nothing",
+        "middle",
+        _failing(lambda at: Fault.unknown_event(at, "error")),
+        "failed; try again",
+        "server_error",
+    ),
+    Row(
+        "unknown delta",
+        "middle",
+        _failing(lambda at: Fault.malformed(at, UNKNOWN_DELTA)),
+        "",
+        "finished",
+    ),
     Row("unknown event", "middle", _failing(Fault.unknown_event), "", "finished"),
     Row("30 pings", "middle", _failing(lambda at: Fault.ping(at, count=30)), "", "finished"),
     Row("chunks of a byte", "middle", _failing(lambda _: Fault.small_chunks(1)), "", "finished"),

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from kibitz.standin.answer import Answer
 from kibitz.standin.errors import ERROR_TYPES, ApiError
-from kibitz.standin.events import encode, message_body, message_events
+from kibitz.standin.events import PING, encode, message_body, message_events
 from kibitz.standin.http import HttpResponse
 from kibitz.standin.journal import Exchange, Journal
 from kibitz.standin.plan import Fail, Insert, Send, Wait, plan
@@ -61,6 +61,9 @@ class Delivery:
             case "empty":
                 self._start(200, EVENT_STREAM)
                 await self._response.write(b"", last=True)
+            case "wrong_encoding":
+                body = PING.encode()
+                await self._send(200, EVENT_STREAM, body, {"content-encoding": "gzip"})
             case "drop" | "cut":
                 self._response.reset()
             case "stall":

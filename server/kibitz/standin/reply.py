@@ -22,6 +22,7 @@ FaultKind = Literal[
     "api_error",
     "html",
     "empty",
+    "wrong_encoding",
     "drop",
     "cut",
     "early_end",
@@ -34,7 +35,7 @@ FaultKind = Literal[
 ]
 EXPIRED = "expired"
 """The type of the error that stands for a request of a batch that ran out of time."""
-STARTING_FAULTS: frozenset[FaultKind] = frozenset({"api_error", "html", "empty"})
+STARTING_FAULTS: frozenset[FaultKind] = frozenset({"api_error", "html", "empty", "wrong_encoding"})
 """Faults that take the place of the whole response."""
 
 _HTML = (
@@ -136,6 +137,11 @@ class Fault:
     def empty() -> Fault:
         """200, an event stream by its header, and not one byte in it."""
         return Fault("empty")
+
+    @staticmethod
+    def wrong_encoding() -> Fault:
+        """200, and a body that is not compressed as its header says."""
+        return Fault("wrong_encoding")
 
     @staticmethod
     def drop(at: Place = 0) -> Fault:

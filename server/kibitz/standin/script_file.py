@@ -24,6 +24,7 @@ _FAULTS: dict[str, Callable[..., Fault]] = {
     "expired": Fault.expired,
     "html": Fault.html,
     "empty": Fault.empty,
+    "wrong_encoding": Fault.wrong_encoding,
     "drop": Fault.drop,
     "cut": Fault.cut,
     "early_end": Fault.early_end,
