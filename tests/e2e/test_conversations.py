@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ async def test_the_first_lines_stand_before_the_answer_has_ended(
         actions = await shop.client.code_actions(text, cursor(1))
         shop.standin.release()
         await shop.client.progress_end(job)
-        assert [action["title"] for action in actions][0].startswith("Stop: Answer talk.kibitz.md")
+        assert actions[0]["title"] == "Stop: Answer talk.kibitz.md"
         assert "Send" not in [action["title"] for action in actions]
         assert text.text == ANSWERED
 
@@ -133,7 +134,7 @@ async def test_the_next_question_reads_the_first_one_from_the_cache(
         assert third[: len(second)] == second
         assert words(third[1]) == ANSWER
         uses = [each.cache_use for each in shop.standin.journal.messages]
-        for before, use in zip(uses, uses[1:], strict=False):
+        for before, use in pairwise(uses):
             assert use.read_tokens == (
                 before.read_tokens + before.write_1h_tokens + before.write_5m_tokens
             )

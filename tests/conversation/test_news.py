@@ -1,0 +1,112 @@
+"""What a conversation is told of a repository that goes on changing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kibitz.conversation.news import NEWS, RESTORED, News, news
+from kibitz_context.values import Context, Layer, Plan
+
+LONG = 10_000  # tokens of turns
+
+
+def entry(path: str, text: str) -> str:
+    return f'<changes>\n<diff path="{path}" change="modified">\n{text}\n</diff>\n</changes>\n'
+
+
+def context(*log: str, tail: str = "", snapshot: str = "Snapshot.", alive: int = 0) -> Context:
+    def layer(name: str, text: str) -> Layer:
+        return Layer(name, text, len(text) // 3)  # type: ignore[arg-type]
+
+    plan = Plan(changes_log=log, changes_tail=tail, log_blocks_alive=alive)
+    text = "".join((*log, tail))
+    return Context(
+        Path("/r"), "c", layer("snapshot", snapshot), layer("changes", text), layer("task", ""),
+        plan=plan,
+    )  # fmt: skip
+
+
+def system(found: News) -> tuple[tuple[str, ...], str]:
+    plan = found.context.plan
+    assert plan is not None
+    return plan.changes_log, plan.changes_tail
+
+
+A, B = entry("a.py", "+1"), entry("b.py", "+2")
+
+
+def test_the_first_question_is_on_the_repository_as_it_is() -> None:
+    now = context(A, tail=B)
+    found = news(None, now, 0)
+    assert (found.context, found.text, found.begins_anew) == (now, "", False)
+
+
+def test_without_a_change_there_is_no_news() -> None:
+    first = news(None, context(A, tail=B), 0)
+    second = news(first.told, context(A, tail=B), LONG)
+    assert (second.text, second.begins_anew) == ("", False)
+    assert system(second) == ((A,), B)
+    assert second.told == first.told
+
+
+def test_news_are_told_once_and_the_system_blocks_stay() -> None:
+    first = news(None, context(A), 0)
+    second = news(first.told, context(A, B, tail=entry("c.py", "+3")), LONG)
+    assert second.text.startswith(NEWS)
+    assert B in second.text
+    assert '"c.py"' in second.text
+    assert A not in second.text
+    assert system(second) == ((A,), "")
+
+    third = news(second.told, context(A, B, tail=entry("c.py", "+3")), LONG)
+    assert third.text == ""
+    fourth = news(third.told, context(A, B, tail=entry("c.py", "+4")), LONG)
+    assert "+4" in fourth.text
+    assert B not in fourth.text
+    assert system(fourth) == ((A,), "")
+
+
+def test_what_is_as_before_again_is_told() -> None:
+    first = news(None, context(tail=A + B), 0)
+    second = news(first.told, context(tail=B), LONG)
+    assert f"{RESTORED}\na.py\n" in second.text
+    assert "b.py" in second.text
+    assert news(second.told, context(tail=B), LONG).text == ""
+
+
+def test_what_moves_into_the_log_is_no_loss() -> None:
+    first = news(None, context(tail=A), 0)
+    second = news(first.told, context(A), LONG)
+    assert A in second.text
+    assert RESTORED not in second.text
+
+
+def test_what_cannot_be_said_on_top_begins_anew() -> None:
+    told = news(None, context(A, B), 0).told
+    for now in (
+        context(A, B, snapshot="Another."),
+        context(B, A),  # the log was folded
+        context(A),
+    ):
+        found = news(told, now, LONG)
+        assert (found.context, found.text, found.begins_anew) == (now, "", True)
+        assert found.told == news(None, now, 0).told
+
+    # The log had told a.py before the tail did, and holds again.
+    tail_over_log = news(None, context(A, tail=entry("a.py", "+9")), 0).told
+    assert news(tail_over_log, context(A), LONG).begins_anew
+
+
+def test_news_longer_than_the_conversation_begin_it_anew() -> None:
+    told = news(None, context(A), 0).told
+    long = entry("b.py", "+2\n" * 1_000)
+    assert news(told, context(A, long), 100).begins_anew
+    assert not news(told, context(A, long), LONG).begins_anew
+
+
+def test_a_log_that_has_grown_is_counted_on_only_as_far_as_it_is_sent() -> None:
+    told = news(None, context(A), 0).told
+    for alive, expected in ((1, 1), (2, 0)):
+        plan = news(told, context(A, B, alive=alive), LONG).context.plan
+        assert plan is not None
+        assert plan.log_blocks_alive == expected
