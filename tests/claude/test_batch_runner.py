@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from kibitz.claude import batch_run, catalogue
+from kibitz.claude import batch_run, batch_runner, catalogue
 from kibitz.claude.anthropic_client import AnthropicClaude
 from kibitz.claude.anthropic_client.batches import AnthropicBatches
 from kibitz.claude.batch_books import BatchBooks
@@ -374,6 +374,16 @@ async def test_a_chunk_is_bounded_by_its_bytes(desk: Desk) -> None:
         await runner.go()
         assert run.counts().done == 9
     assert [len(each) for each in desk.submitted()] == [1, 3, 3, 2]
+
+
+async def test_what_is_ready_after_a_minute_goes(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_runner, "CHUNK_SECONDS", -1.0)
+    with desk.run(4) as (run, runner):
+        await runner.go()
+        assert run.counts().done == 4
+    assert [len(each) for each in desk.submitted()] == [1, 1, 1, 1]
 
 
 async def test_one_process_at_a_time(desk: Desk) -> None:

@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 # after a failure; smaller: more batches to ask after.
 CHUNK_REQUESTS = 2_000
 CHUNK_BYTES = 48 * 1024 * 1024
+# What is ready by then goes, so that Claude works while the next prompts are made.
+CHUNK_SECONDS = 60.0
 
 # A request that was on its way when its sender died has arrived by then, if it ever does.
 SETTLING_SECONDS = 10.0
@@ -344,7 +346,10 @@ class BatchRunner:
         n_bytes = 0
         n_waiting = self._run.counts().waiting
         after = 0
+        deadline = time.monotonic() + CHUNK_SECONDS
         while len(requests) < self._chunk_requests:
+            if requests and time.monotonic() > deadline:
+                break
             found = self._run.waiting(after, 1)
             if not found:
                 break
