@@ -15,7 +15,7 @@ import random
 import re
 import struct
 import zlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -219,7 +219,10 @@ class Foundry(CloudServer):
 
 
 @contextlib.asynccontextmanager
-async def cloud(kind: type[CloudServer], standin: StandIn) -> AsyncIterator[CloudServer]:
+async def cloud(
+    kind: Callable[[StandIn], CloudServer], standin: StandIn
+) -> AsyncIterator[CloudServer]:
+    """An adapter that listens; `kind` makes it."""
     adapter = kind(standin)
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
