@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from pathlib import Path
 
@@ -21,6 +22,7 @@ SUBJECTS = [
     "models.fast",
     "models.standard",
     "models.deep",
+    "routes",
     "prices",
     "editor",
     "repository",
@@ -167,7 +169,11 @@ def test_a_limit_that_leaves_no_room_for_the_snapshot(commands: CommandLine) -> 
     outcome = commands.run("doctor", "--set", "context.max_tokens=400000")
     assert outcome.code == 0
     assert line_of(outcome, "budget").startswith("note budget ")
-    assert "would be refused: lower `context.max_tokens`" in line_of(outcome, "budget")
+    assert "the standard tier's snapshot has " in line_of(outcome, "budget")
+    assert "tokens instead of 400,000, since one request may cost no more" in outcome.out
+    (mend,) = re.findall(r"with `budget.request_usd` at \$([0-9.]+) it has all", outcome.out)
+    settings = ("--set", "context.max_tokens=400000", "--set", f"budget.request_usd={mend}")
+    assert line_of(commands.run("doctor", *settings), "budget").startswith("ok budget")
 
 
 def test_without_a_repository(
@@ -226,3 +232,37 @@ def test_keep_warm_can_be_off(commands: CommandLine) -> None:
     assert line_of(commands.run("doctor"), "keep-warm") == (
         "ok keep-warm off, by `context.keep_warm`"
     )
+
+
+def test_which_tier_serves_what(commands: CommandLine) -> None:
+    commands.write_settings('route.review = "deep"\n')
+    line = line_of(commands.run("doctor"), "routes")
+    assert line.startswith("ok routes fast: complete, hover; standard: ask, document, explain, ")
+    assert line.endswith("deep: review; 3 snapshots are kept in the cache, one a tier")
+
+
+def test_a_model_that_retires_is_named_with_its_successor(commands: CommandLine) -> None:
+    outcome = commands.run("doctor", "--set", "models.deep=claude-sonnet-4-5")
+    assert outcome.code == 0
+    assert line_of(outcome, "models.deep").startswith("note models.deep claude-sonnet-4-5 reads ")
+    assert "retired" in line_of(outcome, "models.deep")
+    assert line_of(outcome, "models.deep").endswith("; set `models.deep` to claude-sonnet-5-5")
+
+
+def test_an_older_model_is_no_fault(commands: CommandLine) -> None:
+    outcome = commands.run("doctor", "--set", "models.fast=claude-haiku-4-5")
+    assert line_of(outcome, "models.fast").startswith(
+        "ok models.fast claude-haiku-4-5 reads 200,000"
+    )
+    assert line_of(outcome, "models.fast").endswith("; newer: claude-haiku-5-5")
+
+
+def test_what_is_wrong_in_models_toml(commands: CommandLine) -> None:
+    file = commands.home / "config" / "kibitz" / "models.toml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text('[[model]]\nid = "a"\nprise = 1\n[[model]]\nid = "b"\ncontext = "x"\n')
+    outcome = commands.run("doctor")
+    assert outcome.code == 2
+    faults = [line for line in outcome.out.splitlines() if line.split()[1] == "models.toml"]
+    assert len(faults) == 2
+    assert "a: 'prise' is not a key of a model; the entry is ignored." in faults[0]

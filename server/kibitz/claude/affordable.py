@@ -18,6 +18,9 @@ ANSWER_TOKENS = 4_096
 # The rest of a prompt is changes, the task and tools.
 SHARE_OF_THE_SNAPSHOT = 0.75
 
+# What an estimated token of a snapshot is of a whole prompt of dense text.
+_PART_OF_A_WORST_PROMPT = SHARE_OF_THE_SNAPSHOT * PESSIMISTIC_CHARS_PER_TOKEN / CHARACTERS_PER_TOKEN
+
 # With less of the repository than this an answer is not worth its price: the user is asked.
 LEAST_SNAPSHOT_TOKENS = 16_000
 
@@ -34,8 +37,19 @@ def affordable_snapshot_tokens(
     price = known.prices(model)
     if price is None or price.write_1h <= 0:
         return None
-    thinking = known.request_options(model, tier).thinking_allowance_tokens
-    left_usd = limit_usd - (ANSWER_TOKENS + thinking / 2) * price.output
-    dense = PESSIMISTIC_CHARS_PER_TOKEN / CHARACTERS_PER_TOKEN
-    tokens = SHARE_OF_THE_SNAPSHOT * dense * left_usd / price.write_1h
+    left_usd = limit_usd - _reply_tokens(known, model, tier) * price.output
+    tokens = _PART_OF_A_WORST_PROMPT * left_usd / price.write_1h
     return max(int(tokens) // STEP_TOKENS * STEP_TOKENS, LEAST_SNAPSHOT_TOKENS)
+
+
+def cold_usd(known: Catalogue, model: str, tier: Tier, snapshot_tokens: int) -> float | None:
+    """What `budget.request_usd` has to be for a snapshot of that size; None without a price."""
+    price = known.prices(model)
+    if price is None:
+        return None
+    prompt_tokens = (snapshot_tokens + STEP_TOKENS) / _PART_OF_A_WORST_PROMPT
+    return prompt_tokens * price.write_1h + _reply_tokens(known, model, tier) * price.output
+
+
+def _reply_tokens(known: Catalogue, model: str, tier: Tier) -> float:
+    return ANSWER_TOKENS + known.request_options(model, tier).thinking_allowance_tokens / 2

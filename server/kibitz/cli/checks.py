@@ -5,7 +5,6 @@ Every check answers, also where something is broken, and none of them shows a cr
 
 from __future__ import annotations
 
-import difflib
 import shutil
 import sqlite3
 import sys
@@ -13,25 +12,24 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 from urllib.parse import urlsplit
 
 from kibitz import __version__, errors, paths
-from kibitz.actions.desk import SMALL_WINDOW_TOKENS
-from kibitz.bill import dollars
+from kibitz.actions.desk import FAST_SNAPSHOT_TOKENS
+from kibitz.bill import at_most, dollars
+from kibitz.claude.affordable import affordable_snapshot_tokens, cold_usd
 from kibitz.claude.catalogue import Catalogue
-from kibitz.claude.estimate import PESSIMISTIC_CHARS_PER_TOKEN
-from kibitz.claude.known_model import canonical_id
 from kibitz.claude.ledger import Ledger
 from kibitz.claude.values import ClaudeFailure, FailureKind, ModelFacts, Tier
 from kibitz.errors import EXIT_BUDGET, EXIT_CLAUDE, EXIT_USAGE, UserError
 from kibitz.plain_text import one_line
 from kibitz.profiles import PLAIN, profile_for
 from kibitz.settings import PROJECT_FILE, Loaded, Settings
+from kibitz.settings_keys import TIER_OF_ACTION
 from kibitz.trust import Trust
 from kibitz_context.gate import Gate
 from kibitz_context.repository import Repository
-from kibitz_context.tokens import CHARACTERS_PER_TOKEN
 
 ANTHROPIC_URL = "https://api.anthropic.com"
 # What a short reply with its thinking may have; only to see whether limits leave room for one.
@@ -172,78 +170,6 @@ def _only_has_no_list(failure: ClaudeFailure, address: str) -> bool:
     )
 
 
-def models(
-    settings: Settings, listed: tuple[ModelFacts, ...] | None, known_models: Catalogue
-) -> Iterator[Check]:
-    """The model of each tier: whether it is served, its limits, cache minimum and price.
-
-    `listed` is what the endpoint says, None where it says nothing.
-    """
-    for tier in get_args(Tier):
-        yield _model(tier, settings.models.of(tier), settings, listed, known_models)
-
-
-def _model(
-    tier: Tier,
-    model: str,
-    settings: Settings,
-    listed: tuple[ModelFacts, ...] | None,
-    known_models: Catalogue,
-) -> Check:
-    subject, name = f"models.{tier}", one_line(model, 80)
-    known = known_models.find(model)
-    facts = next(
-        (each for each in listed or () if canonical_id(each.id) == canonical_id(model)), None
-    )
-    # A local server lists the one model that it has and answers to any name.
-    if listed and facts is None and any("claude" in each.id for each in listed):
-        advice = _advice(model, subject, listed, known_models)
-        return fault(subject, f"{name} is not served by the endpoint; {advice}")
-    reads = (facts and facts.max_input_tokens) or (known and known.context_tokens)
-    writes = (facts and facts.max_output_tokens) or (known and known.max_output_tokens)
-    parts = [
-        f"reads {reads:,} tokens, writes {writes:,}" if reads and writes else "limits unknown",
-        f"caches prompts from {known_models.cache_minimum_tokens(model):,} tokens on",
-        _price(model, known_models),
-    ]
-    text = f"{name} {'; '.join(parts)}"
-    # A small window gets a small snapshot without being asked.
-    if reads and settings.context.max_tokens >= reads >= SMALL_WINDOW_TOKENS:
-        return fault(
-            subject,
-            f"{text}; `context.max_tokens` is {settings.context.max_tokens:,}: lower it below "
-            "what the model reads",
-        )
-    successor = known_models.successor(model)
-    is_deprecated = facts is not None and facts.lifecycle in ("deprecated", "retired")
-    if is_deprecated or successor is not None:
-        until = f" on {known.retires}" if known is not None and known.retires else ""
-        instead = f"; set `{subject}` to {successor}" if successor else ""
-        return note(subject, f"{text}; it will be retired{until}{instead}")
-    if known is None:
-        return note(subject, f"{text}; without a price no budget can limit it")
-    if settings.provider in ("bedrock", "vertex", "foundry") and known_models.prices(model) is None:
-        return note(subject, f"{text}; without a price no budget can limit it (docs/providers.md)")
-    return ok(subject, text)
-
-
-def _advice(
-    model: str, setting: str, listed: tuple[ModelFacts, ...], known_models: Catalogue
-) -> str:
-    ids = [each.id for each in listed]
-    near = [each for each in known_models.nearest(model) if each in ids]
-    near = near or difflib.get_close_matches(model, ids, 1, 0.0)
-    return f"set `{setting}` to {one_line(near[0], 80)}" if near else f"set `{setting}`"
-
-
-def _price(model: str, known_models: Catalogue) -> str:
-    price = known_models.prices(model)
-    if price is None or known_models.is_price_assumed(model):
-        return "price unknown"
-    usd_in, usd_out = price.input * 1_000_000, price.output * 1_000_000
-    return f"${usd_in:g} in and ${usd_out:g} out per million tokens"
-
-
 # How an editor shows itself to what is started in its terminal.
 _EDITOR_VARIABLES = {
     "NVIM": "neovim",
@@ -320,13 +246,23 @@ def budget(settings: Settings, environ: Mapping[str, str], known_models: Catalog
         if spent_usd >= limit_usd:
             mend = f"wait for the next {period}, or raise `budget.{period}_usd` in config.toml"
             return fault("budget", f"{text}; it is used up: {mend}", EXIT_BUDGET)
-    # Dense text has more tokens than a snapshot is measured with.
-    tokens = int(settings.context.max_tokens * CHARACTERS_PER_TOKEN / PESSIMISTIC_CHARS_PER_TOKEN)
-    worst_usd = known_models.worst_case_usd(tokens, USUAL_REPLY_TOKENS, settings.models.standard)
-    if worst_usd is not None and worst_usd > limits.request_usd:
-        return note(
-            "budget",
-            f"{text}; a full snapshot may cost {dollars(worst_usd)} and would be refused: lower "
-            "`context.max_tokens`, or raise `budget.request_usd` in config.toml",
-        )
+    for tier in sorted({settings.route.get(action, "standard") for action in TIER_OF_ACTION}):
+        if (cut := _cut_snapshot(settings, known_models, tier)) is not None:
+            return note("budget", f"{text}; {cut}")
     return ok("budget", text)
+
+
+def _cut_snapshot(settings: Settings, known: Catalogue, tier: Tier) -> str | None:
+    """That a tier sends less of a repository than it might, for one request may cost no more."""
+    model = settings.models.of(tier)
+    paid = affordable_snapshot_tokens(known, model, tier, settings.budget.request_usd)
+    wanted = settings.context.max_tokens
+    if tier == "fast":
+        wanted = min(wanted, FAST_SNAPSHOT_TOKENS)
+    whole_usd = cold_usd(known, model, tier, wanted)
+    if paid is None or whole_usd is None or wanted <= paid:
+        return None
+    return (
+        f"the {tier} tier's snapshot has {paid:,} tokens instead of {wanted:,}, since one request "
+        f"may cost no more; with `budget.request_usd` at {at_most(whole_usd)} it has all"
+    )

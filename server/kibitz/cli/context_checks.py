@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from kibitz import paths
 from kibitz.actions.desk import snapshot_tokens
@@ -13,7 +13,7 @@ from kibitz.actions.preparing import Subject, is_missing
 from kibitz.bill import dollars
 from kibitz.claude.catalogue import Catalogue
 from kibitz.claude.ledger import Ledger
-from kibitz.cli.checks import Check, note, ok
+from kibitz.cli.checks import Check, fault, note, ok
 from kibitz.models_file import KnownModels
 from kibitz.settings import Settings
 from kibitz.trust import Trust
@@ -25,10 +25,14 @@ from kibitz_context.repository import Repository
 OLDEST_PRICES_DAYS = 270
 
 
-def prices(known: KnownModels, today: datetime.date) -> Check:
-    """How old the prices are, and whether the user's own file holds."""
-    if known.problems:
-        return note("prices", f"{known.summary}; {known.problems[0]}")
+def prices(known: KnownModels, today: datetime.date) -> Iterator[Check]:
+    """How old the prices are, and everything in the user's own file that does not hold."""
+    yield _age_of_prices(known, today)
+    for problem in known.problems:
+        yield fault("models.toml", problem)
+
+
+def _age_of_prices(known: KnownModels, today: datetime.date) -> Check:
     age_days = (today - known.catalogue.as_of).days
     if age_days > OLDEST_PRICES_DAYS:
         return note(
@@ -92,7 +96,7 @@ def keep_warm(
     else:
         text += "; the snapshot is not in the cache"
     if not Trust.load(paths.trust_file(environ)).is_trusted(found.root):
-        return note("keep-warm", f"{text}; not here: `kibitz trust` lets it")
+        return note("keep-warm", f"{text}; only trusted repositories are kept warm: `kibitz trust`")
     if spent_usd >= context.keep_warm_day_usd:
         return note("keep-warm", f"{text}; no more today, by `context.keep_warm_day_usd`")
     return ok("keep-warm", text)

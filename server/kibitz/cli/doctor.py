@@ -11,7 +11,7 @@ from pathlib import Path
 from kibitz.backend import Backend
 from kibitz.claude.days import midnight
 from kibitz.claude.values import ClaudeFailure, ModelFacts
-from kibitz.cli import checks, context_checks, logbook, provider_checks
+from kibitz.cli import checks, context_checks, logbook, model_checks, provider_checks
 from kibitz.cli.arguments import Common, Parser
 from kibitz.cli.checks import Check
 from kibitz.cli.terminal import Terminal
@@ -68,8 +68,8 @@ def _checks(terminal: Terminal, common: Common) -> Iterator[Check]:
         yield from checks.reached(own, environ, outcome, seconds * 1000)
     known = backend.known_models()
     listed = outcome if isinstance(outcome, tuple) else None
-    yield from checks.models(settings, listed, known.catalogue)
-    yield context_checks.prices(known, midnight().date())
+    yield from model_checks.models(settings, listed, known.catalogue)
+    yield from context_checks.prices(known, midnight().date())
     yield checks.editor(environ)
     yield checks.repository(found)
     yield context_checks.index(found, settings, known.catalogue, environ)
