@@ -39,6 +39,8 @@ LAYERS: tuple[dict[str, tuple[str, ...]], ...] = (
             "kibitz.bill",
             "kibitz.confirmation",
             "kibitz.errors",
+            "kibitz.failure_parts",
+            "kibitz.failure_sentences",
             "kibitz.glances",
             "kibitz.logs",
             "kibitz.markdown_blocks",

@@ -106,7 +106,7 @@ async def ask(shop: Workshop, **argument: Any) -> Exchange:
 async def test_opening_a_file_prepares_its_repository_and_sends_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with open_workshop(tmp_path, monkeypatch, files=FILES) as shop:
+    async with open_workshop(tmp_path, monkeypatch, files=FILES, prepares_elsewhere=True) as shop:
         await shop.open()
         await until_prepared(shop, 1)
         assert not shop.standin.journal.exchanges
@@ -121,7 +121,9 @@ async def test_opening_a_file_prepares_its_repository_and_sends_nothing(
 async def test_a_new_commit_is_prepared_before_anybody_asks(
     profile: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with open_workshop(tmp_path, monkeypatch, profile=profile, files=FILES) as shop:
+    async with open_workshop(
+        tmp_path, monkeypatch, profile=profile, files=FILES, prepares_elsewhere=True
+    ) as shop:
         await shop.open()
         await until_prepared(shop, 1)
         async with asyncio.timeout(60):
