@@ -22,6 +22,7 @@ PARTS = (
     "recall",
     "cost_replay",
     "completion",
+    "conversations",
     "determinism",
 )
 

@@ -77,6 +77,10 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
     "kibitz_context.commits.blame": {
         "'blame'": "commits by line number (--incremental); the lines come from the gate",
     },
+    "kibitz.looking.git_grep": {"import git_commands": "names of files, as with ripgrep below"},
+    "kibitz.looking.git_grep.narrowed": {
+        "'grep'": "names of files that hold a word, which are then read through the gate",
+    },
     "kibitz.looking.ripgrep": {
         "import subprocess": "names of files with a match, which are then read through the gate "
         "and searched anew",
@@ -132,6 +136,9 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
     "kibitz.cli.main._silence_stdout": {"os.open": "the null device"},
     "kibitz.front._claim_stdio": {"os.open": "the null device"},
     "kibitz.handlers.answers.write_answer": {"folder.glob": "answers in kibitz's cache folder"},
+    "kibitz.handlers.conversations._new_file": {
+        "folder.glob": "conversations in kibitz's cache folder",
+    },
     "kibitz.logs._File._opened": {"os.open": "kibitz's log", "os.fdopen": "kibitz's log"},
     "kibitz.settings_files._content": {
         "os.open": "settings, of the user and in .kibitz.toml; they are not shown to Claude",

@@ -96,7 +96,12 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "httpx2": ("kibitz.claude.anthropic_client",),
     "imagesize": ("kibitz_context.media",),
     "lsprotocol": LSP,
-    "markdown_it": ("kibitz.cli", "kibitz.markdown_blocks", "kibitz.safe_markdown"),
+    "markdown_it": (
+        "kibitz.cli",
+        "kibitz.conversation.links",
+        "kibitz.markdown_blocks",
+        "kibitz.safe_markdown",
+    ),
     "opentelemetry": ("kibitz.claude.telemetry",),
     "pathspec": ("kibitz_context",),
     "platformdirs": ("kibitz.paths",),
