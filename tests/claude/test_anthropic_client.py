@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from kibitz.claude.anthropic_client import AnthropicClaude
+from kibitz.claude.anthropic_client import AnthropicClaude, client
 from kibitz.claude.connection import Connection, api_key_from_command
 from kibitz.claude.values import (
     Block,
@@ -552,6 +552,45 @@ class TestFaultsOfRequests:
         events, failure, waits, _ = await reply_to(["close"], [WHOLE])
         assert failure is None
         assert (words(events), len(waits)) == ("Hello", 1)
+
+
+class TestDripping:
+    """Bytes that drip in keep a connection alive for ever; what is asked has a deadline."""
+
+    DRIPS: Sequence[Step] = (
+        b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n",
+        *((b" ", 0.02) * 200),
+    )
+
+    async def test_a_request_that_only_writes_the_cache(self) -> None:
+        prompt = replace(PROMPT, system=(Block("Rules.", "1h"),))
+        async with (
+            asyncio.timeout(10),
+            serving(self.DRIPS) as server,
+            claude_at(server.url, first_event_seconds=0.3) as (claude, _),
+        ):
+            with pytest.raises(ClaudeFailure) as caught:
+                await claude.warm(prompt, Purpose("keep_warm", interactive=False))
+        assert caught.value.kind == "timeout"
+
+    async def test_counting_and_the_list_of_models(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(client, "COUNTING_SECONDS", 0.3)
+        monkeypatch.setattr(client, "MODELS_SECONDS", 0.3)
+        async with (
+            asyncio.timeout(10),
+            serving(self.DRIPS) as server,
+            claude_at(server.url) as (claude, _),
+        ):
+            for asked in (claude.count_tokens(PROMPT), claude.models()):
+                with pytest.raises(ClaudeFailure) as caught:
+                    await asked
+                assert caught.value.kind == "timeout"
+
+    async def test_a_stream_without_the_end_of_an_event(self) -> None:
+        drips: list[Step] = [OPEN_ENDED + BEGINNING + b"event: x\ndata: ", *((b"x", 0.02) * 200)]
+        async with asyncio.timeout(10):
+            failure = await failure_of(drips, silence_seconds=0.3)
+        assert (failure.kind, failure.facts["cause"]) == ("dropped", "silence")
 
 
 class TestRetries:
