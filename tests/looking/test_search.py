@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kibitz.looking import ripgrep, search
+from kibitz.looking import git_grep, ripgrep, search
 from kibitz.looking.answers import MAX_CHARACTERS
 from kibitz.looking.arguments import Unusable
 from kibitz.looking.pattern import Pattern, for_ripgrep
@@ -26,12 +26,12 @@ needs_rg = pytest.mark.skipif(RG is None, reason="ripgrep is not installed")
 Make = Callable[[Mapping[str, str | bytes]], Looker]
 
 
-@pytest.fixture(params=["own", pytest.param("ripgrep", marks=needs_rg)], autouse=True)
+@pytest.fixture(params=["own", "git", pytest.param("ripgrep", marks=needs_rg)], autouse=True)
 def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Each test is about both."""
-    if request.param == "own":
+    """Each test is about all three."""
+    if request.param != "ripgrep":
         monkeypatch.setattr(ripgrep, "executable", lambda root: None)
-    else:
+    if request.param != "own":
         monkeypatch.setattr(search, "FEW_FILES", 0)
     return str(request.param)
 
@@ -159,7 +159,7 @@ def test_nothing_is_searched_when_the_time_is_up(
 def test_ripgrep_of_the_repository_is_not_run(
     look: Looker, monkeypatch: pytest.MonkeyPatch, engine: str
 ) -> None:
-    if engine == "own":
+    if engine != "ripgrep":
         return
     fake = look.made.root / "rg"
     fake.write_text("#!/bin/sh\ntouch was-run\n")
@@ -225,6 +225,44 @@ def test_what_the_engines_read_differently_is_not_left_to_ripgrep(pattern: str) 
     assert for_ripgrep(pattern) is None
 
 
+@pytest.mark.parametrize(
+    ("pattern", "word"),
+    [
+        ("total", "total"),
+        (r"def total\(", "total"),
+        (r"the_\w+_here", "_here"),
+        ("abcd?", "abc"),
+        ("abcd*e", "abc"),
+        ("abcd+e", "abcd"),
+        ("abcd{0,2}xyz1", "xyz1"),
+        ("(total)?x", None),
+        ("(?i)total", None),
+        ("total|sum", None),
+        ("[total]", None),
+        ("[]total]", None),
+        (r"\total", "otal"),
+        ("ab", None),
+        ("", None),
+    ],
+)
+def test_the_word_that_every_match_holds(pattern: str, word: str | None) -> None:
+    assert git_grep.required_word(pattern) == word
+
+
+@settings(max_examples=300, deadline=None)
+@given(pattern=patterns, lines=texts)
+def test_no_match_is_without_that_word(pattern: str, lines: list[str]) -> None:
+    for joined in (pattern, f"ab1{pattern}", f"{pattern}a1b"):
+        word = git_grep.required_word(joined)
+        try:
+            own = Pattern(joined)
+        except Unusable:
+            continue
+        several = [*lines, *(f"ab1{line}a1b" for line in lines)]
+        for index, _ in own.lines(several, "\n".join(several)):
+            assert word is None or word in several[index]
+
+
 def test_many_files_are_given_in_pieces(tmp_path: Path) -> None:
     names = [f"folder-{'x' * 80}/{number}.py" for number in range(3_000)]
     batches = list(ripgrep._batches(names))
@@ -239,6 +277,7 @@ def nothing(*_: object) -> frozenset[str] | None:
 def test_few_files_are_read_at_once(look: Looker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "FEW_FILES", 50)
     monkeypatch.setattr(ripgrep, "narrowed", nothing)
+    monkeypatch.setattr(git_grep, "narrowed", nothing)
     assert "2 files" in look.ok("search", pattern="total", glob="*.py")
 
 

@@ -22,6 +22,7 @@ from kibitz.actions.desk import Desk
 from kibitz.actions.tools import REPORT_FINDINGS
 from kibitz.actions.values import Looked, Looking, Step
 from kibitz.claude.values import (
+    Block,
     Event,
     Finished,
     Message,
@@ -262,12 +263,13 @@ def _with_ids(content: Sequence[Part], number: int) -> tuple[list[Part], list[st
 
 
 def _without_markers(message: Message) -> Message:
-    """The message without the marker of the round before: there are four in all."""
+    """The message without its markers, of the round before or of a conversation: there are four
+    in all, and the system blocks may have three."""
     return dataclasses.replace(
         message,
         content=tuple(
             dataclasses.replace(part, marker=None)
-            if isinstance(part, ToolResult) and part.marker is not None
+            if isinstance(part, Block | ToolResult) and part.marker is not None
             else part
             for part in message.content
         ),

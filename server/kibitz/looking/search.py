@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from kibitz.looking import ripgrep
+from kibitz.looking import git_grep, ripgrep
 from kibitz.looking.answers import MAX_CHARACTERS, Answer, quoted_file, shown_secrets
 from kibitz.looking.arguments import Arguments, Unusable
 from kibitz.looking.pattern import Pattern, for_ripgrep
@@ -48,18 +48,24 @@ class Found:
         return self.n_matches >= MAX_MATCHES or self.n_characters >= MAX_CHARACTERS
 
 
-def with_ripgrep(
+def with_an_engine(
     sight: Sight, pattern: str, paths: Sequence[str], deadline: float
 ) -> frozenset[str] | None:
-    """The files in which ripgrep finds something; None: there is no ripgrep, or it cannot say."""
-    program = ripgrep.executable(sight.gate.root)
-    translated = for_ripgrep(pattern) if program is not None else None
-    if program is None or translated is None or len(paths) < FEW_FILES:
+    """The files in which ripgrep finds something, or git where there is no ripgrep; None: neither
+    can say."""
+    if len(paths) < FEW_FILES:
         return None
-    return ripgrep.narrowed(program, sight.gate.root, translated, paths, deadline)
+    program = ripgrep.executable(sight.gate.root)
+    if program is not None and (translated := for_ripgrep(pattern)) is not None:
+        return ripgrep.narrowed(program, sight.gate.root, translated, paths, deadline)
+    word = git_grep.required_word(pattern)
+    if word is None or sight.repository.git is None:
+        return None
+    seconds = max(deadline - time.monotonic(), 0.0) / 2
+    return git_grep.narrowed(sight.repository.git, word, paths, seconds)
 
 
-def search(sight: Sight, arguments: Arguments, narrow: Narrow = with_ripgrep) -> Answer:
+def search(sight: Sight, arguments: Arguments, narrow: Narrow = with_an_engine) -> Answer:
     pattern = Pattern(arguments.text("pattern"))
     glob = arguments.text("glob")
     paths = files(sight, glob)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from kibitz.looking.answers import MAX_CHARACTERS, Answer, numbered, quoted_file, shown_secrets
 from kibitz.looking.arguments import Arguments, Unusable
-from kibitz.looking.search import SECONDS, with_ripgrep
+from kibitz.looking.search import SECONDS, with_an_engine
 from kibitz.looking.sight import Sight
 from kibitz_context import index, kinds, symbols
 from kibitz_context.lines import split_lines, without_ending
@@ -66,7 +66,7 @@ def _candidates(sight: Sight, name: str) -> tuple[list[str], bool]:
     if known is not None:
         return known, True
     wanted = [path for path in sight.readable if kinds.unwanted_name(path) is None]
-    narrowed = with_ripgrep(sight, re.escape(name), wanted, sight.deadline)
+    narrowed = with_an_engine(sight, re.escape(name), wanted, time.monotonic() + SECONDS)
     if narrowed is not None:
         return [path for path in wanted if path in narrowed or path in sight.buffers], True
     found: list[str] = []
