@@ -8,9 +8,11 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 from typing import get_args
+from urllib.parse import urlsplit
 
 from kibitz.bill import at_most
 from kibitz.claude.catalogue import Catalogue
+from kibitz.claude.connection import is_loopback
 from kibitz.claude.values import Tier
 from kibitz.plain_text import one_line
 from kibitz.settings import Settings
@@ -35,6 +37,11 @@ def model_notes(
             f"The price of {one_line(model, 80)} is not known: it is reckoned{reckoned}; "
             "models.toml can say what it costs."
         )
+    elif known.prices(model) is None and _costs_money(settings):
+        yield (
+            f"What {one_line(model, 80)} costs is not known, so no budget limits it; models.toml "
+            "can say what it costs."
+        )
 
 
 def farewell(known: Catalogue, model: str, today: datetime.date) -> str:
@@ -48,6 +55,14 @@ def farewell(known: Catalogue, model: str, today: datetime.date) -> str:
     if entry.retires is not None:
         return f"{name} will be retired on {entry.retires}"
     return f"{name} is deprecated and will be retired" if entry.lifecycle == "deprecated" else ""
+
+
+def _costs_money(settings: Settings) -> bool:
+    """Whether somebody else sends a bill: nobody does for what runs on the user's own machine."""
+    if settings.provider in ("local", "standin"):
+        return False
+    host = urlsplit(settings.base_url or "").hostname
+    return host is None or not is_loopback(host)
 
 
 def _instead(known: Catalogue, model: str, settings: Settings) -> str:

@@ -211,7 +211,8 @@ KEYS: tuple[Key, ...] = (
         "context.max_tokens",
         "whole",
         60_000,
-        "Size of the repository snapshot in tokens; the fast tier's is at most 40,000.",
+        "Size of the repository snapshot in tokens; the fast tier's is at most 40,000, and none is "
+        "larger than one request may pay for.",
         highest=MOST_CONTEXT_TOKENS,
     ),
     Key(
@@ -250,7 +251,11 @@ KEYS: tuple[Key, ...] = (
         "What that may cost a day, in all repositories together, in USD.",
         lowered_only=False,
     ),
-    _money("budget.request_usd", 0.50, "Hard limit of one request, in USD."),
+    _money(
+        "budget.request_usd",
+        0.50,
+        "Hard limit of one request, in USD; you may be asked, and a yes lifts it for that request.",
+    ),
     _money("budget.day_usd", 10.0, "Hard limit of one day, in USD."),
     _money("budget.month_usd", 100.0, "Hard limit of one month, in USD."),
     Key(
