@@ -288,7 +288,9 @@ def _lower(one: float | None, other: float | None) -> float | None:
 class Purpose:
     """Why a request is made: what the ledger keeps of it.  Never code, never a question.
 
-    `limits` are those of the repository, which may be lower than the user's.
+    `limits` are those of the repository, which may be lower than the user's.  `interactive` says
+    that somebody has asked for it and waits: a request that runs by itself may be told to wait
+    longer, and is refused while the endpoint is in trouble.
     """
 
     action: str
