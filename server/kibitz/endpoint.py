@@ -72,7 +72,6 @@ def local_connection(address: str, key: str) -> Connection:
         api_key=key,
         first_event_seconds=_LOCAL_FIRST_EVENT_SECONDS,
         silence_seconds=_LOCAL_SILENCE_SECONDS,
-        max_retries=0,
     )
 
 
