@@ -6,16 +6,20 @@ import json
 import os
 import re
 import stat
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kibitz.claude.values import Attachment, Prompt
 from kibitz.conversation import store
 from kibitz.standin import Reply, ToolCall
 from kibitz.standin.cache import CacheUse
 from support.command_line import CommandLine
+from support.commands_as_processes import KIBITZ
 from support.media import pdf, png
 
 SECRET = "AKIAIOSFODNN7" + "QX3P5LM"  # split, or this file would be taken for one that leaks it
@@ -338,3 +342,39 @@ def test_relative_links_start_in_the_current_folder(
     assert "Attached is docs/a.png:" in said
     assert re.search(r'<quoted path="prices\.py"', said)
     assert re.search(r'<quoted path="docs/notes\.md"', said)
+
+
+@pytest.mark.parametrize(("with_them", "refused"), [(900, True), (2_000, False)])
+def test_an_endpoint_that_drops_attachments(
+    with_them: int, refused: bool, commands: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kibitz.backend import Backend
+
+    async def count_tokens(self: Backend, prompt: Prompt) -> int:
+        parts = [part for message in prompt.messages for part in message.content]
+        return with_them if any(isinstance(part, Attachment) for part in parts) else 900
+
+    monkeypatch.setattr(Backend, "count_tokens", count_tokens)
+    commands.write_settings(
+        f'provider = "compatible"\nbase_url = "{commands.standin.base_url}"\n'
+        'models.standard = "claude-sonnet-5-5"\n'
+    )
+    commands.write("a.pdf", pdf(1))
+    outcome = commands.run("ask", "See [](a.pdf)", "--verbose")
+    assert outcome.code == (2 if refused else 0)
+    told = "leaves attachments out" if refused else "leave PDF documents out"
+    assert told in outcome.err
+    assert len(commands.asked) == (0 if refused else 1)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes")
+def test_the_installed_program_goes_on(commands: CommandLine) -> None:
+    long_repository(commands)
+    for arguments in (["ask", "Where is it? " * 300], ["ask", "--continue", "Sure?"]):
+        done = subprocess.run(
+            [KIBITZ, *arguments], stdin=subprocess.DEVNULL, capture_output=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+    first, second = (exchange.cache_use for exchange in commands.asked)
+    assert second.read_tokens == written(first) > 0
+    assert len(messages(commands)) == 3

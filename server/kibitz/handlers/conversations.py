@@ -106,7 +106,8 @@ def start_of(connection: Connection, document: Document, found: Conversation) ->
         return connection.start_of(None)
     if not _is_ours(document.path, connection.environ):
         return connection.start_of(document.path)
-    return Path(found.repository) if found.repository else connection.start_of(None)
+    named = Path(found.repository) if found.repository else None
+    return named if named is not None and named.is_dir() else connection.start_of(None)
 
 
 def _is_ours(path: Path, environ: Mapping[str, str]) -> bool:
