@@ -90,10 +90,10 @@ class LedgerFile:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
+                connection.execute("COMMIT")
             except BaseException:
-                connection.execute("ROLLBACK")
+                _roll_back(connection)
                 raise
-            connection.execute("COMMIT")
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -161,7 +161,13 @@ def _make_schema(connection: sqlite3.Connection) -> None:
             for statement in filter(None, map(str.strip, _COMMENT.sub("", script).split(";"))):
                 connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        _roll_back(connection)
         raise
-    connection.execute("COMMIT")
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    # On a full disk SQLite has done so by itself, and would complain of being asked to.
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
