@@ -387,8 +387,24 @@ async def test_what_is_ready_after_a_minute_goes(
 
 
 async def test_one_process_at_a_time(desk: Desk) -> None:
-    with desk.run(3), pytest.raises(RunIsBusyError):
-        BatchRun.resume(desk.path)
+    with desk.run(3):
+        with pytest.raises(RunIsBusyError):
+            BatchRun.resume(desk.path)
+        with pytest.raises(RunIsBusyError):
+            BatchRun.begin(desk.path, {}, names(3))
+    with pytest.raises(RunIsBusyError):
+        BatchRun.begin(desk.path, {}, names(3))
+
+
+def test_a_run_of_another_version_is_begun_anew(tmp_path: Path) -> None:
+    path = tmp_path / "run.sqlite"
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE run (id)")
+        connection.execute("PRAGMA user_version = 99")
+    assert BatchRun.resume(path) is None
+    run = BatchRun.begin(path, {}, names(2))
+    assert run.counts().waiting == 2
+    run.close()
 
 
 def test_the_state_of_a_run_is_private_and_goes_with_its_end(tmp_path: Path) -> None:

@@ -112,8 +112,7 @@ class BatchRun:
             return None
         connection = _open(path)
         try:
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version == _VERSION:
+            if _version(connection) == _VERSION:
                 return cls(path, connection)
         except BaseException:
             connection.close()
@@ -123,11 +122,19 @@ class BatchRun:
 
     @classmethod
     def begin(cls, path: Path, about: Mapping[str, Any], names: Iterable[str]) -> Self:
-        """A new run over items of these names, in the place of any other."""
-        for leftover in (path, path.with_name(path.name + "-journal")):
-            leftover.unlink(missing_ok=True)
+        """A new run over items of these names, in the place of one of another version.
+
+        Raises RunIsBusyError when another process has begun the same one meanwhile.
+        """
         connection = _open(path)
         try:
+            version = _version(connection)
+            if version == _VERSION:
+                raise RunIsBusyError
+            if version:
+                connection.close()
+                path.unlink()
+                connection = _open(path)
             with _transaction(connection):
                 for statement in filter(str.strip, _SCHEMA.split(";")):
                     connection.execute(statement)
@@ -319,6 +326,11 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
 
 
 def _open(path: Path) -> sqlite3.Connection:

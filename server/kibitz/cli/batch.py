@@ -39,6 +39,7 @@ from kibitz_context.tokens import CHARACTERS_PER_TOKEN
 MOST_DAYS = 29
 MOST_FAILURES_TOLD = 10
 
+_BUSY = "Another kibitz is at work on this very review; wait for it, or stop it first."
 _WHY_NOT: Mapping[str, str] = {
     "expired": "Claude did not come to it within a day.",
     "canceled": "Its batch was cancelled at the provider.",
@@ -124,9 +125,7 @@ def _resumed(path: Path) -> BatchRun | None:
     try:
         return BatchRun.resume(path)
     except RunIsBusyError:
-        raise UserError(
-            "Another kibitz is at work on this very review; wait for it, or stop it first."
-        ) from None
+        raise UserError(_BUSY) from None
     except (sqlite3.Error, OSError) as error:
         raise UserError(
             f"The state of this review, {path}, cannot be read ({one_line(str(error), 100)}); "
@@ -181,7 +180,10 @@ async def _begun(
         )
     if exceeded is not None:
         raise UserError(_over(exceeded, n_files), EXIT_BUDGET)
-    return await asyncio.to_thread(BatchRun.begin, path, about, names)
+    try:
+        return await asyncio.to_thread(BatchRun.begin, path, about, names)
+    except RunIsBusyError:
+        raise UserError(_BUSY) from None
 
 
 async def _foreseen(
