@@ -19,7 +19,7 @@ from kibitz_context import signals
 from kibitz_context.baseline import Baseline, opened
 from kibitz_context.gate import Gate
 from kibitz_context.index import Index
-from kibitz_context.indexer import read_into
+from kibitz_context.reading import read_into
 from kibitz_context.relevance import all_signals
 from kibitz_context.signals import Query, Signal
 from kibitz_context.symbols import symbols

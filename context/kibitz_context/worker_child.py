@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kibitz_context import indexer, packing, symbols
+from kibitz_context import indexer, packing, reading, symbols
 from kibitz_context.baseline import Sources, opened
 from kibitz_context.child import Parent
 from kibitz_context.gate import Gate
@@ -92,7 +92,7 @@ class _Reader:
 
     def read(self, files: list[list[str]]) -> None:
         wanted = [TrackedFile(path, blob_id) for path, blob_id in files]
-        indexer.read_into(self._index, self._sources, wanted)
+        reading.read_into(self._index, self._sources, wanted)
 
 
 def _go_on() -> None:

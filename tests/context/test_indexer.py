@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from kibitz_context import indexer, snapshots, symbols
+from kibitz_context import indexer, reading, snapshots, symbols
+from kibitz_context.baseline import opened
 from kibitz_context.child import ChildEnded
 from kibitz_context.gate import Gate
 from kibitz_context.gather import gather
@@ -140,7 +143,7 @@ def test_a_folder_without_commits_has_nothing_to_prepare(tmp_path: Path, cache: 
 def test_it_stops_when_it_is_told_to_and_keeps_what_was_done(
     folder: GitFolder, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(indexer, "BATCH_FILES", 1)
+    monkeypatch.setattr(reading, "BATCH_FILES", 1)
     done = 0
 
     def progress(count: int, _total: int) -> None:
@@ -162,8 +165,8 @@ def test_two_processes_have_the_same_result_as_one(
 ) -> None:
     folder.commit({f"many/file_{number}.py": f"def one_{number}(): pass\n" for number in range(30)})
     alone = prepare(request_for(folder), cache_folder=cache)
-    monkeypatch.setattr(indexer, "MIN_SHARED_BYTES", 0)
-    monkeypatch.setattr(indexer, "BATCH_FILES", 3)
+    monkeypatch.setattr(reading, "MIN_SHARED_BYTES", 0)
+    monkeypatch.setattr(reading, "BATCH_FILES", 3)
     together = prepare(request_for(folder), cache_folder=tmp_path / "other")
     assert together == alone
     names = [f"one_{number}" for number in range(30)]
@@ -181,17 +184,17 @@ class _Fragile:
 
     started = 0
 
-    def __init__(self, request: Request, cache_folder: Path) -> None:
+    def __init__(self, request: Mapping[str, Any], cache_folder: Path) -> None:
         type(self).started += 1
-        self._root = request.root
-        self._index = index_of(Repository.find(request.root), cache_folder)
+        self._root = Path(request["root"])
+        self._index = index_of(Repository.find(self._root), cache_folder)
 
     def read(self, files: Sequence[TrackedFile]) -> None:
         if any(file.path == "poison.py" for file in files):
             raise ChildEnded("it was ended by SIGSEGV")
         repository = Repository.find(self._root)
-        with indexer.opened(repository, Gate(self._root), lambda: None) as sources:
-            indexer.read_into(self._index, sources, files)
+        with opened(repository, Gate(self._root), lambda: None) as sources:
+            reading.read_into(self._index, sources, files)
 
     def close(self) -> None:
         pass
@@ -202,11 +205,11 @@ def test_a_text_that_ends_a_parser_is_read_without_one(
     folder: GitFolder, cache: Path, monkeypatch: pytest.MonkeyPatch, is_careful: bool
 ) -> None:
     folder.commit({"poison.py": "def poison(): pass\n", "zebra.py": "def zebra(): pass\n"})
-    monkeypatch.setattr(indexer, "MIN_SHARED_BYTES", 0)
-    monkeypatch.setattr(indexer, "_Helper", _Fragile)
+    monkeypatch.setattr(reading, "MIN_SHARED_BYTES", 0)
+    monkeypatch.setattr(reading, "_Helper", _Fragile)
     if not is_careful:
         # This process takes nothing until the other one has met the poison.
-        monkeypatch.setattr(indexer._Work, "_read_here", lambda *_: None)
+        monkeypatch.setattr(reading.Reading, "_read_here", lambda *_: None)
     prepared = prepare(request_for(folder, is_careful=is_careful), cache_folder=cache)
     index = index_for(folder, cache)
     base = Repository.find(folder.root).committed("HEAD") or ()
@@ -321,3 +324,8 @@ def test_outlines_come_from_parsers(folder: GitFolder, cache: Path) -> None:
     shown = snapshots.store_in(cache).get(prepared.snapshot_key)
     assert shown is not None
     assert "def long(\n    first: int,\n    second: int,\n) -> int:\n</outline>" in shown.layer.text
+
+
+def test_garbage_is_looked_for_again_afterwards(folder: GitFolder, cache: Path) -> None:
+    assert prepare(request_for(folder), cache_folder=cache).problem is None
+    assert gc.isenabled()

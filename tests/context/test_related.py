@@ -16,9 +16,10 @@ from kibitz_context.baseline import Baseline, opened
 from kibitz_context.gate import Gate
 from kibitz_context.history import history
 from kibitz_context.index import Index
-from kibitz_context.indexer import is_indexed, read_into
+from kibitz_context.indexer import is_indexed
 from kibitz_context.lines import Span
 from kibitz_context.passages import File, Wanted, chosen
+from kibitz_context.reading import read_into
 from kibitz_context.related import Excerpts, Known, names_in_code
 from kibitz_context.relevance import Scored
 from kibitz_context.repository import Repository
