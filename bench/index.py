@@ -2,10 +2,11 @@
 
 Of this repository, of generated ones of 5 000 and 50 000 files (`--files N …`), or of any clones
 (`--repository [NAME=]PATH`).  Each figure is of a fresh process, without its start and its
-imports; what kibitz prepares is the whole index and a snapshot of 60 000 tokens, what aider does
-is a map of 4 096.  Memory is the largest sum over all processes, as the kernel counts it with
-shared pages divided.  Also: how long an event loop had to wait, beside one that had nothing to do,
-while the index was made and the context of requests was gathered, as a server does both.
+imports (which the seconds of all CPUs include); what kibitz prepares is the whole index and a
+snapshot of 60 000 tokens, what aider does is a map of 4 096.  Both take turns.  Memory is the
+largest sum over all processes, as the kernel counts it with shared pages divided.  Also: how long
+an event loop had to wait, beside one that had nothing to do, while the index was made and the
+context of requests was gathered, as a server does both.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ HEADER = (
     "cold s",
     "of all CPUs s",
     "warm s",
+    "of all CPUs s",
     "one edit ms",
     "one commit s",
     "peak MB",
@@ -120,6 +122,7 @@ class Figures:
     cold: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
     warm: list[float] = field(default_factory=list)
+    warm_cpu: list[float] = field(default_factory=list)
     edits: list[float] = field(default_factory=list)
     commits: list[float] = field(default_factory=list)
     peak_mb: float = 0.0
@@ -128,11 +131,12 @@ class Figures:
 
     def cells(self) -> tuple[str, ...]:
         if self.note:
-            return (self.note, *[""] * 6)
+            return (self.note, *[""] * 7)
         return (
             _shown(self.cold, 1, 2),
             _shown(self.cpu, 1, 2),
             _shown(self.warm, 1, 3),
+            _shown(self.warm_cpu, 1, 2),
             _shown(self.edits, 1_000, 1),
             _shown(self.commits, 1, 2),
             f"{self.peak_mb:,.0f}",
@@ -147,10 +151,9 @@ def main(arguments: Sequence[str] = ()) -> None:
     with tempfile.TemporaryDirectory(prefix="kibitz-bench-") as scratch:
         for title, root, n_files in _repositories(options, Path(scratch)):
             runs = 1 if n_files > LARGE_FILES else options.runs
-            ours = measure_kibitz(root, Path(scratch) / "cache", runs)
+            ours, theirs = measure(root, Path(scratch), runs, options.aider_limit_seconds)
             rows.append((title, "kibitz", *ours.cells()))
             print(*rows[-1], sep=" | ", flush=True)
-            theirs = measure_aider(root, Path(scratch) / "aider", runs, options.aider_limit_seconds)
             rows.append(("", "aider", *theirs.cells()))
             print(*rows[-1], sep=" | ", flush=True)
             if not theirs.note:
@@ -209,21 +212,39 @@ def _cloned(name: str, source: Path, root: Path) -> tuple[str, Path, int]:
     return f"{name}: {len(sizes):,} files, {n_bytes / 1e6:,.1f} MB", root, len(sizes)
 
 
-def measure_kibitz(root: Path, cache: Path, runs: int) -> Figures:
-    """Cold, warm, edits through a running worker, and the same edits committed."""
-    figures = Figures()
+def measure(
+    root: Path, scratch: Path, runs: int, aider_limit_seconds: float
+) -> tuple[Figures, Figures]:
+    """Kibitz's figures and aider's, taken in turns: both feel what else the machine does."""
+    ours, theirs = Figures(), Figures()
+    if not (PEERS / "aider").exists():
+        theirs.note = "not there (`make bench-peers`)"
+    for number in range(runs):
+        _begin_and_go_on(root, scratch / "cache", ours)
+        if not theirs.note:
+            _run_aider(root, scratch / "aider", theirs, aider_limit_seconds, number == runs - 1)
+    _edit_and_commit(root, scratch / "cache", ours)
+    return ours, theirs
+
+
+def _begin_and_go_on(root: Path, cache: Path, figures: Figures) -> None:
+    """Cold once, and warm a few times."""
     command = [sys.executable, "-c", _KIBITZ, str(root), str(cache), str(MAX_TOKENS)]
-    for _ in range(runs):
-        shutil.rmtree(cache, ignore_errors=True)
+    shutil.rmtree(cache, ignore_errors=True)
+    with Measured(command) as run:
+        figures.cold.append(run.seconds() or 0.0)
+    figures.cpu.append(run.cpu_seconds)
+    figures.peak_mb = max(figures.peak_mb, run.peak_mb)
+    for _ in range(RUNS):
         with Measured(command) as run:
-            figures.cold.append(run.seconds() or 0.0)
-        figures.cpu.append(run.cpu_seconds)
-        figures.peak_mb = max(figures.peak_mb, run.peak_mb)
-        for _ in range(RUNS):
-            with Measured(command) as run:
-                figures.warm.append(run.seconds() or 0.0)
+            figures.warm.append(run.seconds() or 0.0)
+        figures.warm_cpu.append(run.cpu_seconds)
     file = index_file(Repository.find(root), cache)
     figures.disk_mb = sum(each.stat().st_size for each in file.parent.iterdir()) / 1e6
+
+
+def _edit_and_commit(root: Path, cache: Path, figures: Figures) -> None:
+    """Edits through a running worker, and the same edits committed."""
     worker = Worker(cache)
     request = Request(root, MAX_TOKENS)
     try:
@@ -239,34 +260,32 @@ def measure_kibitz(root: Path, cache: Path, runs: int) -> Figures:
             figures.commits.append(time.perf_counter() - started)
     finally:
         worker.close()
-    return figures
 
 
-def measure_aider(root: Path, home: Path, runs: int, limit_seconds: float) -> Figures:
+def _run_aider(
+    root: Path, home: Path, figures: Figures, limit_seconds: float, with_edits: bool
+) -> None:
     """Cold, warm, and edits in a process that goes on."""
-    python = PEERS / "python"
-    if not (PEERS / "aider").exists():
-        return Figures(note="not there (`make bench-peers`)")
-    figures = Figures()
     home.mkdir(exist_ok=True)
     environment = {"HOME": str(home), "HTTPS_PROXY": "http://127.0.0.1:9"}
-    command = [str(python), "-c", _AIDER, str(root), str(AIDER_TOKENS)]
-    for _ in range(runs):
-        _forget_aider(root)
-        with Measured(command, environment) as run:
-            seconds = run.seconds(limit_seconds)
-        if seconds is None:
-            return Figures(note=f"stopped after {limit_seconds:,.0f} s")
-        figures.cold.append(seconds)
-        figures.cpu.append(run.cpu_seconds)
-        figures.peak_mb = max(figures.peak_mb, run.peak_mb)
-        with Measured(command, environment) as run:
-            figures.warm.append(run.seconds() or 0.0)
-            if len(figures.cold) == runs:
-                for _ in _edited(root):
-                    figures.edits.append(run.again())
+    command = [str(PEERS / "python"), "-c", _AIDER, str(root), str(AIDER_TOKENS)]
     _forget_aider(root)
-    return figures
+    with Measured(command, environment) as run:
+        seconds = run.seconds(limit_seconds)
+    if seconds is None:
+        figures.note = f"stopped after {limit_seconds:,.0f} s"
+        return
+    figures.cold.append(seconds)
+    figures.cpu.append(run.cpu_seconds)
+    figures.peak_mb = max(figures.peak_mb, run.peak_mb)
+    with Measured(command, environment) as run:
+        figures.warm.append(run.seconds() or 0.0)
+    figures.warm_cpu.append(run.cpu_seconds)
+    if with_edits:
+        with Measured(command, environment) as run:
+            run.seconds()
+            figures.edits += [run.again() for _ in _edited(root)]
+    _forget_aider(root)
 
 
 def _forget_aider(root: Path) -> None:
@@ -487,6 +506,7 @@ def _ratios(ours: Figures, theirs: Figures) -> tuple[str, ...]:
         times(ours.cold, theirs.cold),
         times(ours.cpu, theirs.cpu),
         times(ours.warm, theirs.warm),
+        times(ours.warm_cpu, theirs.warm_cpu),
         times(ours.edits, theirs.edits),
         "",
         f"{ours.peak_mb / theirs.peak_mb:.2f} of it",
