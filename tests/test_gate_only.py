@@ -122,6 +122,19 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
     "kibitz.claude.connection.api_key_from_command": {
         "asyncio.create_subprocess_exec": "the user's own command, from a guarded setting",
     },
+    "kibitz.claude.audit_file.AuditFile._files": {
+        "self.folder.iterdir": "lists the audit's own folder",
+    },
+    "kibitz.claude.audit_file.AuditFile.append": {
+        "os.open": "writes the audit",
+    },
+    "kibitz.claude.audit_file.AuditFile.records": {
+        "path.open": "reads the audit",
+    },
+    "kibitz.claude.batch_run._open": {
+        "os.open": "makes the state file of a run of batches private before SQLite opens it",
+        "sqlite3.connect": "opens the state of a run of batches",
+    },
     "kibitz.claude.ledger_file._open": {
         "os.open": "makes kibitz's ledger private",
         "sqlite3.connect": "kibitz's ledger",
@@ -133,6 +146,7 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
     "kibitz.claude.processes._boot_id": {
         "Path('/proc/sys/kernel/random/boot_id').read_text": "the system's",
     },
+    "kibitz.cli.batch._run_file": {"folder.glob": "runs of batches in kibitz's state folder"},
     "kibitz.cli.main._silence_stdout": {"os.open": "the null device"},
     "kibitz.front._claim_stdio": {"os.open": "the null device"},
     "kibitz.handlers.answers.write_answer": {"folder.glob": "answers in kibitz's cache folder"},
