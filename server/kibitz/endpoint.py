@@ -69,6 +69,9 @@ def local_connection(address: str, key: str) -> Connection:
     return Connection(
         platform="compatible",
         base_url=address,
+        # llama.cpp's server hangs up after a stream without a word, which the next request would
+        # find out.
+        headers={"Connection": "close"},
         api_key=key,
         first_event_seconds=_LOCAL_FIRST_EVENT_SECONDS,
         silence_seconds=_LOCAL_SILENCE_SECONDS,
