@@ -84,7 +84,7 @@ def test_a_turn_comes_back_as_it_was_sent(messages: tuple[Message, ...], answer:
 
 @given(st.one_of(WORDS, st.sampled_from(["{}", "[]", "null", '{"messages":[]}', "1" * 5000])))
 def test_what_is_no_turn_is_told(text: str) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - whatever is wrong with it
+    with pytest.raises(ValueError):
         loaded(text)
 
 

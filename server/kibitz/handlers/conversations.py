@@ -132,6 +132,7 @@ class SendJob:
         self._answer = AnswerText(dominant_ending(document.lines.lines))
         self._n_headings = documents.n_answers(document.lines.lines)
         self._has_heading = False
+        self._takes_back = False  # we, not the user
         streaming = connection.settings_of(document.path).edit.streaming
         self._delivery = Delivery(
             connection.editor,
@@ -164,6 +165,7 @@ class SendJob:
                     raise
                 except Exception:
                     delivery.on_stop = None
+                    self._takes_back = True
                     await delivery.restore()
                     raise
                 else:
@@ -178,7 +180,7 @@ class SendJob:
         if event.after.uri != self._document.uri:
             return
         is_there = documents.n_answers(event.after.lines.lines) > self._n_headings
-        if self._has_heading and not is_there and job.stop_reason is None:
+        if self._has_heading and not is_there and not self._takes_back:
             job.stop(TAKEN_BACK)
         self._has_heading = is_there
 
