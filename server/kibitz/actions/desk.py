@@ -43,6 +43,7 @@ from kibitz.claude.catalogue import Catalogue
 from kibitz.claude.continuing import continued
 from kibitz.claude.estimate import tool_tokens
 from kibitz.claude.values import (
+    Attachment,
     Block,
     Claude,
     ClaudeFailure,
@@ -490,4 +491,10 @@ def prompt_tokens(prompt: Prompt) -> int:
         for block in message.content
         if isinstance(block, Block | ToolResult)
     ]
-    return sum(estimate(text) for text in texts)
+    attached = (
+        part.most_tokens
+        for message in prompt.messages
+        for part in message.content
+        if isinstance(part, Attachment)
+    )
+    return sum(map(estimate, texts)) + sum(attached)
