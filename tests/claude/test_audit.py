@@ -156,6 +156,16 @@ async def test_a_stopped_request_is_recorded(standin: StandIn, tmp_path: Path) -
     assert record["request"]["model"] == MODEL
 
 
+async def test_what_closing_ends_is_recorded(standin: StandIn, tmp_path: Path) -> None:
+    standin.enqueue(Reply("Some words").hold_at("Some"))
+    kept = Kept(tmp_path, standin, "metadata")
+    async with contextlib.aclosing(kept.claude.stream(PROMPT, PURPOSE)) as events:
+        await anext(events)
+        await kept.claude.aclose()
+    standin.release()
+    assert [record["outcome"] for record in kept.file.records()] == ["cancelled"]
+
+
 async def test_warming_is_recorded(standin: StandIn, tmp_path: Path) -> None:
     kept = Kept(tmp_path, standin, "full")
     await kept.claude.warm(PROMPT, Purpose("pre_warm", "/shop"))

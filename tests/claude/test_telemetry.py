@@ -27,6 +27,7 @@ from kibitz.claude.ledger import Ledger
 from kibitz.claude.metered import MeteredClaude
 from kibitz.claude.telemetry import Telemetry, TracedClaude, is_wanted
 from kibitz.claude.values import Block, ClaudeFailure, Limits, Message, Prompt, Purpose, Started
+from kibitz.jobs import Jobs
 from kibitz.standin import Fault, Reply, StandIn
 
 MODEL = "claude-sonnet-5-5"
@@ -105,6 +106,27 @@ async def test_a_request_is_a_span_within_its_action(standin: StandIn, tmp_path:
         "kibitz.cache_share": pytest.approx(use.read_tokens / (use.read_tokens + use.input_tokens)),
     }
     assert use.read_tokens > 0
+
+
+async def test_a_job_of_the_server_is_an_action(
+    standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = Watched(standin, tmp_path)
+    monkeypatch.setattr(telemetry, "begin", lambda _: watched.telemetry)
+    bugs: list[BaseException] = []
+    jobs = Jobs(lambda _, error: bugs.append(error))
+    started = [jobs.start(lambda _: watched.ask(), kind=kind, title="t") for kind in ("a", "b")]
+    for job in started:
+        assert job.task is not None
+        await job.task
+    spans = {span.name: span for span in await watched.spans()}
+    parents = {
+        span.parent.span_id
+        for span in watched.exporter.get_finished_spans()
+        if span.parent is not None
+    }
+    assert parents == {spans[f"kibitz {kind}"].context.span_id for kind in ("a", "b")}
+    assert not bugs
 
 
 async def test_nothing_of_what_was_said_is_in_it(standin: StandIn, tmp_path: Path) -> None:

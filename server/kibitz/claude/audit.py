@@ -55,10 +55,15 @@ class Audit:
         self._file = file
         self._thread = OrderedThread("kibitz-audit")
         self._told = False
+        self._is_closed = False
 
     def write(self, record: Mapping[str, Any]) -> None:
-        """Have a record written soon."""
-        self._thread.post(lambda: self._append(record))
+        """Have a record written soon; at once, when the audit has been closed: closing Claude ends
+        the requests that were still running, and they are recorded as well."""
+        if self._is_closed:
+            self._append(record)
+        else:
+            self._thread.post(lambda: self._append(record))
 
     def batch_result(self, purpose: Purpose, tier: str, model: str) -> BatchRecord:
         """What keeps the results of a batch, see `BatchRecord`.
@@ -86,6 +91,7 @@ class Audit:
 
     async def aclose(self) -> None:
         """Write what waits."""
+        self._is_closed = True
         await self._thread.aclose()
 
     def _append(self, record: Mapping[str, Any]) -> None:
