@@ -271,6 +271,9 @@ class Backend:
             from kibitz.claude import telemetry
 
             await asyncio.to_thread(telemetry.end)
+        if self._local_model is not None:
+            # Its loading may have begun before anything was asked.
+            await self._local_model.aclose()
         await asyncio.to_thread(self._standin.close)
         if self._ledger is not None:
             self._ledger.close()
