@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from kibitz.actions.brief import Brief, shown_path
-from kibitz.actions.preparing import Preparer, Subject, is_missing
+from kibitz.actions.preparing import Preparer, Subject, gate_of, is_missing
 from kibitz.actions.repositories import Repositories
 from kibitz.actions.scope import whole_lines
 from kibitz.actions.task_text import prompt_text
@@ -59,7 +59,6 @@ from kibitz.claude.values import (
     ToolResult,
     Usage,
 )
-from kibitz.conversation.document import FILE_ENDING
 from kibitz.errors import UserError, error_for_stop
 from kibitz.plain_text import one_line
 from kibitz.settings import Settings
@@ -181,13 +180,8 @@ class Desk:
 
     def subject(self, repository: Repository, tier: Tier, model: str | None = None) -> Subject:
         """What is to be prepared for requests of a tier, to `model` where an order names one."""
-        from kibitz_context.gate import Gate
-
         settings = self._settings_for(repository.root)
-        context = settings.context
-        # What is said about a repository is no part of it, wherever it is kept.
-        exclude = (*context.exclude, f"*{FILE_ENDING}")
-        gate = Gate(repository.root, include=context.include, exclude=exclude)
+        gate = gate_of(repository.root, settings.context)
         most_tokens = snapshot_tokens(settings, self.known_models(), tier, model)
         return Subject(repository, gate, most_tokens)
 

@@ -18,7 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from kibitz.conversation.document import FILE_ENDING
+
 if TYPE_CHECKING:
+    from kibitz.settings import Context
     from kibitz_context.gate import Gate
     from kibitz_context.indexer import Prepared, Request
     from kibitz_context.parser_process import ParserProcess
@@ -41,6 +44,15 @@ class Subject:
         from kibitz_context.indexer import Request
 
         return Request.of(self.repository, self.gate, self.max_tokens)
+
+
+def gate_of(root: Path, context: Context) -> Gate:
+    """The gate that everything passes which kibitz chooses to send of a repository."""
+    from kibitz_context.gate import Gate
+
+    # What is said about a repository is no part of it, wherever it is kept.
+    exclude = (*context.exclude, f"*{FILE_ENDING}")
+    return Gate(root, include=context.include, exclude=exclude)
 
 
 @dataclass

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from kibitz import paths
 from kibitz.actions.desk import snapshot_tokens
-from kibitz.actions.preparing import Subject, is_missing
+from kibitz.actions.preparing import Subject, gate_of, is_missing
 from kibitz.bill import dollars
 from kibitz.claude.catalogue import Catalogue
 from kibitz.claude.ledger import Ledger
@@ -18,7 +18,6 @@ from kibitz.models_file import KnownModels
 from kibitz.settings import Settings
 from kibitz.trust import Trust
 from kibitz_context import prefix
-from kibitz_context.gate import Gate
 from kibitz_context.repository import Repository
 
 # Prices change a few times a year.
@@ -103,8 +102,7 @@ def keep_warm(
 
 
 def _subject(found: Repository, settings: Settings, known: Catalogue) -> Subject:
-    context = settings.context
-    gate = Gate(found.root, include=context.include, exclude=context.exclude)
+    gate = gate_of(found.root, settings.context)
     return Subject(found, gate, snapshot_tokens(settings, known, "standard"))
 
 
