@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 import pytest_asyncio
 
-from support.fault_rows import ACTIONS, REVIEW, Action, hurry, observe
+from support.fault_rows import ACTIONS, COMPLETE, REVIEW, Action, hurry, observe
 from support.fault_server import (
     PROGRAM,
     WITNESS_ROWS,
@@ -60,5 +60,7 @@ async def test_every_fault_of_every_action(place: Place, row: WitnessRow, action
         assert came.messages == ()
         assert came.buffer == action.after
         assert action is not REVIEW or len(came.diagnostics) == 2
-    assert came.ledger[-1][0] == row.outcome
+    # llmock knows no stop sequences, so that a completion leaves as soon as it has what it needs.
+    left = action is COMPLETE and not row.told
+    assert came.ledger[-1][0] == ("cancelled" if left else row.outcome)
     assert came.still_reserved == 0
