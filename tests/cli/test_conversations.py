@@ -237,6 +237,15 @@ def test_secrets_and_rights(commands: CommandLine) -> None:
         assert SECRET.encode() not in each.read_bytes()
 
 
+def test_without_an_audit_nothing_is_kept(commands: CommandLine) -> None:
+    commands.write_settings('audit = "off"\n')
+    assert commands.run("ask", "First?").code == 0
+    assert not (commands.home / "state" / "kibitz" / store.FILE_NAME).exists()
+    outcome = commands.run("ask", "--continue", "Second?")
+    assert (outcome.code, len(commands.asked)) == (2, 1)
+    assert "no conversation is kept" in outcome.err
+
+
 def test_an_unusable_store_costs_no_answer(commands: CommandLine) -> None:
     folder = commands.home / "state" / "kibitz"
     folder.mkdir(parents=True)

@@ -38,11 +38,14 @@ async def ask(at: Workplace, order: Order, thread_id: str | None) -> int:
     thread: Thread | None = None
     turns: list[Kept] = []
     if thread_id is not None:
+        if at.settings.audit == "off":
+            raise UserError('With `audit = "off"` no conversation is kept; ask without --continue.')
         thread, turns = await asyncio.to_thread(_found, repository, thread_id)
     question = Question(Before(tuple(turns)), (Path.cwd(),), at.backend)
     shown = _Said(question.steps(order, at.desk))
     code = await answer.show(at, shown.steps())
-    await asyncio.to_thread(_keep, at, thread, repository, order, question, shown.text)
+    if at.settings.audit != "off":
+        await asyncio.to_thread(_keep, at, thread, repository, order, question, shown.text)
     return code
 
 

@@ -270,6 +270,8 @@ class _Known:
             return repository, []
 
     def _keep(self, addition: Addition) -> None:
+        if self._connection.settings_in(self.order.root).audit == "off":
+            return  # the document has the words, and nothing else is to be written down
         try:
             store = Conversations.of_user(self._connection.environ)
             store.add(self._repository, addition)
