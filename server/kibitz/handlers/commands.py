@@ -124,14 +124,15 @@ class Commands:
     def _converse(self, given: Arguments) -> dict[str, str]:
         """Open a new conversation, about the lines that are given if there are any."""
         connection = self._connection
-        document, about = None, given.instruction
+        path, place = None, None
         if given.uri is not None:
             document = self._open_document(given)
-            place = conversations.place_of(connection, document, self._meant(document, given))
-            about = f"About {place}:\n{about}" if place else about
-        start = connection.start_of(document.path if document is not None else None)
+            path, span = document.path, self._meant(document, given)
+            if path is not None and span is not None:
+                place = conversations.Place(path, whole_lines(document, span))
+        start = connection.start_of(path)
         job = connection.session.jobs.start(
-            lambda job: conversations.begin(connection, job, start, about),
+            lambda job: conversations.begin(connection, job, start, place, given.instruction),
             kind="conversation",
             title="New conversation",
         )

@@ -16,13 +16,13 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pygls.exceptions import JsonRpcInvalidParams
 
 from kibitz import paths
 from kibitz.actions.converse import Before, Question
-from kibitz.actions.scope import whole_lines
 from kibitz.actions.values import Order, Said
 from kibitz.conversation import document as documents
 from kibitz.conversation.answer_text import AnswerText
@@ -37,7 +37,7 @@ from kibitz.jobs import Job
 from kibitz.protocol import from_lsp
 from kibitz.session import DocumentChange
 from kibitz_context.document import Document
-from kibitz_context.lines import Span, dominant_ending
+from kibitz_context.lines import dominant_ending
 
 logger = logging.getLogger(__name__)
 
@@ -82,18 +82,6 @@ def read(connection: Connection, document: Document) -> Conversation:
             "end"
         )
     return found
-
-
-def place_of(connection: Connection, document: Document, span: Span | None) -> str:
-    """How a question names `span` of a document, so that it is sent along; "" for what is not in
-    a file.  Half a line counts whole."""
-    if document.path is None or span is None:
-        return ""
-    first, end = whole_lines(document, span)
-    real = Path(os.path.realpath(document.path))
-    folders = [Path(os.path.realpath(folder)) for folder in connection.session.folders]
-    inside = next((folder for folder in folders if real.is_relative_to(folder)), real.parent)
-    return f"`{real.relative_to(inside).as_posix()}:{first + 1}-{max(end, first + 1)}`"
 
 
 def start_of(connection: Connection, document: Document, found: Conversation) -> Path:
@@ -280,10 +268,26 @@ class _Known:
             logger.warning("a turn of a conversation cannot be kept: %s", error)
 
 
-async def begin(connection: Connection, job: Job, start: Path, about: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Lines of a file, counted from 0, half open: what a conversation is to be about."""
+
+    path: Path
+    lines: tuple[int, int]
+
+    def shown(self, root: Path) -> str:
+        """How a question names it, so that it is sent along."""
+        real, (first, end) = Path(os.path.realpath(self.path)), self.lines
+        name = real.relative_to(root).as_posix() if real.is_relative_to(root) else real.name
+        return f"`{name}:{first + 1}-{max(end, first + 1)}`"
+
+
+async def begin(
+    connection: Connection, job: Job, start: Path, place: Place | None, question: str
+) -> None:
     """The body of a job that opens a new conversation about the repository at `start`."""
     async with connection.reported(job) as report:
-        path = await asyncio.to_thread(_new_file, connection, start, about)
+        path = await asyncio.to_thread(_new_file, connection, start, place, question)
         if await connection.editor.show_file(path):
             report.outcome = "Write your question and send it"
         else:
@@ -291,8 +295,8 @@ async def begin(connection: Connection, job: Job, start: Path, about: str) -> No
             report.outcome = "Conversation begun"
 
 
-def _new_file(connection: Connection, start: Path, about: str) -> Path:
-    repository = connection.desk.repository(start, tuple(connection.session.folders))
+def _new_file(connection: Connection, start: Path, place: Place | None, question: str) -> Path:
+    root = connection.desk.repository(start, tuple(connection.session.folders)).root
     folder = paths.make_private(paths.conversations_folder(connection.environ))
     oldest = time.time() - KEPT_SECONDS
     for old in folder.glob(f"*{documents.FILE_ENDING}"):
@@ -300,6 +304,7 @@ def _new_file(connection: Connection, start: Path, about: str) -> Path:
             old.unlink(missing_ok=True)
     moment = datetime.datetime.now().astimezone()
     path = folder / f"{moment:%Y-%m-%d-%H%M}-{secrets.token_hex(2)}{documents.FILE_ENDING}"
+    about = f"About {place.shown(root)}:\n{question}" if place is not None else question
     path.touch(0o600, exist_ok=False)
-    path.write_text(documents.new_document(str(repository.root), about), "utf-8")
+    path.write_text(documents.new_document(str(root), about), "utf-8")
     return path
