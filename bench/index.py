@@ -12,7 +12,6 @@ context of requests was gathered, as a server does both.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import resource
 import shutil
@@ -28,14 +27,10 @@ from pathlib import Path
 
 import psutil
 
-from bench import synthetic, tables
+from bench import heartbeat, synthetic, tables
 from bench.packers import PEERS
-from kibitz_context.gate import Gate
-from kibitz_context.gather import Focus, gather
 from kibitz_context.index import index_file
 from kibitz_context.indexer import Request
-from kibitz_context.lines import Span
-from kibitz_context.parser_process import ParserProcess
 from kibitz_context.repository import Repository
 from kibitz_context.worker import Worker
 
@@ -59,20 +54,6 @@ HEADER = (
     "peak MB",
     "on disk MB",
 )
-GAPS_HEADER = (
-    "an event loop's longest wait",
-    "idle ms",
-    "while indexing ms",
-    "and gathering ms",
-    "times idle",
-    "about 1 MB ms",
-    "times idle",
-    "one gathering ms",
-)
-# Of one sort each, while the index is made.
-GATHERINGS = 12
-LARGE_FOCUS_CLASSES = 7_000
-
 # Both print "took" and seconds for everything that is measured.
 _KIBITZ = """
 import sys, time
@@ -159,7 +140,7 @@ def main(arguments: Sequence[str] = ()) -> None:
             if not theirs.note:
                 rows.append(("", "times aider", *_ratios(ours, theirs)))
                 print(*rows[-1], sep=" | ", flush=True)
-            gaps.append((title, *heartbeat(root, Path(scratch) / "cache")))
+            gaps.append((title, *heartbeat.measure(root, Path(scratch) / "cache", MAX_TOKENS)))
             print("longest wait of an event loop:", *gaps[-1], sep=" | ", flush=True)
             if root.is_relative_to(scratch):
                 shutil.rmtree(root)
@@ -170,7 +151,7 @@ def main(arguments: Sequence[str] = ()) -> None:
             f"{(__doc__ or '').partition(chr(10))[2].strip()}\n\n"
             + tables.table(HEADER, rows)
             + "\n"
-            + tables.table(GAPS_HEADER, gaps),
+            + tables.table(heartbeat.HEADER, gaps),
         )
 
 
@@ -389,111 +370,6 @@ def _cpu_of_children() -> float:
 
 def _environment() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-
-
-def heartbeat(root: Path, cache: Path) -> tuple[str, ...]:
-    """The longest times that an event loop of this process was not served, see `GAPS_HEADER`.
-
-    `cache` holds the repository; while it is indexed once more elsewhere, requests are gathered
-    about unsaved texts of its files, and about one of nearly a megabyte.
-    """
-
-    async def beat(until: asyncio.Future[object]) -> float:
-        longest = 0.0
-        last = time.perf_counter()
-        while not until.done():
-            await asyncio.sleep(0.001)
-            now = time.perf_counter()
-            longest, last = max(longest, now - last), now
-        until.result()
-        return longest
-
-    async def measure() -> tuple[float, ...]:
-        await asyncio.to_thread(about.gather, 0)
-        idle = await beat(asyncio.ensure_future(asyncio.sleep(2.0)))
-        first = worker.prepare(request, lambda *_: None)
-        busy = await beat(asyncio.ensure_future(asyncio.to_thread(first.result)))
-        shutil.rmtree(anew)
-        again = Worker(anew)
-        try:
-            done = again.prepare(request, lambda *_: None)
-            gathering = await beat(asyncio.ensure_future(asyncio.to_thread(about.gather_many)))
-            large = await beat(asyncio.ensure_future(asyncio.to_thread(about.gather_large)))
-            await asyncio.to_thread(done.result)
-        finally:
-            await asyncio.to_thread(again.close)
-        return idle, busy, gathering, large
-
-    anew = cache.with_name("anew")
-    shutil.rmtree(anew, ignore_errors=True)
-    request = Request(root, MAX_TOKENS)
-    worker, about = Worker(anew), Requests(root, cache)
-    try:
-        idle, busy, gathering, large = asyncio.run(measure())
-        alone = [about.gather(number) for number in range(GATHERINGS)]
-    finally:
-        worker.close()
-        about.close()
-        shutil.rmtree(anew, ignore_errors=True)
-    return (
-        *(f"{each * 1_000:.1f}" for each in (idle, busy, gathering)),
-        f"{gathering / idle:.1f}",
-        f"{large * 1_000:.1f}",
-        f"{large / idle:.1f}",
-        f"{statistics.median(alone) * 1_000:.0f}",
-    )
-
-
-class Requests:
-    """Gathers as a server does, about texts that nobody has saved."""
-
-    def __init__(self, root: Path, cache: Path) -> None:
-        self._root, self._cache = root, cache
-        listed = subprocess.run(
-            ["git", "ls-files", "*.py"], cwd=root, capture_output=True, check=True, text=True
-        )
-        self._paths = listed.stdout.splitlines()
-        self._parser = ParserProcess()
-        prepared = Worker(cache)
-        prepared.prepare(Request(root, MAX_TOKENS)).result()
-        prepared.close()
-
-    def close(self) -> None:
-        self._parser.close()
-
-    def gather(self, number: int) -> float:
-        """Gather about one file; says the seconds."""
-        path = self._paths[number * 37 % len(self._paths)]
-        text = (self._root / path).read_text("utf-8")
-        return self._gather(path, f"{text}\n\ndef added_{time.time_ns()}(): ...\n")
-
-    def gather_many(self) -> None:
-        for number in range(GATHERINGS):
-            self.gather(number)
-
-    def gather_large(self) -> None:
-        classes = (
-            f"class Buffer{number} : public Base {{\n  int count = {number};\n public:\n"
-            f"  int limit{number}(int a) {{\n    return helper{number}(a) + count;\n  }}\n}};\n"
-            for number in range(LARGE_FOCUS_CLASSES)
-        )
-        self._gather("large.cpp", "".join(classes))
-
-    def _gather(self, path: str, text: str) -> float:
-        started = time.perf_counter()
-        repository = Repository.find(self._root)
-        middle = len(text) // 2
-        gather(
-            repository,
-            Gate(repository.root),
-            max_tokens=MAX_TOKENS,
-            focus=Focus(path, text, Span(middle, middle + 400)),
-            overlays={self._root / path: text},
-            question="Handle the limit of the buffer.",
-            cache=self._cache,
-            parse=self._parser.symbols,
-        )
-        return time.perf_counter() - started
 
 
 def _ratios(ours: Figures, theirs: Figures) -> tuple[str, ...]:
