@@ -264,6 +264,31 @@ async def test_a_refusal_names_the_platform(
 
 
 @every_platform
+@pytest.mark.parametrize(
+    "message",
+    [
+        "The security token included in the request is expired",
+        "The request signature we calculated does not match the signature you provided.",
+        "Bearer token has expired, request a new one",
+    ],
+)
+async def test_credentials_that_have_run_out_are_told_as_such(
+    platform: Platform,
+    message: str,
+    standin: StandIn,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with claude_on(platform, standin, tmp_path, monkeypatch) as (claude, server):
+        server.refusals = [Refusal(403, {"message": message})]
+        with pytest.raises(ClaudeFailure) as raised:
+            await read_all(claude)
+
+    assert raised.value.kind == "wrong_credentials"
+    assert TRAITS[platform].mend in errors.sentence_for(raised.value)
+
+
+@every_platform
 async def test_without_the_extra_its_install_command_is_told(
     platform: Platform, standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

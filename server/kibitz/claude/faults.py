@@ -262,6 +262,10 @@ _KNOWN_TEXTS: tuple[tuple[re.Pattern[str], FailureKind, str | None], ...] = (
     (re.compile(r"role 'system'", re.I), "bad_request", "system_role"),
     (re.compile(r"max_tokens", re.I), "bad_request", "max_tokens"),
 )
+# Clouds say with a 403 what others say with a 401.
+_ABOUT_CREDENTIALS = re.compile(
+    r"security token|signature|(?:token|credentials?|key)\b.{0,40}\b(?:expired|invalid)", re.I
+)
 _TOKENS_OVER_MAXIMUM = re.compile(r"(\d[\d,]*)(?: tokens)?(?: \+ (\d[\d,]*))? > (\d[\d,]*)")
 
 
@@ -351,6 +355,8 @@ def _kind_of_status(status: int, said: _Said, asked: Asked) -> FailureKind:
         return "not_an_api"
     if status == 401 and not asked.sent_credentials:
         return "no_credentials"
+    if status == 403 and asked.platform != "anthropic" and _ABOUT_CREDENTIALS.search(said.message):
+        return "wrong_credentials"
     if status == 429:
         return "spend_limit" if said.code in SPEND_LIMIT_CODES else said.known or "rate_limit"
     if status == 404:
