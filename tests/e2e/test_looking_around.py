@@ -196,7 +196,7 @@ async def test_no_secret_leaves_and_each_comes_back_into_an_edit(
 
 
 async def test_a_huge_result_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    huge = {"huge.py": "value = 1\n" * 100_000}
+    huge = {"huge.py": "value = 1\n" * 8_000}
     async with open_workshop(tmp_path, monkeypatch, files={**FILES, **huge}) as shop:
         calls = [("read_file", {"path": "huge.py"})] * 12
         await do(shop, "ask", looks(*calls), Reply(ANSWER))
@@ -242,6 +242,20 @@ async def test_the_last_round_of_a_review_reports(
         assert len(shop.standin.journal.messages) == 6
 
 
+@pytest.mark.parametrize("action", ["explain", "review"])
+async def test_without_room_there_is_no_looking_around(
+    action: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rounds, "MOST_CHARACTERS", 0)
+    async with open_workshop(tmp_path, monkeypatch, files=FILES) as shop:
+        await do(shop, action, ACTIONS[action])
+
+        body = shop.standin.journal.last.request.body
+        says = "You cannot look around" in json.dumps(body["messages"])
+        assert says == (action == "review")
+        assert body.get("tool_choice") == ({"type": "none"} if action == "explain" else None)
+
+
 async def test_the_room_ends_the_looking_around(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,7 +273,7 @@ async def test_a_small_budget_leaves_room_for_the_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The worst case of a later round is never over the limit that the first one was under."""
-    huge = {"huge.py": "value = 1\n" * 100_000}
+    huge = {"huge.py": "value = 1\n" * 8_000}
     environment = {"KIBITZ_BUDGET_REQUEST_USD": "0.14"}
     async with open_workshop(
         tmp_path, monkeypatch, files={**FILES, **huge}, environment=environment

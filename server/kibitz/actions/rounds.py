@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from kibitz.actions.brief import Brief
 from kibitz.actions.desk import Desk
+from kibitz.actions.task_text import prompt_text
 from kibitz.actions.tools import REPORT_FINDINGS
 from kibitz.actions.values import Looked, Looking, Step
 from kibitz.claude.values import (
@@ -110,9 +111,8 @@ async def rounds(
     sight = desk.sight(brief, stopped.is_set)
     room = min(MOST_CHARACTERS, desk.room_for_results(brief, prompt, least_tokens))
     is_last = room < LEAST_CHARACTERS
-    if is_last and prompt.answer_tool is None:
-        # What it takes to answer is all that the limits leave.
-        prompt = dataclasses.replace(prompt, tool_choice="none")
+    if is_last:
+        prompt = _without_looking(prompt)
     try:
         while True:
             calls: list[ToolCall] = []
@@ -195,6 +195,15 @@ def going_on(
         ),
         tool_choice="none" if is_last and prompt.answer_tool is None else prompt.tool_choice,
     )
+
+
+def _without_looking(prompt: Prompt) -> Prompt:
+    """`prompt` where what it takes to answer is all that the limits leave."""
+    if prompt.answer_tool is None:
+        return dataclasses.replace(prompt, tool_choice="none")
+    *before, last = prompt.messages
+    last = dataclasses.replace(last, content=(*last.content, Block(prompt_text("alone"))))
+    return dataclasses.replace(prompt, messages=(*before, last))
 
 
 def _asks_for_more(prompt: Prompt, finished: Finished, calls: Sequence[ToolCall]) -> bool:
