@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+import threading
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -305,8 +307,6 @@ async def test_a_connection_that_drops_in_the_second_round(
 async def test_stop_in_the_middle_of_a_round(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import threading
-
     begun, let_go = threading.Event(), threading.Event()
 
     def slow(sight: Any, name: str, input_json: str) -> Any:
@@ -320,7 +320,7 @@ async def test_stop_in_the_middle_of_a_round(
         shop.standin.enqueue(READS)
         text = await shop.open()
         job = await shop.start("kibitz.refactor", text, range=lines(3, 3), instruction="Why?")
-        await shop.client.wait_until(lambda: begun.is_set() or None, "the tool")
+        assert await asyncio.to_thread(begun.wait, 20)
         await shop.client.execute("kibitz.stop", {"job": job})
         end = await shop.client.progress_end(job)
         let_go.set()
