@@ -123,7 +123,7 @@ def test_another_snapshot_begins_the_conversation_anew(commands: CommandLine) ->
     assert len(sent) == 3
     assert "Where is the rate?" in texts(sent[0])
     assert "<task-context>" not in texts(sent[0]), "what was shown then is shown no more"
-    assert "the repository has changed" in outcome.err
+    assert "the repository is shown as it is now" in outcome.err
 
 
 def test_another_model_gets_the_words_alone(commands: CommandLine) -> None:

@@ -54,7 +54,7 @@ _SILENT_PROVIDERS = ("compatible", "local")
 READ_ANEW = "The earlier turns are read anew, not from the cache: "
 REWRITTEN = f"{READ_ANEW}they are not as they were sent"
 OTHER_MODEL = f"{READ_ANEW}another model answered them"
-OTHER_BASE = f"{READ_ANEW}the repository has changed much since"
+OTHER_BASE = f"{READ_ANEW}the repository is shown as it is now"
 
 
 @dataclass(frozen=True)
