@@ -290,8 +290,8 @@ async def test_a_project_may_lower_the_budget(
 
         await shop.do("kibitz.explain", text)
 
-        (sentence,) = shop.client.messages()
-        assert "budget.request_usd" in sentence
+        (asked,) = shop.client.notifications("window/showMessageRequest")
+        assert asked["message"].startswith("This request (explain) may cost up to $0.")
         assert shop.standin.journal.messages == []
 
 
