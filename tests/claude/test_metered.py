@@ -331,7 +331,9 @@ class TestBudget:
         assert {failure.kind for failure in refused} == {"budget"}
         total = Ledger(path).summary().total
         assert total.requests == claude.sent
-        assert 0.08 < total.cost_usd <= 0.1
+        # At least as many as fit by their worst cases; how many more depends on the machine.
+        assert claude.sent >= 8
+        assert total.cost_usd <= 0.1
 
     async def test_ledger_that_cannot_be_used(self, path: Path) -> None:
         path.write_text("nonsense " * 200)
