@@ -63,6 +63,13 @@ def test_nothing_in_it_is_live(text: str, cut_off: bool) -> None:
     assert safe_document(written) == written
 
 
+@pytest.mark.parametrize("paragraph", ["![a][b]", "[a][b]", "![b]", "See [b]."])
+def test_a_label_means_nothing_in_another_block(paragraph: str) -> None:
+    written, _ = streamed([f"{paragraph}\n\nText.\n\n[b]: http://example.invalid/?x\n\nEnd."])
+    assert safe_document(written) == written
+    assert paragraph in written
+
+
 def _unescaped(text: str) -> str:
     return parse(f"## You\n\nHow?\n\n## Claude\n\n{text}\n").exchanges[0].answer
 
