@@ -14,7 +14,7 @@ import os
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from kibitz import endpoint, models_file, paths
 from kibitz.claude.breaker import Breaker
@@ -28,6 +28,7 @@ from kibitz.claude.values import (
     Prompt,
     Purpose,
     Started,
+    Tier,
     Usage,
 )
 from kibitz.errors import UserError
@@ -50,6 +51,9 @@ if TYPE_CHECKING:
     from kibitz.local_model import LocalModel
 
 logger = logging.getLogger(__name__)
+
+# How long a request waits for the list of models of a server that has not listed them before.
+LISTING_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +124,7 @@ class Backend:
     async def models(self) -> tuple[ModelFacts, ...]:
         """See `Claude.models`.  What is said of them holds from now on."""
         models = await (await self.open()).models()
-        await asyncio.to_thread(self.knowledge().listed, models)
+        await asyncio.to_thread(self.knowledge().listed, self._as_named(models))
         return models
 
     async def open(self) -> Claude:
@@ -223,7 +227,7 @@ class Backend:
             if failure.kind == "not_an_api":
                 await asyncio.to_thread(knowledge.lists_nothing)
         else:
-            await asyncio.to_thread(knowledge.listed, models)
+            await asyncio.to_thread(knowledge.listed, self._as_named(models))
 
     def context_folder(self) -> Path | None:
         """Where the context's caches are, made if need be; None where no folder can be."""
@@ -366,12 +370,35 @@ class Backend:
         )
 
     async def get_ready(self) -> AsyncGenerator[str, None]:
-        """Have a local model loaded; yields words for a progress while that goes on."""
-        if self.settings.provider != "local" or self._is_given:
+        """Have a local model loaded, and another's server asked how much its model reads; yields
+        words for a progress while that goes on."""
+        if self._is_given:
+            return
+        if self.settings.provider == "compatible":
+            await self._learn_of_models_first()
+        if self.settings.provider != "local":
             return
         async with contextlib.aclosing(self.local_model().get_ready()) as waiting:
             async for words in waiting:
                 yield words
+
+    async def _learn_of_models_first(self) -> None:
+        """A small window must be known before a prompt is made for it.  What is in the way is told
+        by the request that follows."""
+        with contextlib.suppress(UserError, TimeoutError):
+            claude = await self.open()
+            if self.knowledge().should_ask():
+                async with asyncio.timeout(LISTING_SECONDS):
+                    await self._ask_for_models(claude)
+
+    def _as_named(self, models: tuple[ModelFacts, ...]) -> tuple[ModelFacts, ...]:
+        """The models, with the names that the user has given to the one that a local server has,
+        which answers to any."""
+        if self.settings.provider != "compatible" or len(models) != 1:
+            return models
+        (only,) = models
+        names = {self.settings.models.of(tier) for tier in get_args(Tier)} - {only.id}
+        return (only, *(replace(only, id=name) for name in sorted(names)))
 
     def _connection(self) -> Connection:
         """How to reach the endpoint, which for the stand-in is started here."""

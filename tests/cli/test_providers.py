@@ -117,3 +117,25 @@ async def test_an_edit_by_a_server_that_does_not_say_where_it_stopped(
     assert code == 0, err
     assert "+    return sum(prices)" in out
     assert "sk-ant-of-the-user" in repr(server.requests), "there it is a user's own choice"
+
+
+async def test_a_small_window_is_known_before_the_first_request(
+    standin: StandIn, tmp_path: Path
+) -> None:
+    standin.enqueue(Reply("It adds up prices."))
+    profile = next(each for each in PROFILES if each.name == "llama.cpp")
+    async with clouds.cloud(lambda it: CompatibleServer(it, profile=profile), standin) as server:
+        settings = f'provider = "compatible"\nbase_url = "{server.url}"\n'
+        user = User(tmp_path, settings + 'models.standard = "any-name"\n')
+        long = "".join(f"def value_{number}():\n    return {number}\n" for number in range(4_000))
+        (user.root / "long.py").write_text(long)
+        code, out, err = await user.run("explain", "prices.py:6-10")
+        told = await user.run("doctor")
+
+    assert (code, out.strip()) == (0, "It adds up prices."), err
+    listing, *messages = server.requests
+    assert listing.path == "/v1/models"
+    assert len(json.dumps(messages[0].body)) < 8_192 * 4
+    assert [tool["name"] for tool in messages[0].body["tools"]] == ["report_findings"]
+    line = next(each for each in told[1].splitlines() if "models.standard" in each)
+    assert "any-name reads 8,192 tokens" in " ".join(line.split())

@@ -65,7 +65,7 @@ def _model(
     reads = (facts and facts.max_input_tokens) or (known and known.context_tokens)
     writes = (facts and facts.max_output_tokens) or (known and known.max_output_tokens)
     parts = [
-        f"reads {reads:,} tokens, writes {writes:,}" if reads and writes else "limits unknown",
+        _limits(reads or None, writes or None),
         f"caches prompts from {known_models.cache_minimum_tokens(model):,} tokens on",
         _price(model, known_models),
     ]
@@ -99,6 +99,12 @@ def _advice(
     near = [each for each in known_models.nearest(model) if each in ids]
     near = near or difflib.get_close_matches(model, ids, 1, 0.0)
     return f"set `{setting}` to {one_line(near[0], 80)}" if near else f"set `{setting}`"
+
+
+def _limits(reads: int | None, writes: int | None) -> str:
+    if reads is None:
+        return "limits unknown"
+    return f"reads {reads:,} tokens, writes {writes:,}" if writes else f"reads {reads:,} tokens"
 
 
 def _price(model: str, known_models: Catalogue) -> str:
