@@ -139,6 +139,8 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
         "os.open": "makes kibitz's ledger private",
         "sqlite3.connect": "kibitz's ledger",
     },
+    "kibitz.claude.model_facts_file.read": {"path.read_text": "in kibitz's cache folder"},
+    "kibitz.claude.model_facts_file.write": {"os.fdopen": "in kibitz's cache folder"},
     "kibitz.claude.processes._host": {"Path('/proc/self/ns/pid').readlink": "the system's"},
     "kibitz.claude.processes._started_by_proc": {
         "Path(f'/proc/{pid}/stat').read_text": "the system's",
@@ -153,6 +155,8 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
     "kibitz.handlers.conversations._new_file": {
         "folder.glob": "conversations in kibitz's cache folder",
     },
+    "kibitz.local_model.gguf.read": {"path.open": "the head of the model that the user names"},
+    "kibitz.local_model.sizing._read": {"Path(path).read_text": "the system's memory limits"},
     "kibitz.logs._File._opened": {"os.open": "kibitz's log", "os.fdopen": "kibitz's log"},
     "kibitz.settings_files._content": {
         "os.open": "settings, of the user and in .kibitz.toml; they are not shown to Claude",

@@ -49,7 +49,7 @@ async def test_what_is_offered_for_a_selection_a_cursor_and_an_empty_line(
             "Ask about selection…",
         ]
         assert "Explain this" in titles(at_cursor)
-        assert titles(between) == ["Explain file", "Review file", "Ask…"]
+        assert titles(between) == ["Explain file", "Review file", "Ask…", "Complete here"]
         assert shop.standin.journal.messages == []
 
 

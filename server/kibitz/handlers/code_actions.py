@@ -121,7 +121,9 @@ def _of_completion(
 ) -> list[types.CodeAction]:
     """Completion at the cursor, where the editor can show none."""
     client = connection.session.client
-    if client.inline_completion or client.completion or not client.apply_edit or not span.is_empty:
+    if client.inline_completion or client.completion or not client.apply_edit:
+        return []
+    if not span.is_empty or not document.text.strip():
         return []
     at = to_lsp.plain_range(to_lsp.range(document.lines, span, client.encoding))
     argument = {"uri": document.uri, "range": at, "version": document.version}
