@@ -137,16 +137,10 @@ def prepare(
             )
             work.do(missing, progress or _no_progress)
         if not is_stored:
-            known = index.names_of(indexed)
             past = history.history(repository, wanted.base.commit, cache_folder / HISTORY_FILE_NAME)
             check()
-            by_blob = {
-                file.blob_id: known[file.path] for file in reversed(allowed) if file.path in known
-            }
-            ranking = rank.snapshot_ranking(allowed, by_blob, past)
-            check()
-            shown = signatures(known, lambda file: index.symbols_of([file]).get(file.path))
-            del known, by_blob
+            with _uncollected():
+                ranking, shown = _judged(index, allowed, indexed, past, check)
             snapshots.build(
                 wanted,
                 store,
