@@ -152,10 +152,10 @@ def baseline(repository: Repository, commit: str | None) -> Baseline:
         if known is not None:
             _remembered.move_to_end(key)
             return known
-    files = repository.committed(commit)
-    if files is None:
+    tree = repository.tree(commit)
+    if tree is None:
         return _folder(repository)
-    others = repository.not_looked_into(commit)
+    files, others = tree
     printable = tuple(Omission(layers.printable(each.path), each.reason) for each in others)
     found = Baseline(commit, files, printable)
     with _lock:

@@ -179,43 +179,39 @@ class Repository:
         return tuple(files[path] for path in sorted(files))
 
     def committed(self, commit: str) -> tuple[TrackedFile, ...] | None:
-        """The regular files of `commit` with their sizes, sorted by path.
+        """The regular files of `commit`: see `tree`."""
+        found = self.tree(commit)
+        return None if found is None else found[0]
+
+    def tree(self, commit: str) -> tuple[tuple[TrackedFile, ...], tuple[Omission, ...]] | None:
+        """The regular files of `commit` with their sizes, and what else it has; by path.
 
         None when its folders cannot all be read: they are damaged, or were never fetched.
         """
         if self.git is None:
-            return ()
-        tree = ["ls-tree", "-r", "-z", "--full-tree"]
-        output = git_commands.run(self.git, [*tree, "-l", "--end-of-options", commit])
-        if output.failure is None:
-            files = {
-                path: TrackedFile(path, blob_id, int(size[0]) if size[0].isdigit() else None)
-                for mode, blob_id, path, *size in _entries_of_tree(output.stdout)
-                if mode in _REGULAR_MODES
-            }
-            return tuple(files[path] for path in sorted(files))
+            return (), ()
+        command = ["ls-tree", "-r", "-z", "--full-tree"]
+        output = git_commands.run(self.git, [*command, "-l", "--end-of-options", commit])
         # Git gives up at the first size that it cannot tell: of a blob that is not there.
-        output = git_commands.run(self.git, [*tree, "--end-of-options", commit])
-        if output.failure is not None:
-            return None
-        listed = [each for each in _entries_of_tree(output.stdout) if each[0] in _REGULAR_MODES]
-        sizes = self._sizes([blob_id for _, blob_id, *_ in listed])
-        found = (TrackedFile(path, blob_id, sizes.get(blob_id)) for _, blob_id, path, *_ in listed)
-        return tuple(sorted(found, key=lambda file: file.path))
-
-    def not_looked_into(self, commit: str) -> tuple[Omission, ...]:
-        """What `commit` has beside regular files, sorted by path."""
-        if self.git is None:
-            return ()
-        output = git_commands.run(
-            self.git, ["ls-tree", "-r", "-z", "--full-tree", "--end-of-options", commit]
-        )
-        found = [
-            Omission(path, reason)
-            for mode, _, path, *_ in _entries_of_tree(output.stdout)
-            if (reason := _OTHER_MODES.get(mode)) is not None
-        ]
-        return tuple(sorted(found, key=lambda each: each.path))
+        has_sizes = output.failure is None
+        if not has_sizes:
+            output = git_commands.run(self.git, [*command, "--end-of-options", commit])
+            if output.failure is not None:
+                return None
+        files: list[TrackedFile] = []
+        others: list[Omission] = []
+        for mode, blob_id, path, *size in _entries_of_tree(output.stdout):
+            if mode in _REGULAR_MODES:
+                n_bytes = int(size[0]) if size and size[0].isdigit() else None
+                files.append(TrackedFile(path, blob_id, n_bytes))
+            elif mode in _OTHER_MODES:
+                others.append(Omission(path, _OTHER_MODES[mode]))
+        if not has_sizes:
+            sizes = self._sizes([file.blob_id for file in files])
+            files = [replace(file, size_bytes=sizes.get(file.blob_id)) for file in files]
+        files.sort(key=lambda file: file.path)
+        others.sort(key=lambda other: other.path)
+        return tuple(files), tuple(others)
 
     def _sizes(self, blob_ids: Sequence[str]) -> Mapping[str, int]:
         """The sizes of those blobs that are there."""
@@ -389,8 +385,8 @@ _KINDS: dict[str, ChangeKind] = {"A": "added", "D": "deleted"}
 
 def _entries_of_tree(output: bytes) -> Iterator[tuple[str, ...]]:
     """Mode, id, path and, where it was asked for, size of each entry that ``ls-tree`` wrote."""
-    for record in output.split(b"\0"):
-        meta, _, path = git_commands.decoded(record).partition("\t")
+    for record in git_commands.decoded(output).split("\0"):
+        meta, _, path = record.partition("\t")
         if path:
             mode, _, object_id, *size = meta.split()
             yield mode, object_id, path, *size

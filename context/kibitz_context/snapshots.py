@@ -13,6 +13,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -108,10 +109,13 @@ def wanted(repository: Repository, gate: Gate, max_tokens: int) -> Wanted | None
     found = bases(repository, changes_budget(max_tokens))
     if found.preferred is None:
         return None
-    base = baseline(repository, found.preferred)
-    if base.commit is None:
-        return None
-    hidden = changes.hidden(repository, base, changes.listed(repository, base.commit))
+    # Git takes its time for both, and there is more than one processor.
+    with ThreadPoolExecutor(1) as beside:
+        listing = beside.submit(changes.listed, repository, found.preferred)
+        base = baseline(repository, found.preferred)
+        if base.commit is None:
+            return None
+        hidden = changes.hidden(repository, base, listing.result())
     key = snapshot_key(repository, gate, base, hidden, max_tokens)
     return Wanted(repository, gate, base, hidden, max_tokens, key)
 
