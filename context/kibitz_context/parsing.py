@@ -22,7 +22,7 @@ from kibitz_context.languages import Language
 
 if TYPE_CHECKING:
     from tree_sitter import Language as TreeSitterLanguage
-    from tree_sitter import Node, Parser, Query
+    from tree_sitter import Node, Parser, Query, Tree
 
 # A megabyte of ordinary source takes some 7 000 steps, and 60 000 take about a second.
 MAX_PARSER_STEPS = 60_000
@@ -52,19 +52,11 @@ _VALUES = frozenset({"variable", "field"})
 def parsed(wanted: Language, source: bytes) -> Symbols | None:
     """The symbols as a parser sees them; None when it has no grammar or gives up."""
     reader = _reader(wanted)
-    if reader is None:
+    tree = syntax_tree(wanted, source)
+    if reader is None or tree is None:
         return None
     from tree_sitter import QueryCursor
 
-    # Given as a function, the source is not kept by the tree, and the parser can be stopped.
-    given = _Given(source)
-    try:
-        tree = reader.parser.parse(given.read, progress_callback=_Steps(MAX_PARSER_STEPS).stop)
-    except ValueError:
-        reader.parser.reset()
-        return None
-    finally:
-        given.clear()
     root = tree.root_node
     if root.has_error and _is_hopeless(root):
         return None
@@ -90,6 +82,22 @@ def parsed(wanted: Language, source: bytes) -> Symbols | None:
     if not found.definitions and root.has_error:
         return None
     return found
+
+
+def syntax_tree(wanted: Language, source: bytes) -> Tree | None:
+    """`source` as a parser sees it; None when it has no grammar or gives up."""
+    reader = _reader(wanted)
+    if reader is None:
+        return None
+    # Given as a function, the source is not kept by the tree, and the parser can be stopped.
+    given = _Given(source)
+    try:
+        return reader.parser.parse(given.read, progress_callback=_Steps(MAX_PARSER_STEPS).stop)
+    except ValueError:
+        reader.parser.reset()
+        return None
+    finally:
+        given.clear()
 
 
 def _is_hopeless(root: Node) -> bool:
