@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kibitz.conversation.answer_text import STOPPED, AnswerText
@@ -58,6 +58,7 @@ def test_the_document_stays_one(text: str, cut_off: bool) -> None:
 
 
 @given(ANSWERS, st.booleans())
+@example("## YOU\n    code <b>\n", False)
 def test_nothing_in_it_is_live(text: str, cut_off: bool) -> None:
     written, _ = streamed([text], cut_off=cut_off)
     assert safe_document(written) == written

@@ -106,8 +106,9 @@ class AnswerText:
                 continue
             if self._lines or kept:
                 kept += [""] * self._blank_lines
-            self._blank_lines = 0
             kept.append(escaped(line))
+            # Escaped it begins a paragraph, which the line below, code or not, would be part of.
+            self._blank_lines = 0 if kept[-1] == line else 1
         self._lines += kept
         return kept
 
