@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from kibitz.protocol import progress
-from support.workshop import open_workshop
+from support.workshop import lines, open_workshop
 
 LOW = {"KIBITZ_BUDGET_REQUEST_USD": "0.001"}
 QUESTION = "window/showMessageRequest"
@@ -115,3 +116,27 @@ async def test_the_endpoint_is_asked_for_its_models_once_beside_a_reply(
         await shop.client.wait_until(lambda: list(folder.glob("*.json")), "what was learnt")
         paths = [each.request.path for each in shop.standin.journal.exchanges]
         assert sum("/v1/models" in path for path in paths) == 1
+
+
+async def test_many_changes_are_cut_before_anybody_has_to_be_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def module(name: str, lines: int) -> str:
+        return "".join(
+            f"{name}_{number} = compute({number}, 'a name')\n" for number in range(lines)
+        )
+
+    files: dict[str, str | bytes] = {f"m{number}.py": module("m", 250) for number in range(30)}
+    async with open_workshop(tmp_path, monkeypatch, profile="vscode", files=files) as shop:
+        for number in range(12):
+            (shop.root / f"m{number}.py").write_text(module("changed", 250))
+        # What is staged is cached at once, for the dearest price that there is.
+        subprocess.run(["git", "add", "-A"], cwd=shop.root, check=True)
+        text = await shop.open("m20.py")
+
+        await shop.do("kibitz.explain", text, range=lines(1, 10))
+
+        assert shop.client.notifications(QUESTION) == []
+        (sent,) = shop.standin.journal.messages
+        assert sent.status == 200
+        assert "changed_1 = " in sent.request.system_text, "as many of them as there is room for"

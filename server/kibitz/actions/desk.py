@@ -38,7 +38,7 @@ from kibitz.actions.values import (
 from kibitz.claude import catalogue
 from kibitz.claude import estimate as estimates
 from kibitz.claude import prompt as prompts
-from kibitz.claude.affordable import affordable_snapshot_tokens
+from kibitz.claude.affordable import affordable_prompt_tokens, affordable_snapshot_tokens
 from kibitz.claude.catalogue import Catalogue
 from kibitz.claude.continuing import continued
 from kibitz.claude.estimate import tool_tokens
@@ -261,6 +261,7 @@ class Desk:
         )
         return Brief(
             order,
+                limit_usd=settings.budget.request_usd,
             settings,
             context,
             tier,
@@ -300,6 +301,7 @@ class Desk:
         """How the prefix of a request is to be kept; `said` is what the task will hold."""
         from kibitz_context.prefix import PrefixRequest
 
+        limit_usd: float,
         known = self.known_models()
         most_tokens = known.most_prompt_tokens(model, tier)
         if most_tokens is not None:
@@ -309,6 +311,10 @@ class Desk:
         rules_tokens = sum(tool_tokens(tool, CHARACTERS_PER_TOKEN) for tool in tools)
         return PrefixRequest(
             model,
+        paid = affordable_prompt_tokens(known, model, tier, limit_usd)
+        if paid is not None:
+            paid = int(paid * tokens_factor)
+            most_tokens = paid if most_tokens is None else min(most_tokens, paid)
             prices=known.prices(model),
             ttl=ttl,
             record=record,

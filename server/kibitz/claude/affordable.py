@@ -34,12 +34,23 @@ def affordable_snapshot_tokens(
     """The largest snapshot, in estimated tokens, of which a request in its worst case costs no more
     than `limit_usd`: nothing of it cached, its text dense, its answer and half of what thinking
     may take.  None where no price is known."""
+    prompt_tokens = affordable_prompt_tokens(known, model, tier, limit_usd)
+    if prompt_tokens is None:
+        return None
+    tokens = int(SHARE_OF_THE_SNAPSHOT * prompt_tokens) // STEP_TOKENS * STEP_TOKENS
+    return max(tokens, LEAST_SNAPSHOT_TOKENS)
+
+
+def affordable_prompt_tokens(
+    known: Catalogue, model: str, tier: Tier, limit_usd: float
+) -> int | None:
+    """The same of a whole prompt: what of it is changes is cut to that."""
     price = known.prices(model)
     if price is None or price.write_1h <= 0:
         return None
     left_usd = limit_usd - _reply_tokens(known, model, tier) * price.output
-    tokens = _PART_OF_A_WORST_PROMPT * left_usd / price.write_1h
-    return max(int(tokens) // STEP_TOKENS * STEP_TOKENS, LEAST_SNAPSHOT_TOKENS)
+    tokens = left_usd / price.write_1h * PESSIMISTIC_CHARS_PER_TOKEN / CHARACTERS_PER_TOKEN
+    return max(int(tokens), int(LEAST_SNAPSHOT_TOKENS / SHARE_OF_THE_SNAPSHOT))
 
 
 def cold_usd(known: Catalogue, model: str, tier: Tier, snapshot_tokens: int) -> float | None:
