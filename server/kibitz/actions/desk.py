@@ -257,11 +257,11 @@ class Desk:
                 record=record,
                 tokens_factor=tokens_factor,
                 keep_warm=self._may_warm(repository.root),
+                limit_usd=settings.budget.request_usd,
             ),
         )
         return Brief(
             order,
-                limit_usd=settings.budget.request_usd,
             settings,
             context,
             tier,
@@ -297,24 +297,24 @@ class Desk:
         record: bool,
         tokens_factor: float,
         keep_warm: bool,
+        limit_usd: float,
     ) -> PrefixRequest:
         """How the prefix of a request is to be kept; `said` is what the task will hold."""
         from kibitz_context.prefix import PrefixRequest
 
-        limit_usd: float,
         known = self.known_models()
         most_tokens = known.most_prompt_tokens(model, tier)
         if most_tokens is not None:
             # The estimate may be too low, and above the limit is no prompt at all.
             most_tokens = int(most_tokens * SAFE_SHARE_OF_A_LIMIT)
-        tools = tools_for(known.context_tokens(model))
-        rules_tokens = sum(tool_tokens(tool, CHARACTERS_PER_TOKEN) for tool in tools)
-        return PrefixRequest(
-            model,
         paid = affordable_prompt_tokens(known, model, tier, limit_usd)
         if paid is not None:
             paid = int(paid * tokens_factor)
             most_tokens = paid if most_tokens is None else min(most_tokens, paid)
+        tools = tools_for(known.context_tokens(model))
+        rules_tokens = sum(tool_tokens(tool, CHARACTERS_PER_TOKEN) for tool in tools)
+        return PrefixRequest(
+            model,
             prices=known.prices(model),
             ttl=ttl,
             record=record,
