@@ -84,7 +84,7 @@ def test_the_bytes_of_the_tools() -> None:
     unreadable.  If that is meant, set the new hash here, and say so in the changelog."""
     options = builtin().request_options("claude-sonnet-5-5", "standard")
     sent = [wire.arguments(prompt_of(tools=TOOLS), options)["tools"]]
-    assert sha256(sent) == "2382978eceee58f7d0f85345da6e86bed97dcc316b79852075362c01ce0e27fa"
+    assert sha256(sent) == "3dc24a2cdae02f4c549e33857626f5de875fd7d51548e6900a644586aef6de33"
 
 
 @pytest.mark.parametrize(

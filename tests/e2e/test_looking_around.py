@@ -120,7 +120,7 @@ async def test_the_tools_are_the_same_for_every_action(
         assert len(sent) == 1
         names = [tool["name"] for tool in json.loads(sent.pop())]
         assert names == sorted(names) == [tool.name for tool in TOOLS]
-        assert len(names) == len(LOOKING) + 1
+        assert len(names) == len(LOOKING) + 2
 
 
 async def test_each_round_reads_what_the_one_before_left(
@@ -147,6 +147,7 @@ BAD_CALLS: Sequence[tuple[str, Any, str]] = [
     ("read_file", {"path": "nothing.py"}, "does not exist"),
     ("git_diff", {"base": "--output=x"}, "must be a commit"),
     ("report_findings", {"findings": []}, "is for reviews"),
+    ("edit_file", {"path": "prices.py", "edits": []}, "is for tasks of the kind"),
 ]
 
 

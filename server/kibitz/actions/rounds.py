@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from kibitz.actions.brief import Brief
 from kibitz.actions.desk import Desk
 from kibitz.actions.task_text import prompt_text
-from kibitz.actions.tools import REPORT_FINDINGS
+from kibitz.actions.tools import EDIT_FILE, REPORT_FINDINGS
 from kibitz.actions.values import Looked, Looking, Step
 from kibitz.claude.values import (
     Block,
@@ -65,8 +65,12 @@ REPORT_NOW = (
     "This was the last time that you could look around. Call "
     f"{REPORT_FINDINGS.name} now with what you have found."
 )
+EDIT_NOW = f"This was the last time that you could look around. Call {EDIT_FILE.name} now."
 TOO_MANY = f"Only {MOST_CALLS} calls are answered at once; make this one again if you need it."
-NOT_HERE = f"{REPORT_FINDINGS.name} is for reviews; answer this task as it says."
+NOT_HERE = {
+    EDIT_FILE.name: f"{EDIT_FILE.name} is for tasks of the kind `files`; answer as this one says.",
+    REPORT_FINDINGS.name: f"{REPORT_FINDINGS.name} is for reviews; answer this task as it says.",
+}
 NO_ROOM = "There is no room left for more results; answer from what you have seen."
 
 
@@ -176,7 +180,7 @@ def going_on(
         *before, (text, is_error) = results
         # In the result, not after it: text that follows results is now and then taken for the
         # end, and answered with nothing.
-        end = NO_MORE if prompt.answer_tool is None else REPORT_NOW
+        end = {None: NO_MORE, EDIT_FILE.name: EDIT_NOW}.get(prompt.answer_tool, REPORT_NOW)
         results = [*before, (f"{text}\n\n{end}", is_error)]
     parts = [
         ToolResult(id_, text, is_error) for id_, (text, is_error) in zip(ids, results, strict=True)
@@ -202,7 +206,8 @@ def _without_looking(prompt: Prompt) -> Prompt:
     if prompt.answer_tool is None:
         return dataclasses.replace(prompt, tool_choice="none")
     *before, last = prompt.messages
-    last = dataclasses.replace(last, content=(*last.content, Block(prompt_text("alone"))))
+    words = prompt_text("alone_files" if prompt.answer_tool == EDIT_FILE.name else "alone")
+    last = dataclasses.replace(last, content=(*last.content, Block(words)))
     return dataclasses.replace(prompt, messages=(*before, last))
 
 
@@ -221,8 +226,8 @@ async def _answered(sight: Sight, calls: Sequence[ToolCall]) -> list[Result]:
     at_once = asyncio.Semaphore(AT_ONCE)
 
     async def one(number: int, call: ToolCall) -> Result:
-        if call.name == REPORT_FINDINGS.name:
-            return _told(NOT_HERE)
+        if call.name in NOT_HERE:
+            return _told(NOT_HERE[call.name])
         if number >= MOST_CALLS:
             return _told(TOO_MANY)
         async with at_once:

@@ -71,8 +71,45 @@ REPORT_FINDINGS = Tool(
     eager_input_streaming=True,
 )
 
+EDIT_FILE = Tool(
+    name="edit_file",
+    description=(
+        "Change a file, or make a new one: once for each file, with all of its edits, and all "
+        "files in one turn. Use it for tasks of the kind `files` and for nothing else."
+    ),
+    input_schema={
+        "type": "object",
+        "properties": {
+            "path": {"type": "string", "description": "Relative to the repository root."},
+            "edits": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "old_text": {
+                            "type": "string",
+                            "description": "Text that stands in the file as it is now exactly "
+                            "once, verbatim and without line numbers; whole lines are best. "
+                            "Empty for a file that does not exist yet.",
+                        },
+                        "new_text": {"type": "string", "description": "What it becomes."},
+                    },
+                    "required": ["old_text", "new_text"],
+                    "additionalProperties": False,
+                },
+            },
+        },
+        "required": ["path", "edits"],
+        "additionalProperties": False,
+    },
+    strict=True,
+    eager_input_streaming=True,
+)
+
 # The same tools in the same order on every request: they are the first bytes of the cache key.
-TOOLS: tuple[Tool, ...] = tuple(sorted((REPORT_FINDINGS, *LOOKING), key=lambda tool: tool.name))
+TOOLS: tuple[Tool, ...] = tuple(
+    sorted((EDIT_FILE, REPORT_FINDINGS, *LOOKING), key=lambda tool: tool.name)
+)
 
 # A model with a smaller window has no room for looking around: the descriptions of its tools alone
 # would take a quarter of it, and what they give the rest.

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from kibitz.claude.values import Tier, Usage
 from kibitz.edits.values import LineEdit
 from kibitz.findings.values import Dropped, Finding
 from kibitz_context.document import Document
 from kibitz_context.lines import Span
+
+if TYPE_CHECKING:
+    from kibitz.edits.file_changes import FileChange
 
 OutputKind = Literal["answer", "findings", "edit"]
 
@@ -129,6 +132,13 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
+class FilesChanged:
+    """All that is to be changed, in several files, at once or not at all."""
+
+    files: tuple[FileChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Noted:
     """Something that the user should know of this request, in words for a progress."""
 
@@ -185,5 +195,6 @@ Step = (
     | NotKept
     | Region
     | Changed
+    | FilesChanged
     | Spent
 )

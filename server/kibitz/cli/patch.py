@@ -1,4 +1,4 @@
-"""A change of one file as a unified diff that `git apply` takes, and the same change written.
+"""A change of a file as a unified diff that `git apply` takes, and the same change written.
 
 Lines end at ``\\n`` alone, as git sees them: a carriage return belongs to the line before it.
 """
@@ -24,18 +24,19 @@ _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _MUST_BE_QUOTED = re.compile(r'[\x00-\x1f\x7f"\\]')
 
 
-def unified_diff(path: str, old: str, new: str) -> str:
+def unified_diff(path: str, old: str | None, new: str) -> str:
     """The change from `old` to `new` of the file `path`; "" when there is none.
 
-    `path` is relative to the folder in which the diff will be applied, with ``/``.
+    `path` is relative to the folder in which the diff will be applied, with ``/``; an `old` of
+    None is a file that there is not yet.
     """
-    return "".join(_diff_lines(path, _LINE.findall(old), _LINE.findall(new)))
+    old_name = _name(f"a/{path}") if old is not None else "/dev/null"
+    names = (old_name, _name(f"b/{path}"))
+    return "".join(_diff_lines(names, _LINE.findall(old or ""), _LINE.findall(new)))
 
 
-def _diff_lines(path: str, old: list[str], new: list[str]) -> Iterator[str]:
-    lines = difflib.unified_diff(
-        old, new, _name(f"a/{path}"), _name(f"b/{path}"), n=CONTEXT_LINES, lineterm="\n"
-    )
+def _diff_lines(names: tuple[str, str], old: list[str], new: list[str]) -> Iterator[str]:
+    lines = difflib.unified_diff(old, new, *names, n=CONTEXT_LINES, lineterm="\n")
     for line in lines:
         yield line
         if not line.endswith("\n"):
@@ -93,6 +94,32 @@ def write(path: Path, old: bytes, new: bytes) -> None:
             raise
     except FileNotFoundError as error:
         raise Conflict from error
+    except OSError as error:
+        raise UserError(
+            f"{one_line(str(path), 300)} cannot be written ({error.strerror}); nothing was changed."
+        ) from error
+
+
+def create(path: Path, content: bytes) -> None:
+    """Make the file `path`, whole or not at all, with the folders around it.
+
+    Raises Conflict when there is one by now, UserError when it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
+        try:
+            os.close(descriptor)
+            Path(temporary).write_bytes(content)
+            mask = os.umask(0)
+            os.umask(mask)
+            Path(temporary).chmod(0o666 & ~mask)
+            if os.path.lexists(path):
+                raise Conflict
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
     except OSError as error:
         raise UserError(
             f"{one_line(str(path), 300)} cannot be written ({error.strerror}); nothing was changed."

@@ -29,6 +29,7 @@ def run(arguments: list[str]) -> int:
             'kibitz refactor src/app.py:10-42 "use a dataclass"',
             'kibitz refactor src/app.py:10-42 "use a dataclass" | git apply',
             'kibitz refactor src/app.py "add type annotations" --write',
+            'kibitz refactor src/app.py "rename Shop to Store everywhere" --files | git apply',
         ),
     )
     parser.add_argument(
@@ -44,12 +45,19 @@ def run(arguments: list[str]) -> int:
     parser.add_argument(
         "--write", action="store_true", help="write the change into the file instead of printing it"
     )
+    parser.add_argument(
+        "--files",
+        action="store_true",
+        help="let the change reach other files of the repository too, new ones included",
+    )
     parser.add_model()
     parser.add_verbose()
     options = parser.parse_args(arguments)
     place = parse_place(options.place)
     if place.is_stdin and options.write:
         parser.error("what came on stdin cannot be written; leave --write out")
+    if place.is_stdin and options.files:
+        parser.error("what came on stdin has no other files beside it; leave --files out")
     if place.is_stdin and options.instruction == STDIN:
         parser.error("stdin cannot be both the text and the instruction")
 
@@ -61,6 +69,10 @@ def run(arguments: list[str]) -> int:
         order = Order(
             "refactor", source.start, source.document, span, instruction, model=at.common.model
         )
+        if options.files:
+            from kibitz.cli.refactor_files import refactor_files
+
+            return refactor_files(at, order, writes=options.write)
         return _refactor(at, source, order, writes=options.write)
 
     return work(Common.of(options), place.start, begin)
@@ -120,13 +132,13 @@ def _deliver(terminal: Terminal, source: Source, text: str, *, writes: bool) -> 
         return 0
     diff = patch.unified_diff(_path_in_diff(source), old.decode(), new.decode())
     if not writes:
-        _show(terminal, diff)
+        show_diff(terminal, diff)
         return 0
     try:
         patch.write(source.path, old, new)
     except patch.Conflict:
         # Claude was paid for this: it is printed rather than lost.
-        _show(terminal, diff)
+        show_diff(terminal, diff)
         terminal.note(
             f"{source.shown} was changed meanwhile and is left as it is; the change is printed."
         )
@@ -145,8 +157,9 @@ def _path_in_diff(source: Source) -> str:
     return real.relative_to(root).as_posix() if real.is_relative_to(root) else real.name
 
 
-def _show(terminal: Terminal, diff: str) -> None:
-    """Print a diff: to the byte in a pipe, coloured and without invisible text on a terminal."""
+def show_diff(terminal: Terminal, diff: str) -> None:
+    """Print the diff of one file: to the byte in a pipe, coloured and without invisible text on a
+    terminal."""
     if not terminal.out_is_terminal:
         terminal.write(diff)
         return
