@@ -139,6 +139,15 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
         "os.open": "makes kibitz's ledger private",
         "sqlite3.connect": "kibitz's ledger",
     },
+    "kibitz.actions.findings_memory.FindingsMemory.recall": {
+        "path.read_text": "in kibitz's cache folder",
+    },
+    "kibitz.actions.findings_memory.FindingsMemory._write": {
+        "os.fdopen": "in kibitz's cache folder",
+    },
+    "kibitz.actions.findings_memory.FindingsMemory._prune": {
+        "self._folder.iterdir": "kibitz's cache folder",
+    },
     "kibitz.claude.model_facts_file.read": {"path.read_text": "in kibitz's cache folder"},
     "kibitz.claude.model_facts_file.write": {"os.fdopen": "in kibitz's cache folder"},
     "kibitz.claude.processes._host": {"Path('/proc/self/ns/pid').readlink": "the system's"},

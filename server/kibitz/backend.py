@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
@@ -152,6 +152,20 @@ class Backend:
         ledger = self.ledger()
         budget = Budget(ledger.path, self._limits())
         return BatchBooks(ledger, budget, purpose, model, self.known_models().catalogue)
+
+    def limit_in_the_way(
+        self, purpose: Purpose, tier: Tier, model: str, costs_usd: Sequence[float]
+    ) -> Exceeded | None:
+        """The limit that requests of these costs would exceed together; nothing is reserved.
+
+        Blocking."""
+        from kibitz.claude.budget import Budget, Planned
+
+        budget = Budget(self.ledger().path, self._limits())
+        try:
+            return budget.foresee([Planned(purpose, tier, model, usd) for usd in costs_usd])
+        finally:
+            budget.close()
 
     async def warm_up(self) -> None:
         """Import the SDK and open the ledger ahead of the first request."""

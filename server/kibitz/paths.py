@@ -78,6 +78,11 @@ def answers_folder(environ: Mapping[str, str]) -> Path:
     return cache_folder(environ) / "answers"
 
 
+def findings_folder(environ: Mapping[str, str]) -> Path:
+    """Findings of earlier reviews; it may be deleted any time."""
+    return cache_folder(environ) / "findings"
+
+
 def conversations_folder(environ: Mapping[str, str]) -> Path:
     """The documents of conversations that a user has begun in an editor."""
     return cache_folder(environ) / "conversations"

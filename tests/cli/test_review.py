@@ -3,32 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import re
 
 import pytest
 
-from kibitz.standin import Fault, Reply, ToolCall
+from kibitz.standin import Fault, Reply
 from support.command_line import CommandLine
-
-
-def finding(**changed: Any) -> dict[str, Any]:
-    return {
-        "path": "prices.py",
-        "severity": "warning",
-        "category": "correctness",
-        "start_line": 9,
-        "end_line": 9,
-        "quote": "        result = result + price",
-        "title": "Sums floats",
-        "message": "Cents are lost.",
-        "suggestion": "        result += price",
-        **changed,
-    }
-
-
-def reported(*findings: dict[str, Any], **options: Any) -> Reply:
-    return Reply(tool_calls=[ToolCall("report_findings", {"findings": list(findings)})], **options)
-
+from support.reviews import finding, reported
 
 UNTAXED = finding(
     severity="Error",
@@ -47,10 +28,16 @@ def test_findings_as_text(commands: CommandLine) -> None:
     assert outcome.code == 0
     assert outcome.out == (
         "prices.py:9: warning: Sums floats [correctness]\n"
+        "     8 |     for price in prices:\n"
+        "  >  9 |         result = result + price\n"
+        "    10 |     return result\n"
         "    Cents are lost.\n"
         "    suggestion:\n"
         "              result += price\n"
         "prices.py:13-14: error: No currency [correctness]\n"
+        "    12 |\n"
+        "  > 13 | def with_tax(prices):\n"
+        "  > 14 |     return total(prices) * (1 + RATE)\n"
         "    The unit is unknown.\n"
         "    Callers guess it.\n"
     )
@@ -65,7 +52,7 @@ def test_findings_are_in_the_order_of_the_file_and_the_worst_first(commands: Com
     outcomes = []
     for order in (both, both[::-1]):
         commands.standin.enqueue(reported(*order))
-        outcomes.append(commands.run("review", "prices.py").out)
+        outcomes.append(commands.run("review", "prices.py", "--no-cache").out)
     assert outcomes[0] == outcomes[1]
     assert outcomes[0].index("error: Wrong") < outcomes[0].index("hint: Slow")
 
@@ -75,7 +62,10 @@ def test_findings_as_json(commands: CommandLine) -> None:
     outcome = commands.run("review", "prices.py", "--format", "json")
     assert outcome.code == 0
     document = json.loads(outcome.out)
-    assert document["findings"] == [{**UNTAXED, "severity": "error"}]
+    (told,) = document["findings"]
+    assert told == {**UNTAXED, "severity": "error", "fingerprint": told["fingerprint"]}
+    assert re.fullmatch("[0-9a-f]{32}", told["fingerprint"])
+    assert document["from_cache"] == 0
     assert document["dropped"] == [
         {
             "reason": "quote_not_found",
@@ -170,7 +160,7 @@ def test_findings_before_a_failure_are_kept(commands: CommandLine) -> None:
     assert outcome.code == 3
     assert outcome.out.startswith("prices.py:9: warning: Sums floats")
     assert "broke off in the middle of the reply" in outcome.last_line
-    assert len(commands.asked) == 1, "the next file would meet the same failure"
+    assert len(commands.asked) == 2, "the other one had begun by then, and was paid for"
 
 
 def test_a_reply_that_is_cut_off(commands: CommandLine) -> None:
@@ -201,17 +191,6 @@ def test_a_finding_cannot_write_on_the_terminal(commands: CommandLine) -> None:
     assert set("\x1b\x9b\r\u200b\u202e").isdisjoint(outcome.out)
     first, *_ = outcome.out.splitlines()
     assert first.endswith("b c [gh]"), "a title is one line"
-
-
-@pytest.mark.parametrize(
-    "options",
-    [["--diff"], ["--diff", "main"], ["--staged"], ["--format", "sarif"]],
-)
-def test_what_is_not_there_yet_is_refused(commands: CommandLine, options: list[str]) -> None:
-    outcome = commands.run("review", "prices.py", *options)
-    assert (outcome.code, outcome.out) == (2, "")
-    assert "is not part of this version" in outcome.err
-    assert not commands.asked
 
 
 def test_a_review_needs_a_file(commands: CommandLine) -> None:

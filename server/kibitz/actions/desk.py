@@ -192,6 +192,10 @@ class Desk:
         subject = self.subject(repository, tier, model)
         return subject if is_missing(subject, model, self.cache) else None
 
+    def model_for(self, order: Order) -> str:
+        """The model that `order` goes to.  Reads files: not for the event loop."""
+        return self._tier(order, self._settings_for(order.root))[1]
+
     @staticmethod
     def _tier(order: Order, settings: Settings) -> tuple[Tier, str]:
         tier = order.tier or settings.route.get(order.action, "standard")
@@ -245,7 +249,7 @@ class Desk:
             max_tokens=subject.max_tokens,
             focus=focus,
             overlays=order.overlays,
-            question=order.instruction,
+            question=_question(order, allowed.text),
             should_stop=should_stop,
             cache=self.cache,
             parse=self.preparer.parse if self.preparer is not None else symbols,
@@ -454,6 +458,20 @@ class Desk:
         await asyncio.to_thread(remember)
         if self._follow is not None:
             self._follow(brief, prompt)
+
+
+def _question(order: Order, text: str) -> str:
+    """What related code is looked for by: what is asked, and the names of what was changed."""
+    if order.hunks is None:
+        return order.instruction
+    from kibitz_context.outline import definitions
+
+    known = definitions(text.split("\n"))
+    names: list[str] = []
+    for start, end in order.hunks.lines:
+        names += [found.name for found in known if found.line < start][-1:]
+        names += [found.name for found in known if start <= found.line < end]
+    return " ".join((order.instruction, *dict.fromkeys(names)))
 
 
 def limits_of(settings: Settings) -> Limits:

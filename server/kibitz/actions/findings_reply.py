@@ -21,7 +21,8 @@ class FindingsReply:
     """Reads the events of one reply about the file `path`, relative to the root.
 
     `lines` are the text that was sent, with the placeholders of its `secrets`; a finding that is
-    less severe than `min_severity` is left out.
+    less severe than `min_severity` is left out, and one that has none of the lines `changed`
+    (``[start, end)``, from 0; None: all) is not kept.
     """
 
     def __init__(
@@ -30,10 +31,12 @@ class FindingsReply:
         lines: Sequence[str],
         secrets: Sequence[tuple[str, str]],
         min_severity: Severity,
+        changed: Sequence[tuple[int, int]] | None = None,
     ) -> None:
         self._path = path
         self._secrets = tuple(secrets)
         self._limit = SEVERITIES.index(min_severity)
+        self._changed = changed
         self._reader = FindingsReader(path)
         self._quotes = QuoteIndex(lines)
         self._prose: list[str] = []
@@ -84,4 +87,10 @@ class FindingsReply:
     def _placed(self, finding: Finding) -> Finding | Dropped:
         if finding.path != self._path:
             return Dropped("unknown_file", finding.title, finding.path)
-        return self._quotes.anchor(finding)
+        placed = self._quotes.anchor(finding)
+        if self._changed is None or isinstance(placed, Dropped):
+            return placed
+        first, end = placed.start_line - 1, placed.end_line
+        if any(start < end and first < stop for start, stop in self._changed):
+            return placed
+        return Dropped("unchanged_lines", placed.title, f"line {placed.start_line}")

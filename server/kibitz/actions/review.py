@@ -10,7 +10,7 @@ from kibitz.actions.desk import Desk
 from kibitz.actions.fallback import falls_back
 from kibitz.actions.findings_reply import FindingsReply
 from kibitz.actions.rounds import Seen, rounds
-from kibitz.actions.task_text import numbered, prompt_text, task_text
+from kibitz.actions.task_text import numbered, prompt_text, tagged, task_text
 from kibitz.actions.tools import REPORT_FINDINGS
 from kibitz.actions.values import Looked, Order, Step
 from kibitz.claude.values import (
@@ -27,6 +27,9 @@ REVIEW_MIN_TOKENS = 4096
 REVIEW_LEAST_TOKENS = 1536
 REVIEW_MAX_TOKENS = 16_000
 
+# The new lines are in the region; of a longer diff the rest is left out.
+MOST_DIFF_CHARACTERS = 60_000
+
 
 @falls_back
 async def review(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
@@ -36,8 +39,13 @@ async def review(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
             yield step
     brief = await desk.brief(order)
     prompt = review_prompt(desk, brief)
+    hunks = order.hunks
     reply = FindingsReply(
-        brief.path, brief.lines, brief.secrets, brief.settings.review.min_severity
+        brief.path,
+        brief.lines,
+        brief.secrets,
+        brief.settings.review.min_severity,
+        hunks.lines if hunks is not None and not hunks.all_lines else None,
     )
     seen = Seen()
     talk = rounds(desk, brief, prompt, seen, least_tokens=REVIEW_LEAST_TOKENS)
@@ -59,13 +67,21 @@ async def review(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
 def review_prompt(desk: Desk, brief: Brief, *, looks: bool = True) -> Prompt:
     """The request for a review of the brief's lines: live, or as one of a batch, where nobody is
     there to answer when Claude wants to look around (`looks` is False)."""
-    region = brief.region(numbered(brief.region_lines, brief.first_line + 1))
+    hunks = brief.order.hunks
+    marked = hunks.lines if hunks is not None else ()
+    region = brief.region(numbered(brief.region_lines, brief.first_line + 1, marked))
+    limits = [] if looks else [prompt_text("alone")]
+    if hunks is not None:
+        limits.insert(0, prompt_text("changes"))
+        if hunks.diff:
+            diff = _beginning(hunks.diff, MOST_DIFF_CHARACTERS)
+            region = "\n".join((region, tagged("change", diff, path=brief.path)))
     task = task_text(
         "review",
         region=region,
         instruction=brief.order.instruction,
         extra=brief.review_instructions,
-        limits="" if looks else prompt_text("alone"),
+        limits="\n".join(limits),
     )
     room = 2 * estimate("".join(brief.region_lines))
     return desk.prompt(
@@ -76,3 +92,10 @@ def review_prompt(desk: Desk, brief: Brief, *, looks: bool = True) -> Prompt:
         tool_choice="auto",
         answer_tool=REPORT_FINDINGS.name,
     )
+
+
+def _beginning(text: str, max_characters: int) -> str:
+    """The first whole lines of `text` that fit, with a word where some do not."""
+    if len(text) <= max_characters:
+        return text
+    return f"{text[:max_characters].rpartition(chr(10))[0]}\n… the rest is left out\n"

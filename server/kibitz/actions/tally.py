@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from kibitz.actions.values import Asked, Begun, Received, Spent, Step
 from kibitz.bill import bill, dollars
@@ -12,8 +13,17 @@ from kibitz.claude.catalogue import Catalogue
 from kibitz.claude.values import Usage
 
 
+@dataclass
+class _Request:
+    """A request that has not ended."""
+
+    model: str
+    begun: Usage | None = None
+    received_tokens: int = 0
+
+
 class Tally:
-    """Counts steps.  Sums of all requests that have ended, and the one that has not.
+    """Counts steps.  Sums of all requests that have ended, and those that have not.
 
     `known_models` gives the models and prices that hold; it is asked when they are needed.
     """
@@ -21,27 +31,26 @@ class Tally:
     def __init__(self, known_models: Callable[[], Catalogue] = catalogue.builtin) -> None:
         self._known_models = known_models
         self.model = ""
-        self.prompt_tokens = 0
-        self.received_tokens = 0
         self.request_id: str | None = None
-        self._asking = False
-        self._begun: Usage | None = None
+        self._running: dict[int, _Request] = {}
         self._ended = Usage()
         self._ended_usd: float | None = 0.0
         self._n_ended = 0
 
-    def count(self, step: Step) -> None:
+    def count(self, step: Step, of: int = 0) -> None:
+        """Count a step; `of` tells those apart that are done at once."""
         match step:
-            case Asked(model, prompt_tokens):
-                self._end_as_it_is()
-                self.model, self.prompt_tokens = model, prompt_tokens
-                self._asking = True
+            case Asked(model):
+                self._end_as_it_is(of)
+                self.model = model
+                self._running[of] = _Request(model)
             case Begun(usage):
-                self._begun = usage
+                self._running.setdefault(of, _Request(self.model)).begun = usage
             case Received(tokens):
-                self.received_tokens = tokens
+                self._running.setdefault(of, _Request(self.model)).received_tokens = tokens
             case Spent(usage, cost_usd, model, request_id):
                 self.model, self.request_id = model, request_id
+                self._running.pop(of, None)
                 self._add(usage, cost_usd)
             case _:
                 pass
@@ -53,18 +62,19 @@ class Tally:
 
     def usage(self) -> Usage:
         """All tokens so far; those of a reply that still comes are an estimate."""
-        return self._ended + self._running()
+        return sum((_so_far(each) for each in self._running.values()), self._ended)
 
     def cost_usd(self) -> float | None:
         """USD so far; None where a price is not known."""
-        running_usd = self._price(self._running()) if self.model else 0.0
-        if running_usd is None or self._ended_usd is None:
-            return None
-        return self._ended_usd + running_usd
+        total_usd = self._ended_usd
+        for each in self._running.values():
+            usd = self._price(each.model, _so_far(each))
+            total_usd = None if usd is None or total_usd is None else total_usd + usd
+        return total_usd
 
     def bill(self) -> str:
         """The bill in one line; "" when nothing was asked."""
-        if not self._n_ended and not self._asking:
+        if not self._n_ended and not self._running:
             return ""
         return bill(self.usage(), self.cost_usd())
 
@@ -89,17 +99,11 @@ class Tally:
 
     def stopped(self) -> str:
         """What an interruption has cost, as a sentence."""
-        if not self._n_ended and not self._asking:
+        if not self._n_ended and not self._running:
             return "Stopped; nothing was sent."
-        if not self._n_ended and self._begun is None:
+        if not self._n_ended and all(each.begun is None for each in self._running.values()):
             return "Stopped before Claude began to answer."
         return f"Stopped; so far: {self.bill()}."
-
-    def _running(self) -> Usage:
-        if self._begun is None:
-            return Usage()
-        received = max(self._begun.output_tokens, self.received_tokens)
-        return dataclasses.replace(self._begun, output_tokens=received)
 
     def _add(self, usage: Usage, cost_usd: float | None) -> None:
         self._ended += usage
@@ -108,13 +112,20 @@ class Tally:
         else:
             self._ended_usd += cost_usd
         self._n_ended += 1
-        self._asking, self._begun, self.received_tokens = False, None, 0
 
-    def _end_as_it_is(self) -> None:
+    def _end_as_it_is(self, of: int) -> None:
         """The request before did not come to its end; it was paid for all the same."""
-        if self._begun is not None:
-            running = self._running()
-            self._add(running, self._price(running))
+        before = self._running.pop(of, None)
+        if before is not None and before.begun is not None:
+            usage = _so_far(before)
+            self._add(usage, self._price(before.model, usage))
 
-    def _price(self, usage: Usage) -> float | None:
-        return self._known_models().cost_usd(self.model, usage)
+    def _price(self, model: str, usage: Usage) -> float | None:
+        return self._known_models().cost_usd(model, usage)
+
+
+def _so_far(request: _Request) -> Usage:
+    if request.begun is None:
+        return Usage()
+    received = max(request.begun.output_tokens, request.received_tokens)
+    return dataclasses.replace(request.begun, output_tokens=received)

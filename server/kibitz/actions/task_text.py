@@ -39,10 +39,15 @@ def _attribute(value: str) -> str:
     return value.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
 
 
-def numbered(lines: Sequence[str], first_line: int) -> str:
-    """`lines` with their 1-based numbers in front, one a line, a tab between."""
+def numbered(lines: Sequence[str], first_line: int, marked: Sequence[tuple[int, int]] = ()) -> str:
+    """`lines` with their 1-based numbers in front, one a line, a tab between.
+
+    A ``+`` stands after the numbers of the lines `marked` (``[start, end)``, from 0).
+    """
+    changed = {number + 1 for start, end in marked for number in range(start, end)}
     return "".join(
-        f"{number}\t{without_ending(line)}\n" for number, line in enumerate(lines, first_line)
+        f"{number}{'+' if number in changed else ''}\t{without_ending(line)}\n"
+        for number, line in enumerate(lines, first_line)
     )
 
 

@@ -19,6 +19,19 @@ if TYPE_CHECKING:
 OutputKind = Literal["answer", "findings", "edit"]
 
 
+@dataclass(frozen=True, slots=True)
+class Hunks:
+    """What was changed in a document that is reviewed for it.
+
+    `lines` are the lines ``[start, end)``, from 0; `diff` tells the change and may be sent, ""
+    for a new file.  Unless `all_lines`, findings on other lines are dropped.
+    """
+
+    lines: tuple[tuple[int, int], ...]
+    diff: str = ""
+    all_lines: bool = False
+
+
 @dataclass(frozen=True)
 class Order:
     """One thing that a user asked for.
@@ -29,6 +42,7 @@ class Order:
     repository.  `span` is the selection in it (the whole document for a file action).
     `overlays` are the unsaved buffers of the repository by real path.  `model` and
     `max_tokens` override the tier's.  `is_automatic`: nobody has asked for it just now.
+    `hunks` are given where a review is one of changes.
     """
 
     action: str
@@ -43,6 +57,7 @@ class Order:
     max_tokens: int | None = None
     folders: tuple[Path, ...] = ()
     is_automatic: bool = False
+    hunks: Hunks | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,14 +22,16 @@ class Confirmation:
     def __init__(self, terminal: Terminal, *, always: bool) -> None:
         self._terminal = terminal
         self._always = always
+        self._one_question = asyncio.Lock()
 
     async def __call__(self, question: Question) -> bool | None:
         if self._always:
             return True
         if not (self._terminal.err_is_terminal and _stdin_is_terminal()):
             return None
-        with self._terminal.asking(f"{question.words}\n{question.yes}? [y/N] "):
-            answer = await _line()
+        async with self._one_question:
+            with self._terminal.asking(f"{question.words}\n{question.yes}? [y/N] "):
+                answer = await _line()
         return answer.strip().lower() in ("y", "yes")
 
 

@@ -58,18 +58,15 @@ class Progress:
         self.aside()
         if kind is not None and not issubclass(kind, Exception):
             return  # interrupted: told by whoever ends the command
-        if self._verbose and self._tally.n_ended:
-            self._terminal.line(self._tally.token_line())
-        elif self._terminal.err_is_terminal and (bill := self._tally.bill()):
-            self._terminal.line(bill)
+        tell_bill(self._terminal, self._tally, verbose=self._verbose)
 
     def about(self, subject: str) -> None:
         """What is being worked on, when it is one of several things."""
         self._subject = f"{subject}: "
 
-    def count(self, step: Step) -> None:
-        """Count a step and show what it means."""
-        self._tally.count(step)
+    def count(self, step: Step, of: int = 0) -> None:
+        """Count a step and show what it means; see `Tally.count`."""
+        self._tally.count(step, of)
         if self._status is None:
             if self._verbose and isinstance(step, Looking | Noted):
                 self._terminal.line(f"{self._subject}{step.words}")
@@ -112,3 +109,11 @@ class Progress:
 
             # Not as a string: that would be read as markup, and a path may hold brackets.
             self._status.update(Text(f"{self._subject}{text}"))
+
+
+def tell_bill(terminal: Terminal, tally: Tally, *, verbose: bool) -> None:
+    """The bill of all that was asked, where it is looked at or was asked for."""
+    if verbose and tally.n_ended:
+        terminal.line(tally.token_line())
+    elif terminal.err_is_terminal and (bill := tally.bill()):
+        terminal.line(bill)

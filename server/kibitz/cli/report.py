@@ -5,19 +5,22 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from kibitz.claude.values import Usage
+from kibitz.findings.fingerprint import fingerprint
 from kibitz.findings.values import SEVERITIES, Dropped, DropReason, Finding, Severity
 from kibitz.plain_text import one_line, visible
+from kibitz_context.lines import without_ending
 
 _WHY_DROPPED: dict[DropReason, str] = {
     "malformed": "malformed",
     "unknown_file": "about another file",
     "quote_not_found": "quote not found",
     "duplicate": "reported twice",
+    "unchanged_lines": "on unchanged lines",
 }
 _SEVERITY_STYLE: dict[Severity, str] = {
     "error": "bold red",
@@ -26,15 +29,25 @@ _SEVERITY_STYLE: dict[Severity, str] = {
     "hint": "dim",
 }
 INDENT = "    "
+# Of a finding about a whole function its beginning says which one it is.
+MOST_EXCERPT_LINES = 6
+MOST_EXCERPT_COLUMNS = 160
 
 
 @dataclass
 class Report:
-    """What a review has found so far."""
+    """What a review has found so far.
+
+    `texts` are the lines of the files with findings, secrets replaced, and `shown` how the user
+    calls them, both by the path that findings have.  `n_from_cache` reviews were not asked for.
+    """
 
     findings: list[Finding] = field(default_factory=list[Finding])
     dropped: list[Dropped] = field(default_factory=list[Dropped])
     failures: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    texts: dict[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    shown: dict[str, str] = field(default_factory=dict[str, str])
+    n_from_cache: int = 0
 
     def reaches(self, severity: Severity) -> bool:
         """Whether a finding is at or above `severity`."""
@@ -53,14 +66,23 @@ class Report:
             why = Counter(_WHY_DROPPED[each.reason] for each in self.dropped)
             reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(why.items()))
             line += f", {len(self.dropped)} dropped ({reasons})"
+        if self.n_from_cache:
+            line += f", {self.n_from_cache} from cache"
         return line
 
     def as_json(self, usage: Usage, cost_usd: float | None) -> str:
         """The document of ``--format json``; docs/command-line.md describes it."""
         document: dict[str, Any] = {
-            "findings": [dataclasses.asdict(finding) for finding in self.findings],
+            "findings": [
+                {
+                    **dataclasses.asdict(finding),
+                    "fingerprint": fingerprint(finding, self.texts.get(finding.path, ())),
+                }
+                for finding in self.findings
+            ],
             "dropped": [dataclasses.asdict(dropped) for dropped in self.dropped],
             "failed": [{"path": path, "reason": reason} for path, reason in self.failures],
+            "from_cache": self.n_from_cache,
             "usage": {
                 "input_tokens": usage.input_tokens,
                 "cache_read_tokens": usage.cache_read_tokens,
@@ -89,14 +111,16 @@ def in_order(findings: Iterable[Finding]) -> list[Finding]:
 
 @dataclass(frozen=True, slots=True)
 class Styled:
-    """A piece of a line and how it may look; "" is plain."""
+    """A piece of a line and how it may look; "" is plain.  Code has the file in `code_of`."""
 
     text: str
     style: str = ""
+    code_of: str = ""
 
 
-def finding_lines(finding: Finding, path: str) -> list[list[Styled]]:
-    """A finding as lines: what compilers print, then the message and the suggestion indented.
+def finding_lines(finding: Finding, path: str, source: Sequence[str] = ()) -> list[list[Styled]]:
+    """A finding as lines: what compilers print, then the lines of `source` that it is about, the
+    message and the suggestion, indented.
 
     `path` is the file's as the user wrote it, so that terminals and editors find it from there.
     """
@@ -111,7 +135,7 @@ def finding_lines(finding: Finding, path: str) -> list[list[Styled]]:
     ]
     if finding.category:
         head.append(Styled(f" [{one_line(finding.category, 40)}]", "dim"))
-    lines = [head]
+    lines = [head, *_excerpt(finding, path, source)]
     lines += [[Styled(INDENT + line)] for line in visible(finding.message).strip().splitlines()]
     if finding.suggestion:
         lines.append([Styled(f"{INDENT}suggestion:", "dim")])
@@ -120,6 +144,25 @@ def finding_lines(finding: Finding, path: str) -> list[list[Styled]]:
             for line in visible(finding.suggestion).rstrip("\n").split("\n")
         ]
     return lines
+
+
+def _excerpt(finding: Finding, path: str, source: Sequence[str]) -> Iterator[list[Styled]]:
+    """The lines of the finding with one above and one below, those that it is about marked."""
+    if finding.start_line > len(source):
+        return
+    last = min(finding.end_line, finding.start_line + MOST_EXCERPT_LINES - 1, len(source))
+    first_shown, last_shown = max(finding.start_line - 1, 1), min(last + 1, len(source))
+    width = len(str(last_shown))
+    for number in range(first_shown, last_shown + 1):
+        is_meant = finding.start_line <= number <= last
+        code = visible(without_ending(source[number - 1])).expandtabs(4)[:MOST_EXCERPT_COLUMNS]
+        mark = ">" if is_meant else " "
+        yield [
+            Styled(f"  {mark} {number:>{width}} | ", "bold" if is_meant else "dim"),
+            Styled(code, "" if is_meant else "dim", code_of=path),
+        ]
+    if last < finding.end_line:
+        yield [Styled(f"    {'…':>{width}} |", "dim")]
 
 
 def plain(lines: Sequence[Sequence[Styled]]) -> str:

@@ -1,26 +1,25 @@
-"""`kibitz review`: findings in one or several files."""
+"""`kibitz review`: findings in files, in changes, or in a whole repository."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Coroutine
-from contextlib import aclosing
-from itertools import groupby
 from pathlib import Path
 from typing import Any, cast
 
-from kibitz.actions.review import review
-from kibitz.actions.values import Found, NotKept, Order
-from kibitz.claude.values import ClaudeFailure, Usage
+from kibitz.actions.preparing import gate_of
+from kibitz.claude.values import Usage
 from kibitz.cli.arguments import Common, Parser
-from kibitz.cli.place import Source, parse_place
-from kibitz.cli.report import Report, finding_lines, in_order, plain
-from kibitz.cli.terminal import Terminal
+from kibitz.cli.batch_files import shown_from_here
+from kibitz.cli.place import parse_place
+from kibitz.cli.report import Report
+from kibitz.cli.report_formats import FORMATS, write_report
+from kibitz.cli.review_run import Wanted, exit_code, review_subjects
+from kibitz.cli.review_scope import of_changes, of_places
 from kibitz.cli.workplace import Workplace, work
-from kibitz.errors import EXIT_CLAUDE, UserError, sentence_for
-from kibitz.findings.values import SEVERITIES, Finding, Severity
-
-EXIT_FINDINGS = 1
+from kibitz.findings.values import SEVERITIES, Severity
+from kibitz_context.lines import split_lines
+from kibitz_context.values import Allowed
 
 
 def run(arguments: list[str]) -> int:
@@ -31,6 +30,8 @@ def run(arguments: list[str]) -> int:
             "kibitz review src/app.py src/db.py",
             "kibitz review src/app.py:10-42 --fail-on warning",
             "kibitz review src/app.py --format json",
+            "kibitz review --diff main --fail-on error",
+            "kibitz review --staged src",
             "git show HEAD:src/app.py | kibitz review -",
             "kibitz review --batch src --fail-on error",
         ),
@@ -42,7 +43,10 @@ def run(arguments: list[str]) -> int:
         help="files, each whole or with lines from L1 to L2; - is stdin",
     )
     parser.add_argument(
-        "--format", choices=("text", "json", "sarif", "github"), default="text", help="text, json"
+        "--format",
+        choices=FORMATS,
+        default="text",
+        help="text for people, json, sarif (2.1.0), or github: annotations of a workflow",
     )
     parser.add_argument(
         "--fail-on",
@@ -55,128 +59,82 @@ def run(arguments: list[str]) -> int:
         action="store_true",
         help="the whole repository, or the files and folders named, at half the price within hours",
     )
-    for name in ("--diff", "--staged"):
-        parser.add_argument(name, nargs="?", const=True, help=argparse.SUPPRESS)
+    changes = parser.add_mutually_exclusive_group()
+    changes.add_argument(
+        "--diff",
+        nargs="?",
+        const="",
+        metavar="REV[..REV]",
+        help="what is changed and not committed; with REV what was done since the work at hand "
+        "branched off it, with OLD..NEW what differs between two commits, with REV^! what one "
+        "commit did; PATHs narrow it",
+    )
+    changes.add_argument("--staged", action="store_true", help="what is staged for a commit")
+    parser.add_argument(
+        "--all-lines",
+        action="store_true",
+        help="with --diff or --staged: report findings on lines that were not changed as well",
+    )
+    parser.add_argument(
+        "--no-cache",
+        dest="cache",
+        action="store_false",
+        help="ask again about files that have not changed since they were reviewed",
+    )
     parser.add_model()
     parser.add_verbose()
     options = parser.parse_args(arguments)
-    _refuse_what_is_not_there(options)
     if options.batch:
+        if options.staged or options.diff is not None:
+            parser.error("--batch is for whole files; leave out --diff and --staged")
         return _by_batch(options)
+    is_of_changes = options.staged or options.diff is not None
+    if not is_of_changes and options.all_lines:
+        parser.error("--all-lines goes with --diff or --staged")
     places = list(dict.fromkeys(parse_place(text) for text in options.places))
-    if not places:
-        parser.error("name the files to review")
+    if not places and not is_of_changes:
+        parser.error("name the files to review, or say --diff or --staged")
     if sum(place.is_stdin for place in places) > 1:
         parser.error("stdin can be read only once")
 
     def begin(at: Workplace) -> Coroutine[Any, Any, int]:
-        # All of them are read before any of them is paid for.
-        sources = [at.source(place) for place in places]
-        return _review(at, sources, options.format, options.fail_on)
+        if is_of_changes:
+            subjects = of_changes(
+                at,
+                options.places,
+                options.diff or "",
+                is_staged=options.staged,
+                all_lines=options.all_lines,
+            )
+        else:
+            subjects = of_places(at, places)
+        return review_subjects(at, subjects, Wanted(options.format, options.fail_on, options.cache))
 
-    return work(Common.of(options), places[0].start, begin)
-
-
-def _refuse_what_is_not_there(options: argparse.Namespace) -> None:
-    for name in ("diff", "staged"):
-        if getattr(options, name) is not None:
-            raise UserError(f"--{name} is not part of this version; name the files to review.")
-    if options.format in ("sarif", "github"):
-        raise UserError(
-            f"The format {options.format} is not part of this version; use text or json."
-        )
+    start = places[0].start if places and not is_of_changes else Path.cwd()
+    return work(Common.of(options), start, begin)
 
 
 def _by_batch(options: argparse.Namespace) -> int:
     def begin(at: Workplace) -> Coroutine[Any, Any, int]:
         from kibitz.cli.batch import review_all
-        from kibitz.cli.batch_files import shown_from_here
 
-        root = at.desk.repository(at.start).root
+        repository = at.desk.repository(at.start)
+        gate = gate_of(repository.root, at.settings_in(at.start).context)
 
         def tell(report: Report, usage: Usage, cost_usd: float | None) -> int:
-            if options.format == "json":
-                at.terminal.write(report.as_json(usage, cost_usd))
-            else:
-                by_path = groupby(report.findings, lambda finding: finding.path)
-                for path, findings in by_path:
-                    _show(at.terminal, list(findings), shown_from_here(root, path))
+            for path in {finding.path for finding in report.findings}:
+                answer = gate.read_listed(path)
+                if isinstance(answer, Allowed):
+                    report.texts[path] = split_lines(answer.text)
+                report.shown[path] = shown_from_here(repository.root, path)
+            write_report(at.terminal, report, options.format, usage, cost_usd)
             at.terminal.note(report.closing_line())
-            return _exit_code(report, options.fail_on)
+            return exit_code(report, options.fail_on)
 
         return review_all(at, options.places, tell)
 
     start = parse_place(options.places[0]).start if options.places else Path.cwd()
     return work(Common.of(options), start, begin)
-
-
-async def _review(
-    at: Workplace, sources: list[Source], format_: str, fail_on: Severity | None
-) -> int:
-    report = Report()
-    try:
-        with at.progress:
-            for source in sources:
-                if len(sources) > 1:
-                    at.progress.about(source.shown)
-                await _review_one(at, source, report, shows_text=format_ == "text")
-    finally:
-        # What was found before a failure was paid for as well.
-        if format_ == "json":
-            at.terminal.write(report.as_json(at.tally.usage(), at.tally.cost_usd()))
-        at.terminal.note(report.closing_line())
-    return _exit_code(report, fail_on)
-
-
-def _exit_code(report: Report, fail_on: Severity | None) -> int:
-    if report.failures:
-        return EXIT_CLAUDE
-    return EXIT_FINDINGS if fail_on is not None and report.reaches(fail_on) else 0
-
-
-async def _review_one(at: Workplace, source: Source, report: Report, *, shows_text: bool) -> None:
-    """Review one file.  A reply that cannot be used costs that file alone; other failures would
-    meet the next file as well and go to the caller.
-    """
-    model = at.common.model
-    order = Order("review", source.start, source.document, source.span, model=model)
-    found: list[Finding] = []
-    try:
-        async with aclosing(at.steps(review(order, at.desk))) as steps:
-            async for step in steps:
-                match step:
-                    case Found(finding):
-                        found.append(finding)
-                    case NotKept(dropped):
-                        report.dropped.append(dropped)
-                    case _:
-                        pass
-    except UserError as error:
-        report.failures.append((source.shown, error.sentence))
-        if error.exit_code != EXIT_CLAUDE:
-            raise
-        at.terminal.note(f"{source.shown}: {error.sentence}")
-    except ClaudeFailure as failure:
-        report.failures.append((source.shown, sentence_for(failure)))
-        raise
-    finally:
-        ordered = in_order(found)
-        report.findings += ordered
-        if shows_text and ordered:
-            _show(at.terminal, ordered, source.shown)
-
-
-def _show(terminal: Terminal, findings: list[Finding], path: str) -> None:
-    lines = [line for finding in findings for line in finding_lines(finding, path)]
-    if not terminal.out_is_terminal:
-        terminal.write(plain(lines))
-        return
-    from rich.text import Text
-
-    with terminal.console_to_write() as console:
-        for line in lines:
-            text = Text.assemble(*((piece.text, piece.style) for piece in line))
-            console.print(text, soft_wrap=True)
 
 
 def _severity(text: str) -> Severity:

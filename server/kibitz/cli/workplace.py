@@ -107,17 +107,27 @@ class Workplace:
         async with aclosing(action) as steps:
             try:
                 async for step in steps:
-                    if isinstance(step, Asked):
-                        self._tell_of_model(step.model)
+                    self.tell_of(step)
                     self.progress.count(step)
-                    if isinstance(step, FellBack):
-                        self.terminal.note(sentence_for_fallback(step.model, step.instead_of))
                     yield step
             except ClaudeFailure as failure:
-                # The sentence names what to change.
-                setting = {"setting": "--model"} if self.common.model is not None else {}
-                failure.facts = {"instead": HOW_TO_CONFIRM, **failure.facts, **setting}
+                self.explain(failure)
                 raise
+
+    def tell_of(self, step: Step) -> None:
+        """Tell what a user should know of a step apart from how far it is."""
+        match step:
+            case Asked(model):
+                self._tell_of_model(model)
+            case FellBack(model, instead_of):
+                self.terminal.note(sentence_for_fallback(model, instead_of))
+            case _:
+                pass
+
+    def explain(self, failure: ClaudeFailure) -> None:
+        """See to it that the failure's sentence names what to change."""
+        setting = {"setting": "--model"} if self.common.model is not None else {}
+        failure.facts = {"instead": HOW_TO_CONFIRM, **failure.facts, **setting}
 
     def _tell_of_model(self, model: str) -> None:
         known = self.backend.known_models().catalogue

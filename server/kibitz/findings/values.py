@@ -8,7 +8,9 @@ from typing import Literal
 Severity = Literal["error", "warning", "info", "hint"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info", "hint")  # worst first
 
-DropReason = Literal["malformed", "unknown_file", "quote_not_found", "duplicate"]
+DropReason = Literal[
+    "malformed", "unknown_file", "quote_not_found", "duplicate", "unchanged_lines"
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ _WHY_DROPPED = {
     "unknown_file": "about another file",
     "quote_not_found": "quote not found",
     "duplicate": "said twice",
+    "unchanged_lines": "on lines that were not changed",
 }
 
 

@@ -1,0 +1,119 @@
+"""A set of changes as orders for reviews: each file with its whole text, a large one in parts.
+
+Knows what a review is to look at; what a change is, and which files may be sent, is known below.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from kibitz.actions.scope import definition_around
+from kibitz.actions.values import Hunks, Order
+from kibitz.edits.secrets import restore
+from kibitz_context.change_set import ChangedFile, ChangeSet
+from kibitz_context.document import Document
+from kibitz_context.lines import Span
+
+# A file up to this is reviewed in one go, whatever was changed in it.  Larger: findings get fewer
+# the more there is to read at once; smaller: what belongs together is torn apart.
+WHOLE_CHARACTERS = 100_000
+# What of a larger file is reviewed at once.
+PART_CHARACTERS = 40_000
+
+_HUNK = re.compile(r"^@@ -[0-9,]+ \+(\d+),(\d+) @@\n", re.MULTILINE)
+
+
+def orders_for(
+    changes: ChangeSet,
+    root: Path,
+    *,
+    model: str | None = None,
+    all_lines: bool = False,
+    is_on_disk: bool = True,
+) -> list[Order]:
+    """An order for every file of `changes`, several for a large one; in the order of the files.
+
+    `root` is the repository's.  With `all_lines` findings anywhere in the files are kept.  Unless
+    it `is_on_disk`, what the changes come to is shown in the place of the work tree.
+    """
+    # The gate will see them again; what it replaced is needed to mend what Claude suggests.
+    texts = {root / each.path: restore(each.text.text, each.text.secrets) for each in changes.files}
+    orders: list[Order] = []
+    for file in changes.files:
+        path = root / file.path
+        document = Document(path.as_uri(), path, texts[path])
+        overlays = {} if is_on_disk else texts
+        order = Order("review", root, document, overlays=overlays, model=model)
+        orders += _in_parts(order, file, all_lines)
+    return orders
+
+
+def _in_parts(order: Order, file: ChangedFile, all_lines: bool) -> Iterator[Order]:
+    assert order.document is not None
+    if len(file.text.text) <= WHOLE_CHARACTERS:
+        yield replace(order, hunks=Hunks(file.lines, file.diff, all_lines))
+        return
+    starts, lines = order.document.lines.starts, order.document.lines.lines
+    for first, end in parts_of(lines, file.lines):
+        stop = starts[end] if end < len(starts) else len(order.document.text)
+        clipped = tuple(
+            (max(start, first), min(last, end))
+            for start, last in file.lines
+            if start < end and first < last
+        )
+        hunks = Hunks(clipped, _hunks_within(file.diff, first, end), all_lines)
+        yield replace(order, span=Span(starts[first], stop), hunks=hunks)
+
+
+def parts_of(lines: Sequence[str], changed: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """The lines ``[first, end)`` to look at: definitions that hold changed lines, neighbours
+    together as far as they fit; one after the other and apart from each other."""
+    part: tuple[int, int] | None = None
+    done = 0
+    for start, last in changed:
+        first = max(done, min(start, definition_around(lines, start)[0]))
+        end = max(last, definition_around(lines, last - 1)[1])
+        if part is not None and _size(lines, part[0], end) <= PART_CHARACTERS:
+            part = (part[0], max(part[1], end))
+            continue
+        if part is not None:
+            yield part
+            first = max(first, part[1])
+        for piece in _pieces(lines, first, end):
+            if piece[1] < end:
+                yield piece
+            else:
+                part = piece
+        done = end
+    if part is not None:
+        yield part
+
+
+def _pieces(lines: Sequence[str], first: int, end: int) -> Iterator[tuple[int, int]]:
+    """The lines ``[first, end)`` in pieces that are not too large."""
+    start, size = first, 0
+    for number in range(first, end):
+        size += len(lines[number])
+        if size > PART_CHARACTERS and number > start:
+            yield start, number
+            start, size = number, len(lines[number])
+    if start < end:
+        yield start, end
+
+
+def _size(lines: Sequence[str], first: int, end: int) -> int:
+    return sum(map(len, lines[first:end]))
+
+
+def _hunks_within(diff: str, first: int, end: int) -> str:
+    """Those hunks of a diff that touch the lines ``[first, end)``, from 0, of the new text."""
+    heads = list(_HUNK.finditer(diff))
+    ends = [head.start() for head in heads[1:]] + [len(diff)]
+    return "".join(
+        diff[head.start() : stop]
+        for head, stop in zip(heads, ends, strict=True)
+        if int(head[1]) - 1 < end and first < int(head[1]) - 1 + max(int(head[2]), 1)
+    )
