@@ -9,13 +9,16 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kibitz.actions.scope import definition_around
 from kibitz.actions.values import Hunks, Order
 from kibitz.edits.secrets import restore
-from kibitz_context.change_set import ChangedFile, ChangeSet
 from kibitz_context.document import Document
 from kibitz_context.lines import Span
+
+if TYPE_CHECKING:
+    from kibitz_context.change_set import ChangedFile, ChangeSet
 
 # A file up to this is reviewed in one go, whatever was changed in it.  Larger: findings get fewer
 # the more there is to read at once; smaller: what belongs together is torn apart.

@@ -27,7 +27,6 @@ from kibitz.actions.tools import REPORT_FINDINGS
 from kibitz.actions.values import Found, NotKept, Order
 from kibitz.errors import UserError
 from kibitz.findings.values import Dropped, Finding
-from kibitz_context.secrets import redact
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +68,8 @@ class FindingsMemory:
 
     def keep(self, order: Order, model: str, steps: Sequence[Found | NotKept]) -> None:
         """See `Memory`.  What suggests to write a secret is not kept."""
+        from kibitz_context.secrets import redact
+
         found = [step.finding for step in steps if isinstance(step, Found)]
         if not _can_be_kept(order) or any(redact(each.suggestion).secrets for each in found):
             return

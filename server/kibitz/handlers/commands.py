@@ -50,6 +50,7 @@ class Commands:
         self._handlers: dict[str, Callable[[Arguments], Any]] = {
             "kibitz.explain": self._explain,
             "kibitz.review": self._review,
+            "kibitz.reviewChanges": self._review_changes,
             "kibitz.refactor": self._refactor,
             "kibitz.fix": self._fix,
             "kibitz.document": self._document,
@@ -143,6 +144,20 @@ class Commands:
         span = self._meant(document, given)
         order = self._order("review", document, span, given.instruction, given)
         return self._findings(order, review.review(order, self._connection.desk))
+
+    def _review_changes(self, given: Arguments) -> dict[str, str]:
+        """Review what is not committed, where the document is or in the first folder."""
+        from kibitz.handlers import change_reviews
+
+        path = from_lsp.governing_path(given.uri) if given.uri is not None else None
+        order = self._order("review", None, None, given.instruction, given)
+        order = replace(order, root=self._connection.start_of(path))
+        job = self._connection.session.jobs.start(
+            lambda job: change_reviews.run_change_review(self._connection, job, order),
+            kind=change_reviews.KIND,
+            title="Review changes",
+        )
+        return {"job": job.id}
 
     def _refactor(self, given: Arguments) -> dict[str, str]:
         document = self._open_document(given)

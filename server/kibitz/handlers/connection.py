@@ -351,30 +351,34 @@ class Report:
         """Pass the steps of an action on, and report tokens and cost on the way."""
         async with aclosing(steps) as closing:  # type: ignore[type-var]
             async for step in closing:
-                self._tally.count(step)
-                match step:
-                    case Indexing() | GettingReady():
-                        self.progress.report(step.words)
-                    case Asked(model, prompt_tokens):
-                        self._connection.tell_of_model(model)
-                        self.progress.report(f"{model} reads about {prompt_tokens:,} tokens")
-                    case FellBack(model, instead_of):
-                        sentence = errors.sentence_for_fallback(model, instead_of)
-                        self._connection.editor.tell(sentence)
-                    case Begun(usage):
-                        read = usage.cache_read_tokens
-                        cached = f", {read:,} of them from cache" if read else ""
-                        figure = f"{cached}{self._tally.figure()}"
-                        self.progress.report(f"{usage.prompt_tokens:,} tokens read{figure}")
-                    case Received(tokens):
-                        self.progress.report(f"{tokens:,} tokens so far{self._tally.figure()}")
-                    case Looking(words) | Noted(words):
-                        self.progress.report(words, always=True)
-                    case Spent():
-                        self._connection.announce_status()
-                    case _:
-                        pass
+                self.tell(step)
                 yield step
+
+    def tell(self, step: Step, of: int = 0) -> None:
+        """Count a step and report what it means; see `Tally.count`."""
+        self._tally.count(step, of)
+        match step:
+            case Indexing() | GettingReady():
+                self.progress.report(step.words)
+            case Asked(model, prompt_tokens):
+                self._connection.tell_of_model(model)
+                self.progress.report(f"{model} reads about {prompt_tokens:,} tokens")
+            case FellBack(model, instead_of):
+                sentence = errors.sentence_for_fallback(model, instead_of)
+                self._connection.editor.tell(sentence)
+            case Begun(usage):
+                read = usage.cache_read_tokens
+                cached = f", {read:,} of them from cache" if read else ""
+                figure = f"{cached}{self._tally.figure()}"
+                self.progress.report(f"{usage.prompt_tokens:,} tokens read{figure}")
+            case Received(tokens):
+                self.progress.report(f"{tokens:,} tokens so far{self._tally.figure()}")
+            case Looking(words) | Noted(words):
+                self.progress.report(words, always=True)
+            case Spent():
+                self._connection.announce_status()
+            case _:
+                pass
 
     def summary(self) -> str:
         """How the job ended, in one line: outcome, then the bill."""

@@ -17,7 +17,7 @@ from kibitz.session import DocumentChange, after_all
 
 logger = logging.getLogger(__name__)
 
-_WHY_DROPPED = {
+WHY_DROPPED = {
     "malformed": "malformed",
     "unknown_file": "about another file",
     "quote_not_found": "quote not found",
@@ -91,7 +91,7 @@ async def run_review(
                             shelf.setdefault(uri, []).append(kept)
                             publish(connection, uri)
                         case NotKept(what):
-                            dropped[_WHY_DROPPED[what.reason]] += 1
+                            dropped[WHY_DROPPED[what.reason]] += 1
                         case _:
                             pass
             except RefusalError:

@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
 NAME = "kibitz"
 
-#: Every command that `workspace/executeCommand` takes.  Not yet: `kibitz.reviewChanges` and
-#: `kibitz.test` (they need edits and findings of several files).
+#: Every command that `workspace/executeCommand` takes.  Not yet: `kibitz.test` (it needs
+#: edits of several files).
 COMMANDS = (
     "kibitz.explain",
     "kibitz.review",
+    "kibitz.reviewChanges",
     "kibitz.refactor",
     "kibitz.fix",
     "kibitz.document",
