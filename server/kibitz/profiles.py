@@ -20,6 +20,9 @@ class Profile:
     proves an edit may take after the client's answer.  An edit never names a version below
     `least_edit_version`.
 
+    `confirms_edits`: an annotation that asks for it lets the user confirm an edit; other clients
+    announce annotations and apply what they should ask about.
+
     `versions` is what becomes of an edit of a text that has changed meanwhile: it is refused, or
     applied to what its lines have become, or applied where they were.  Where it is not refused,
     an edit is never sent twice: it may still come.  Where versions are ignored, a reply becomes
@@ -33,6 +36,7 @@ class Profile:
     edit_interval_seconds: float = 0.5
     echo_seconds: float = 3.0
     least_edit_version: int = 0
+    confirms_edits: bool = False
     versions: Literal["compared", "transformed", "ignored"] = "compared"
 
 
@@ -45,10 +49,10 @@ _PROFILES = {
     # over what the user has typed since.  Version 1 stands for the same text, as the first change
     # makes it 3 or more, and is compared.
     "neovim": Profile("neovim", versioned_edits=True, least_edit_version=1),
-    "visual studio code": Profile("vscode"),
-    "code-server": Profile("vscode"),
-    "vscodium": Profile("vscode"),
-    "cursor": Profile("vscode"),
+    "visual studio code": Profile("vscode", confirms_edits=True),
+    "code-server": Profile("vscode", confirms_edits=True),
+    "vscodium": Profile("vscode", confirms_edits=True),
+    "cursor": Profile("vscode", confirms_edits=True),
     # Shows documents without announcing it; 25.07 does not know window/showMessageRequest.
     "helix": Profile("helix", shows_documents=True, asks_messages=False),
     # Asks the user about each edit by default: an answer may take as long as the user does.

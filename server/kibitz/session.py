@@ -51,6 +51,8 @@ class Client:
     show_message_request: bool = False
     apply_edit: bool = False
     versioned_edits: bool = False
+    creates_files: bool = False
+    annotated_edits: bool = False
     code_lens: bool = False
     code_lens_refresh: bool = False
     configuration: bool = False
@@ -177,6 +179,12 @@ class Documents:
         document = self._open.get(uri)
         return document.frozen() if document is not None else None
 
+    def at(self, real_path: Path) -> Document | None:
+        """The open document of a file, by its real path."""
+        found = (each for each in self._open.values() if each.real_path == real_path)
+        document = next(found, None)
+        return document.frozen() if document is not None else None
+
     def all(self) -> list[Document]:
         return [document.frozen() for document in self._open.values()]
 
@@ -257,7 +265,8 @@ class Shelf:
 class WrittenEdit:
     """A finished edit that the user has neither kept nor reverted yet.
 
-    `offers` are what was not written because the user had changed the lines.
+    `offers` are what was not written because the user had changed the lines.  An edit of several
+    files is one of these for each of them.
     """
 
     job_id: str
@@ -266,13 +275,18 @@ class WrittenEdit:
     ledger: HunkLedger
     offers: list[Offer] = field(default_factory=list[Offer])
 
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.job_id, self.uri
+
 
 @dataclass
 class Session:
     """Everything that is known of one client.  Mutable; touched on the event loop only.
 
     `editor_settings` is what the client calls our settings, as it sent it.  `deliveries` are
-    the edits that are being streamed, `written` those that are finished, by job.
+    the edits that are being streamed, `written` those that are finished, by job and
+    document.
     `client_watches` is whether the client tells of changed files.
     """
 
@@ -284,6 +298,8 @@ class Session:
     editor_settings: Any = None
     deliveries: list[Delivery] = field(default_factory=list["Delivery"])
     turns: Turns = field(default_factory=Turns)
-    written: dict[str, WrittenEdit] = field(default_factory=dict[str, WrittenEdit])
+    written: dict[tuple[str, str], WrittenEdit] = field(
+        default_factory=dict[tuple[str, str], WrittenEdit]
+    )
     client_watches: bool = False
     told_problems: set[str] = field(default_factory=set[str])

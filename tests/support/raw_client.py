@@ -21,6 +21,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from support.editor_text import POLICIES, EditorText
 from support.raw_wire import Json, ResponseError, Wire, exists
@@ -261,12 +262,20 @@ class RawClient(Wire):
     def _apply_edit(self, params: Json) -> Json:
         policy = self._policy
         edit = params["edit"]
+        changes = edit.get("documentChanges", [])
+        created = [change["uri"] for change in changes if change.get("kind") == "create"]
+        if any(_file(uri).exists() for uri in created):
+            return {"applied": False, "failureReason": "the file exists"}
         by_document = [
             (change["textDocument"]["uri"], change["textDocument"].get("version"), change["edits"])
-            for change in edit.get("documentChanges", [])
+            for change in changes
+            if "textDocument" in change
         ] or [(uri, None, edits) for uri, edits in edit.get("changes", {}).items()]
         for uri, version, _ in by_document:
             if uri not in self.texts:
+                # An edit of several files reaches those that are not open, too.
+                if len(changes) > 1 and version is None:
+                    continue
                 return {"applied": False, "failureReason": "not open"}
             if version is not None and version != self.texts[uri].version:
                 if policy.stale == "refuse":
@@ -274,10 +283,22 @@ class RawClient(Wire):
                 if policy.stale == "drop" and 0 < version < self.texts[uri].version:
                     return {"applied": True}
         for uri, version, edits in by_document if policy.applies else []:
+            if uri not in self.texts:
+                self._write(uri, edits)
+                continue
             base = version if policy.stale == "transform" else None
             self.texts[uri].apply(edits, base)
         self._echo(only="before")
         return {"applied": True}
+
+    def _write(self, uri: str, edits: list[Json]) -> None:
+        """Apply edits to a file that is not open."""
+        file = _file(uri)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        before = file.read_bytes().decode() if file.exists() else ""
+        text = EditorText(uri, before, "", self.encoding, 0)
+        text.apply(edits, None)
+        file.write_bytes(text.text.encode())
 
     def _echo(self, *, only: str) -> None:
         """Send the changes that server edits made, if the editor does that at this moment."""
@@ -314,3 +335,8 @@ class RawClient(Wire):
 
     def _choose(self, params: Json) -> Json:
         return None if self.pick is None else params["actions"][self.pick]
+
+
+def _file(uri: str) -> Path:
+    """The file of a URI."""
+    return Path(unquote(urlsplit(uri).path))

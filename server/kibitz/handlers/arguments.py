@@ -32,6 +32,7 @@ _KEYS: Mapping[str, tuple[type, ...]] = {
     "tier": (str,),
     "model": (str,),
     "revoke": (bool,),
+    "files": (bool,),
     "suggestion": (str,),
     "language": (str,),
 }
@@ -63,6 +64,7 @@ class Arguments:
     tier: Tier | None = None
     model: str | None = None
     revoke: bool = False
+    files: bool = False
     suggestion: str | None = None
     language: str = ""
 

@@ -162,6 +162,8 @@ class Commands:
     def _refactor(self, given: Arguments) -> dict[str, str]:
         document = self._open_document(given)
         span = self._meant(document, given)
+        if given.files:
+            return self._change_files(document, span, given)
         if given.instruction.strip():
             return self._edit(document, span, given.instruction, given, "refactor")
         lines = whole_lines(document, span)
@@ -368,6 +370,27 @@ class Commands:
         steps = refactor.refactor(order, self._connection.desk)
         shown = f"{title or action.capitalize()} {_place(document, lines, span)}"
         return self._start_edit(document, lines, steps, shown)
+
+    def _change_files(
+        self, document: Document, span: Span | None, given: Arguments
+    ) -> dict[str, str]:
+        """Edit the document and whatever other files it takes, in one workspace edit."""
+        from kibitz.handlers import file_edits
+
+        if not given.instruction.strip():
+            raise JsonRpcInvalidParams("Say what to change as `instruction`")
+        file_edits.must_be_possible(self._connection.session.client)
+        order = self._order("refactor", document, span, given.instruction, given)
+        lines = whole_lines(document, span)
+        job = self._connection.session.jobs.start(
+            lambda job: file_edits.run(self._connection, job, order),
+            kind="edit",
+            title=f"Refactor {_place(document, lines, span)} and other files",
+            uri=document.uri,
+            lines=lines,
+        )
+        self._connection.editor.refresh_code_lenses()
+        return {"job": job.id}
 
     def _start_edit(
         self, document: Document, lines: tuple[int, int], steps: AsyncIterator[Step], title: str

@@ -65,9 +65,9 @@ def did_close(connection: Connection, params: types.DidCloseTextDocumentParams) 
     for job in connection.session.jobs.running():
         if job.uri == uri and job.kind == "edit":
             job.stop("the document was closed")
-    for job_id, edit in list(connection.session.written.items()):
+    for edit in list(connection.session.written.values()):
         if edit.uri == uri:
-            del connection.session.written[job_id]
+            del connection.session.written[edit.key]
     document = connection.session.documents.get(uri)
     if document is not None:
         connection.session.shelf.put_away(document)

@@ -122,7 +122,7 @@ class EditJob:
         for hunk in hunks:
             ledger.record(hunk)
         edit = WrittenEdit(job.id, self._uri, job.title, ledger, offers)
-        self._connection.session.written[job.id] = edit
+        self._connection.session.written[edit.key] = edit
 
 
 def is_one_edit(connection: Connection, document: Document, streaming: str) -> bool:
@@ -207,7 +207,7 @@ async def apply_offer(connection: Connection, job: Job, edit: WrittenEdit, offer
         for hunk in delivery.hunks():
             edit.ledger.record(hunk)
         edit.offers += delivery.offers()
-        connection.session.written[edit.job_id] = edit
+        connection.session.written[edit.key] = edit
         connection.editor.refresh_code_lenses()
         report.outcome = _changes(len(delivery.hunks()))
 
@@ -217,13 +217,16 @@ async def revert(
 ) -> None:
     """The body of a job that takes hunks back where nobody has changed them since."""
     async with connection.reported(job) as report:
-        reverted, changed = 0, 0
+        reverted, changed, closed = 0, 0, 0
         # The newest first: what it was written over stands again before that is taken back.
         for edit in reversed(edits):
             document = connection.session.documents.get(edit.uri)
             if number is None:
                 edit.offers.clear()
             hunks = chosen_hunks(edit, number)
+            if document is None and hunks:
+                closed += 1
+                continue
             if document is None or not hunks:
                 _drop_if_done(connection, edit)
                 continue
@@ -236,7 +239,15 @@ async def revert(
                 "the lines were edited since.",
                 "warning",
             )
-        report.outcome = f"{reverted} reverted" if reverted or not changed else "Nothing reverted"
+        if closed:
+            connection.editor.tell(
+                f"{closed} file{'s are' if closed > 1 else ' is'} not open, and nothing was "
+                "reverted there; open what is left and revert again.",
+                "warning",
+            )
+        report.outcome = (
+            f"{reverted} reverted" if reverted or not (changed or closed) else "Nothing reverted"
+        )
 
 
 async def _take_back(
@@ -295,7 +306,7 @@ async def _delivered(
 
 def _drop_if_done(connection: Connection, edit: WrittenEdit) -> None:
     if not edit.ledger.hunks and not edit.offers:
-        connection.session.written.pop(edit.job_id, None)
+        connection.session.written.pop(edit.key, None)
 
 
 def document_changed(connection: Connection, event: DocumentChange) -> None:

@@ -97,6 +97,7 @@ def client_of(params: types.InitializeParams, encoding: Any) -> Client:
     ours = _experimental(capabilities.experimental)
 
     versioned = bool(edits and edits.document_changes)
+    resources = (edits.resource_operations if edits else None) or ()
     shows = bool(window and window.show_document and window.show_document.support)
     hover_formats = (document.hover.content_format if document and document.hover else None) or []
     refresh = workspace.code_lens if workspace else None
@@ -111,6 +112,8 @@ def client_of(params: types.InitializeParams, encoding: Any) -> Client:
         show_document=shows if profile.shows_documents is None else profile.shows_documents,
         show_message_request=bool(window and window.show_message) and profile.asks_messages,
         apply_edit=bool(workspace and workspace.apply_edit),
+        creates_files=types.ResourceOperationKind.Create in resources,
+        annotated_edits=profile.confirms_edits and bool(edits and edits.change_annotation_support),
         versioned_edits=versioned if profile.versioned_edits is None else profile.versioned_edits,
         code_lens=bool(document and document.code_lens),
         code_lens_refresh=bool(refresh and refresh.refresh_support),

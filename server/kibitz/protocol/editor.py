@@ -73,16 +73,20 @@ class LspEditor:
                 types.WORKSPACE_APPLY_EDIT, types.ApplyWorkspaceEditParams(edit)
             )
 
-        def answered(future: asyncio.Future[Any]) -> None:
-            if said.done():
-                return
-            if future.cancelled() or future.exception() is not None:
-                logger.info("the editor answered an edit with an error")
-                said.set_result(False)
-            else:
-                said.set_result(extensions.is_applied(future.result()))
+        _tell_whether_applied(answer, said)
+        return said
 
-        answer.add_done_callback(answered)
+    def send_files(self, parts: Sequence[to_lsp.FilePart]) -> asyncio.Future[bool]:
+        """Ask for one edit of several files; the future holds what the client says.
+
+        It may take as long as the user does, where the client lets them confirm it.
+        """
+        client = self._session.client
+        said: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        edit = to_lsp.edit_of_files(parts, client.encoding, annotated=client.annotated_edits)
+        params = types.ApplyWorkspaceEditParams(edit)
+        answer = self._server.protocol.send_request_async(types.WORKSPACE_APPLY_EDIT, params)
+        _tell_whether_applied(answer, said)
         return said
 
     def later(self, seconds: float, callback: Callable[[], None]) -> Callable[[], None]:
@@ -163,3 +167,18 @@ class LspEditor:
 
     def status(self, params: extensions.StatusParams) -> None:
         self._server.protocol.notify(extensions.STATUS, params)
+
+
+def _tell_whether_applied(answer: asyncio.Future[Any], said: asyncio.Future[bool]) -> None:
+    """Let `said` hold whether an edit was applied, by the client's `answer` to it."""
+
+    def answered(future: asyncio.Future[Any]) -> None:
+        if said.done():
+            return
+        if future.cancelled() or future.exception() is not None:
+            logger.info("the editor answered an edit with an error")
+            said.set_result(False)
+        else:
+            said.set_result(extensions.is_applied(future.result()))
+
+    answer.add_done_callback(answered)

@@ -6,6 +6,7 @@ Called by module (`to_lsp.range(…)`), so that a reader sees where the border i
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -83,6 +84,49 @@ def workspace_edit(
     pairs = [(edit.range, edit.new_text) for edit in edits]
     return types.WorkspaceEdit(
         document_changes=[text_document_edit(document.uri, document.version, pairs)]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """Edits of one file of several: of `document`, with its version if it is open.
+
+    `is_new`: the file is to be made first.  `protection` is why the user is asked about it, None
+    for a file that they need not be asked about.
+    """
+
+    document: Document
+    changes: Sequence[SpanChange]
+    is_new: bool = False
+    protection: str | None = None
+
+
+def edit_of_files(
+    parts: Sequence[FilePart], encoding: Encoding, *, annotated: bool
+) -> types.WorkspaceEdit:
+    """One edit of several files; with `annotated` the client is to ask about protected ones."""
+    changes: list[types.TextDocumentEdit | types.CreateFile] = []
+    annotations: dict[str, types.ChangeAnnotation] = {}
+    for number, part in enumerate(parts):
+        identity = None
+        if annotated and part.protection is not None:
+            identity = f"protected-{number}"
+            annotations[identity] = types.ChangeAnnotation(
+                "Confirm", needs_confirmation=True, description=part.protection
+            )
+        document = part.document
+        if part.is_new:
+            changes.append(types.CreateFile(document.uri, annotation_id=identity))
+        edits: list[types.TextEdit | types.AnnotatedTextEdit] = [
+            edit
+            if identity is None
+            else types.AnnotatedTextEdit(identity, edit.range, edit.new_text)
+            for edit in text_edits(document.lines, part.changes, encoding)
+        ]
+        identifier = types.OptionalVersionedTextDocumentIdentifier(document.uri, document.version)
+        changes.append(types.TextDocumentEdit(identifier, list(edits)))
+    return types.WorkspaceEdit(
+        document_changes=list(changes), change_annotations=annotations or None
     )
 
 

@@ -1,0 +1,195 @@
+"""A change of several files in the editor: one edit, then kept or taken back like any other.
+
+Nothing is applied where a document has changed since Claude was asked; what a file's name makes
+risky is confirmed by the user first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pygls.exceptions import JsonRpcInvalidParams
+
+from kibitz.actions.change_files import change_files
+from kibitz.actions.values import FilesChanged, Order
+from kibitz.edits.file_changes import FileChange
+from kibitz.edits.hunks import HunkLedger, hunks_of
+from kibitz.edits.passages import line_edits
+from kibitz.edits.region import text_changes
+from kibitz.edits.splices import same_lines
+from kibitz.edits.values import LineEdit
+from kibitz.errors import UserError
+from kibitz.handlers.connection import Connection
+from kibitz.jobs import Job
+from kibitz.plain_text import one_line
+from kibitz.protocol import to_lsp
+from kibitz.session import Client, DocumentChange, WrittenEdit
+from kibitz_context.document import Document
+from kibitz_context.lines import LineTable, split_lines
+
+_MOST_NAMES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """A file with the document that stands for it; one that is not open has no version."""
+
+    file: FileChange
+    document: Document
+    edits: tuple[LineEdit, ...]
+    is_open: bool
+
+
+def must_be_possible(client: Client) -> None:
+    """Raises JsonRpcInvalidParams for an editor that takes no edit of several files."""
+    if not (client.apply_edit and client.versioned_edits):
+        raise JsonRpcInvalidParams(
+            "This editor takes no edit of several files; use `kibitz refactor --files`"
+        )
+
+
+async def run(connection: Connection, job: Job, order: Order) -> None:
+    """The body of a job that carries out `order` in as many files as it takes."""
+    try:
+        async with connection.reported(job) as report:
+            files: tuple[FileChange, ...] = ()
+            async for step in report.follow(change_files(order, connection.desk)):
+                if isinstance(step, FilesChanged):
+                    files = step.files
+            report.outcome = await _apply(connection, job, files)
+    finally:
+        connection.editor.refresh_code_lenses()
+
+
+async def _apply(connection: Connection, job: Job, files: Sequence[FileChange]) -> str:
+    """Apply all of `files`; how that ended.  Raises UserError when nothing was applied."""
+    if not files:
+        return "Nothing to change"
+    client = connection.session.client
+    if any(file.is_new for file in files) and not client.creates_files:
+        raise UserError(
+            "The change needs a new file, which this editor does not let a server make; use "
+            "`kibitz refactor --files`."
+        )
+    if not await _is_allowed(connection, files):
+        return "Nothing was changed"
+    targets = [_target(connection, file) for file in files]
+    written = _Written(connection, job, targets)
+    with contextlib.ExitStack() as following:
+        following.callback(connection.session.documents.follow(written.document_changed))
+        said = await connection.editor.send_files(
+            [
+                to_lsp.FilePart(
+                    target.document,
+                    text_changes(target.document, 0, target.edits),
+                    target.file.is_new,
+                    target.file.protection,
+                )
+                for target in targets
+            ]
+        )
+        if said:
+            written.take_closed()
+            # `applied` is not proof: the text of what is open is.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(client.profile.echo_seconds):
+                    await written.all_arrived.wait()
+    return _outcome(written.done, written.missing)
+
+
+async def _is_allowed(connection: Connection, files: Sequence[FileChange]) -> bool:
+    """Whether protected files may be changed: asked here where the editor would not ask."""
+    protected = [file for file in files if file.protection is not None]
+    client = connection.session.client
+    if not protected or client.annotated_edits:
+        return True
+    first = protected[0]
+    what = f"{_names(protected)}: {first.protection}"
+    if not client.show_message_request:
+        raise UserError(
+            f"Nothing was changed, because you would have to confirm {what}. Use "
+            "`kibitz refactor --files`, which shows the change."
+        )
+    yes = "Change it" if len(protected) == 1 else "Change them"
+    return await connection.editor.choose(f"May kibitz change {what}?", [yes, "No"]) == yes
+
+
+def _target(connection: Connection, file: FileChange) -> _Target:
+    """Where a change goes.  Raises UserError when the document is no longer what it was."""
+    document = connection.session.documents.at(file.file)
+    before = file.before or ""
+    if document is None:
+        document = Document(to_lsp.uri(file.file), file.file, before, None, "", LineTable(before))
+        return _Target(file, document, tuple(line_edits(before, file.changes)), is_open=False)
+    if document.text != before:
+        raise UserError(
+            f"{one_line(file.path, 200)} was changed while Claude was writing, so nothing was "
+            "applied; try again."
+        )
+    return _Target(file, document, tuple(line_edits(before, file.changes)), is_open=True)
+
+
+class _Written:
+    """Which files have become what they should; those can be kept and reverted from then on."""
+
+    def __init__(self, connection: Connection, job: Job, targets: Sequence[_Target]) -> None:
+        self._connection = connection
+        self._job = job
+        self._waiting = {target.document.uri: target for target in targets}
+        self.done: list[FileChange] = []
+        self.all_arrived = asyncio.Event()
+
+    @property
+    def missing(self) -> list[FileChange]:
+        return [target.file for target in self._waiting.values()]
+
+    def document_changed(self, event: DocumentChange) -> None:
+        target = self._waiting.get(event.after.uri)
+        if target is not None and same_lines(
+            event.after.lines.lines, split_lines(target.file.after)
+        ):
+            self._take(target)
+
+    def take_closed(self) -> None:
+        """The client says that it has applied the edit: of what is not open nothing else tells."""
+        for target in list(self._waiting.values()):
+            if not target.is_open:
+                self._take(target)
+        self._tell_when_done()
+
+    def _take(self, target: _Target) -> None:
+        document = target.document
+        del self._waiting[document.uri]
+        self.done.append(target.file)
+        ledger = HunkLedger()
+        for hunk in hunks_of(document.lines.lines, target.edits):
+            ledger.record(hunk)
+        edit = WrittenEdit(self._job.id, document.uri, self._job.title, ledger)
+        self._connection.session.written[edit.key] = edit
+        self._tell_when_done()
+
+    def _tell_when_done(self) -> None:
+        if not self._waiting:
+            self.all_arrived.set()
+
+
+def _outcome(done: Sequence[FileChange], missing: Sequence[FileChange]) -> str:
+    """How it ended, with what has become worse.  Raises UserError when nothing was applied."""
+    if not done:
+        raise UserError("The editor did not apply the change; nothing was changed.")
+    parts = [f"{len(done)} file{'s' if len(done) != 1 else ''} changed"]
+    if missing:
+        parts.append(f"not changed: {_names(missing)}")
+    parts += [
+        f"{one_line(file.path, 80)} {complaint}" for file in done for complaint in file.complaints
+    ]
+    return ", ".join(parts)
+
+
+def _names(files: Sequence[FileChange]) -> str:
+    names = [one_line(file.path, 80) for file in files[:_MOST_NAMES]]
+    more = len(files) - len(names)
+    return ", ".join(names) + (f" and {more} more" if more else "")
