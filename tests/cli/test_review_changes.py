@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 import subprocess
 from typing import Any
@@ -126,6 +127,38 @@ def test_a_reply_that_cannot_be_used_costs_one_file(commands: CommandLine) -> No
     assert outcome.code == 3
     assert [each["title"] for each in document["findings"]] == ["Subtracts"]
     assert [each["path"] for each in document["failed"]] == ["a.py"]
+
+
+def test_a_path_after_diff_is_a_path(commands: CommandLine) -> None:
+    commands.write("a.py", "a = 1\n")
+    commands.write("prices.py", CHANGED)
+    commands.standin.enqueue(reported(WRONG))
+    outcome = commands.run("review", "--diff", "prices.py")
+    assert outcome.out.startswith("prices.py:9: warning: Subtracts")
+    assert len(commands.asked) == 1
+
+
+def test_a_secret_is_not_sent_kept_or_shown(commands: CommandLine) -> None:
+    key = "AKIAQ3EGRYEXT5WMLPZB"
+    commands.write("keys.py", f'key = "{key}"\nuse(key)\n')
+    about = finding(path="keys.py", start_line=2, end_line=2, quote="use(key)", suggestion="")
+    commands.standin.enqueue(reported(about))
+    outcome = commands.run("review", "--diff")
+    assert "keys.py:2: warning" in outcome.out
+    assert "    1 | key = " in outcome.out, "an excerpt has the line above"
+    assert key not in outcome.out
+    assert key not in json.dumps(commands.asked[-1].request.body)
+    (kept,) = (commands.home / "cache" / "kibitz" / "findings").iterdir()
+    assert key not in kept.read_text()
+
+
+def test_code_is_coloured_on_a_terminal(commands: CommandLine) -> None:
+    commands.write("prices.py", CHANGED)
+    commands.standin.enqueue(reported(WRONG))
+    shown = commands.show("review", "--diff")
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.written)
+    assert "  >  9 |         result = result - price" in plain
+    assert "    \x1b[94mreturn\x1b[0m result" in shown.written
 
 
 def test_nothing_is_sent_when_the_day_has_not_enough_left(commands: CommandLine) -> None:

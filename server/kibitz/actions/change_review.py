@@ -75,24 +75,29 @@ def parts_of(lines: Sequence[str], changed: Sequence[tuple[int, int]]) -> Iterat
     """The lines ``[first, end)`` to look at: definitions that hold changed lines, neighbours
     together as far as they fit; one after the other and apart from each other."""
     part: tuple[int, int] | None = None
-    done = 0
-    for start, last in changed:
-        first = max(done, min(start, definition_around(lines, start)[0]))
-        end = max(last, definition_around(lines, last - 1)[1])
+    for first, end in _definitions_with(lines, changed):
         if part is not None and _size(lines, part[0], end) <= PART_CHARACTERS:
-            part = (part[0], max(part[1], end))
+            part = (part[0], end)
             continue
         if part is not None:
             yield part
-            first = max(first, part[1])
-        for piece in _pieces(lines, first, end):
-            if piece[1] < end:
-                yield piece
-            else:
-                part = piece
-        done = end
+        *pieces, part = _pieces(lines, first, end)
+        yield from pieces
     if part is not None:
         yield part
+
+
+def _definitions_with(
+    lines: Sequence[str], changed: Sequence[tuple[int, int]]
+) -> Iterator[tuple[int, int]]:
+    """The changed lines, each run widened to the definitions that it begins and ends in; none of
+    them overlap."""
+    done = 0
+    for start, last in changed:
+        end = max(last, definition_around(lines, last - 1)[1])
+        if end > done:
+            yield max(done, min(start, definition_around(lines, start)[0])), end
+            done = end
 
 
 def _pieces(lines: Sequence[str], first: int, end: int) -> Iterator[tuple[int, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -55,11 +56,17 @@ def of_changes(
             f"Changes are told by git, and {shown(str(at.start))} is in no repository; name the "
             "files to review."
         )
-    under = _paths_in(places, repository)
     gate = gate_of(repository.root, at.settings_in(at.start).context)
     try:
         staged = Scope(repository.head(), "index") if is_staged else None
-        scope = staged or scope_of(repository, revisions)
+        try:
+            scope = staged or scope_of(repository, revisions)
+        except ScopeProblem:
+            if not os.path.lexists(revisions):
+                raise
+            # `--diff PATH`: what follows --diff is a path after all.
+            scope, places = scope_of(repository, ""), [revisions, *places]
+        under = _paths_in(places, repository)
         changes = change_set(repository, gate, scope, under)
     except ScopeProblem as problem:
         raise UserError(str(problem)) from None
