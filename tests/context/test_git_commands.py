@@ -187,14 +187,11 @@ def test_settings_that_change_output_do_not_matter(made: GitFolder) -> None:
     ) == expected
 
 
-def test_a_command_that_takes_too_long_is_ended(
-    made: GitFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_command_that_takes_too_long_is_ended(made: GitFolder) -> None:
     folder = Repository.find(made.root).git
     assert folder is not None
-    monkeypatch.setattr(git_commands, "TIMEOUT_SECONDS", 0.2)
     os.mkfifo(made.root / "pipe")
-    output = git_commands.run(folder, ["hash-object", "pipe"])
+    output = git_commands.run(folder, ["hash-object", "pipe"], timeout_seconds=0.2)
     assert (output.failure, output.status) == ("git took too long", -1)
 
 

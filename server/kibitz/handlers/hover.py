@@ -52,6 +52,7 @@ class Hovers:
         self._connection = connection
         self._glances: Glances | None = None
         self._asked: _Asked | None = None
+        self._last: tuple[bytes, str] | None = None
 
     def answer(
         self, params: types.HoverParams
@@ -98,7 +99,9 @@ class Hovers:
         return None if markdown is None else _shown(connection, markdown)
 
     async def _ask(self, key: bytes, document: Document, first: int, end: int) -> str | None:
-        """Ask, or wait for who is asking; what somebody else points at now is not asked on."""
+        """Ask, or wait for who is asking; what nobody points at any more is not asked on."""
+        if self._last is not None and self._last[0] == key:
+            return self._last[1]  # It has come since this was looked for.
         asked = self._asked
         if asked is None or asked.key != key:
             if asked is not None and asked.task is not None:
@@ -119,6 +122,7 @@ class Hovers:
         markdown = None
         try:
             markdown = await glance(order, self._connection.desk)
+            self._last = (asked.key, markdown)
             await asyncio.to_thread(self._keep, asked.key, markdown)
         except (UserError, ClaudeFailure) as error:
             # Nobody has asked for it, so nobody is told.
