@@ -440,3 +440,20 @@ async def test_what_stands_when_the_user_stops_can_be_reverted(
         assert text.text == MANY.replace("value_1 =", "first =")
         await shop.do("kibitz.revert", text)
         assert text.text == MANY
+
+
+async def test_what_does_not_parse_any_more_is_said_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        shop.standin.enqueue(
+            Reply("<replacement>\nRATE = (0.2\n</replacement>"),
+            Reply("<replacement>\nRATE = (0.3\n</replacement>"),
+        )
+        text = await shop.open()
+
+        message = await shop.do("kibitz.refactor", text, range=lines(3, 3), instruction="Break")
+        assert message.startswith("1 change, prices.py does not parse any more")
+        message = await shop.do("kibitz.refactor", text, range=lines(3, 3), instruction="Go on")
+        assert message.startswith("1 change"), "it is no worse than before"
+        assert "does not parse" not in message

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 
 from kibitz.actions.values import Changed, Step
 from kibitz.delivery import Conflict, Delivery
@@ -13,6 +14,7 @@ from kibitz.edits.offers import Offer
 from kibitz.edits.values import LineEdit
 from kibitz.handlers.connection import Connection, Report
 from kibitz.jobs import Job
+from kibitz.plain_text import one_line
 from kibitz.session import DocumentChange, WrittenEdit
 from kibitz_context.document import Document
 
@@ -35,6 +37,7 @@ class EditJob:
     ) -> None:
         self._connection = connection
         self._uri = document.uri
+        self._before = document
         first, end = lines
         self._delivery = Delivery(
             connection.editor,
@@ -90,7 +93,21 @@ class EditJob:
         outcome = [_changes(count)] if count else []
         if offered:
             outcome.append(f"{offered} offered where you were typing")
+        if count:
+            outcome += await self._complaints()
         report.outcome = ", ".join(outcome) or "Nothing to change"
+
+    async def _complaints(self) -> list[str]:
+        """What has become worse in the document since the job began."""
+        # Loaded when there is something to check: most of a day nothing is.
+        from kibitz.edits.check import complaints
+
+        after = self._connection.session.documents.get(self._uri)
+        if after is None:
+            return []
+        name = Path(self._before.path or self._uri).name
+        found = await asyncio.to_thread(complaints, name, self._before.text, after.text)
+        return [f"{one_line(name, 80)} {complaint}" for complaint in found]
 
     def _tell_conflict(self, report: Report, reason: str) -> None:
         count, offered = len(self._standing()), len(self._delivery.offers())
