@@ -13,6 +13,7 @@ import pytest
 from kibitz.standin import Reply
 from support.command_line import CommandLine
 from support.commands_as_processes import KIBITZ, WAIT_SECONDS, on_terminal, read_until, started
+from support.reviews import finding, reported
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and terminals")
 
@@ -44,6 +45,27 @@ def test_ctrl_c_closes_the_stream_and_says_what_it_cost(commands: CommandLine) -
     assert " tokens in (0% from cache), " in line
     summary = json.loads(commands.run("usage", "--json").out)
     assert summary["total"]["cost_usd"] > 0
+
+
+def test_findings_before_ctrl_c_are_told(commands: CommandLine) -> None:
+    commands.write("a.py", "a = eval(input())\n")
+    commands.write("b.py", "b = 1\n")
+    begun = finding(path="b.py", start_line=1, end_line=1, quote="b = 1", title="Begun")
+    cut = finding(path="b.py", start_line=1, end_line=1, quote="b = 1", title="Never told")
+    about = finding(path="a.py", start_line=1, end_line=1, quote="a = eval(input())")
+    held = reported(begun, cut, chunk_size=8).hold_at("Never")
+    commands.standin.enqueue(reported(about), held)
+    with started("review", "--diff") as process:
+        read_until(process, "a.py:1: warning: Sums floats")
+        commands.standin.reached().result()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=WAIT_SECONDS)
+    assert process.returncode == 130
+    assert b"Never told" not in out
+    closing, stopped = err.decode().splitlines()[-2:]
+    assert closing.startswith("kibitz: ")
+    assert closing.endswith("warning)")
+    assert stopped.startswith("kibitz: Stopped; so far: ")
 
 
 def test_ctrl_c_while_stdin_is_read(commands: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
