@@ -52,19 +52,30 @@ class MarkdownBlocks:
 
 def _blocks(text: str) -> list[str]:
     """The blocks of `text`, at least one; the last one may go on."""
-    bounds = [0, *_block_starts(text)[1:]]
     lines = _LINE.findall(text)
+    bounds = [0, *_block_starts(text, lines)[1:]]
     return ["".join(lines[start:end]) for start, end in pairwise([*bounds, len(lines)])]
 
 
-def _block_starts(text: str) -> list[int]:
-    """The lines at which blocks start, from 0."""
+# These begin and end where they do, whatever comes; of others a line right below may still turn
+# out to be a part, or not: of a quotation, or of a table for readers that know none.
+_CERTAIN = frozenset({"fence", "heading_open", "hr", "list_item_open"})
+
+
+def _block_starts(text: str, lines: list[str]) -> list[int]:
+    """The lines at which blocks certainly start, from 0."""
     starts: list[int] = []
+    before = ""
     for token in _parser().parse(text):
         if token.map is None or token.nesting < 0:
             continue
         is_list = token.type in ("bullet_list_open", "ordered_list_open")
         is_item = token.level == 1 and token.type == "list_item_open"
-        if (token.level == 0 and not is_list) or is_item:
-            starts.append(token.map[0])
+        if not is_item and (token.level or is_list):
+            continue
+        first = token.map[0]
+        is_apart = not first or not lines[first - 1].strip()
+        if is_apart or token.type in _CERTAIN or before in _CERTAIN:
+            starts.append(first)
+        before = "" if is_item else token.type
     return starts

@@ -59,6 +59,7 @@ def test_the_document_stays_one(text: str, cut_off: bool) -> None:
 
 @given(ANSWERS, st.booleans())
 @example("## YOU\n    code <b>\n", False)
+@example("a | b\n---|---\n    code <b>\n", False)
 def test_nothing_in_it_is_live(text: str, cut_off: bool) -> None:
     written, _ = streamed([text], cut_off=cut_off)
     assert safe_document(written) == written
