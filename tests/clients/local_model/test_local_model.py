@@ -119,7 +119,7 @@ async def test_explain_streams_text_that_reaches_the_user(
         assert usage["requests"] == 1
         assert usage["input_tokens"] + usage["cache_read_tokens"] > 500
         assert usage["output_tokens"] > 3
-        assert usage["cost_usd"] == 0
+        assert usage["cost_usd"] is None, "nobody knows the price of a model of one's own"
 
 
 async def test_the_second_request_reads_the_common_prefix_from_its_cache(
@@ -182,7 +182,7 @@ async def test_a_prompt_that_does_not_fit_is_one_sentence(
         (sentence,) = desk.client.messages()
         assert sentence.startswith('The request is too large for "smollm2" (')
         assert sentence.endswith(
-            " tokens, and 3,072 are allowed); lower `context.max_tokens`, or select less."
+            " tokens, and 5,120 are allowed); lower `context.max_tokens`, or select less."
         )
 
 
@@ -210,7 +210,7 @@ async def test_a_server_that_takes_no_tools_is_asked_in_words(
             reviewed = await desk.do("kibitz.review", range=TOTAL)
             explained = await desk.do("kibitz.explain", range=TOTAL)
 
-            assert reviewed.startswith("1 finding · ")
+            assert reviewed.startswith("1 finding · "), desk.client.messages()
             (diagnostic,) = desk.client.diagnostics(desk.text.uri) or []
             assert diagnostic["message"] == f"{found['title']}\n{found['message']}"
             assert diagnostic["range"]["start"] == {"line": 8, "character": 8}
