@@ -358,6 +358,7 @@ def reserved(desk: Desk) -> int:
     return int(count)
 
 
+@pytest.mark.real
 async def test_thousands_of_requests(desk: Desk) -> None:
     with desk.run(4_000, chunk_requests=500) as (run, runner):
         await runner.go()

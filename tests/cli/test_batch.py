@@ -214,6 +214,7 @@ def batches_at(standin: StandIn, count: int) -> None:
     ).result()
 
 
+@pytest.mark.real
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_killed_in_the_middle_and_taken_up_again(commands: CommandLine, files: list[str]) -> None:
     standin = commands.standin
@@ -236,6 +237,7 @@ def test_killed_in_the_middle_and_taken_up_again(commands: CommandLine, files: l
     assert files_sent(standin) == Counter(files), "nothing was sent twice"
 
 
+@pytest.mark.real
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_killed_while_a_batch_is_being_sent(commands: CommandLine, files: list[str]) -> None:
     """The provider has the batch; nobody here has heard of it."""
@@ -260,6 +262,7 @@ def test_killed_while_a_batch_is_being_sent(commands: CommandLine, files: list[s
     assert files_sent(standin) == Counter(files)
 
 
+@pytest.mark.real
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_ctrl_c_leaves_it_with_claude(commands: CommandLine, files: list[str]) -> None:
     standin = commands.standin
