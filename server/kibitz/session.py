@@ -60,7 +60,6 @@ class Client:
     text_document_content: bool = False
     markdown_hover: bool = True
     diagnostic_version: bool = False
-    completion: bool = False
     inline_completion: bool = False
     stream: bool = False
     status: bool = False

@@ -119,9 +119,12 @@ def _action(
 def _of_completion(
     connection: Connection, document: Document, span: Span
 ) -> list[types.CodeAction]:
-    """Completion at the cursor, where the editor can show none."""
+    """Completion at the cursor, where the editor can show none in the text.
+
+    Some editors take only the first word of what a list of names offers.
+    """
     client = connection.session.client
-    if client.inline_completion or client.completion or not client.apply_edit:
+    if client.inline_completion or not client.apply_edit:
         return []
     if not span.is_empty or not document.text.strip():
         return []

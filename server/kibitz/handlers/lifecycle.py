@@ -122,7 +122,6 @@ def client_of(params: types.InitializeParams, encoding: Any) -> Client:
         text_document_content=bool(workspace and workspace.text_document_content),
         markdown_hover=not hover_formats or types.MarkupKind.Markdown in hover_formats,
         diagnostic_version=bool(publish and publish.version_support),
-        completion=bool(document and document.completion),
         inline_completion=bool(document and document.inline_completion),
         stream=ours.get("stream") is True,
         status=ours.get("status") is True,
