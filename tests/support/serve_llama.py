@@ -11,7 +11,7 @@ from pathlib import Path
 
 #: Prompt and reply together: room for what the tests ask, and an end to what the model says,
 #: which left to itself goes on until the context is full.
-CONTEXT_TOKENS = 6144
+CONTEXT_TOKENS = 4608
 
 
 def serve(model: Path, *, takes_tools: bool, grammar: str) -> None:

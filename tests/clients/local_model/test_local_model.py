@@ -182,7 +182,7 @@ async def test_a_prompt_that_does_not_fit_is_one_sentence(
         (sentence,) = desk.client.messages()
         assert sentence.startswith('The request is too large for "smollm2" (')
         assert sentence.endswith(
-            " tokens, and 5,120 are allowed); lower `context.max_tokens`, or select less."
+            " tokens, and 3,584 are allowed); lower `context.max_tokens`, or select less."
         )
 
 
