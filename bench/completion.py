@@ -377,7 +377,9 @@ def report(found: Sequence[Addition], tallies: Sequence[Tally]) -> str:
     return (
         f"{len(found)} additions, {sum(len(each.typed) for each in found):,} characters; seed "
         f"{SEED}; {MODEL} at the catalogue's prices of {catalogue.builtin().as_of}; a snapshot of "
-        f"{FAST_SNAPSHOT_TOKENS:,} tokens.\n\n{tables.table(header, rows)}\n{_local(found)}"
+        f"{FAST_SNAPSHOT_TOKENS:,} tokens. Keystrokes are made of real additions with made-up "
+        f"pauses; replies are scripted, {RIGHT_SHARE:.0%} of them what was really typed next, and "
+        f"whoever sees the right text takes it.\n\n{tables.table(header, rows)}\n{_local(found)}"
     )
 
 
