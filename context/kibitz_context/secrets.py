@@ -38,6 +38,14 @@ _DIGITS = "23456789"
 _MAX_LETTERS = 12
 _FILLING = "_"
 _PLACEHOLDER = re.compile(r"(?:REDACTED_|R_)[A-Z]*[2-9]_*")
+# One that is long enough not to be taken for a name.
+_CERTAIN_PLACEHOLDER = re.compile(r"\bREDACTED_[A-Z]+[2-9]_*(?!\w)")
+
+
+def placeholders_in(text: str) -> frozenset[str]:
+    """The words of `text` that may stand for a secret that was taken out somewhere."""
+    return frozenset(_CERTAIN_PLACEHOLDER.findall(text))
+
 
 # Every shaped token holds a run like this; its keyword is in it or this close to it.
 _RUN = re.compile(r"[A-Za-z0-9_\-+/]{20,}")

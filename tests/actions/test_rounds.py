@@ -1,4 +1,4 @@
-"""The conversation of a task: what is appended, where the marker is, which secrets are known."""
+"""The conversation of a task: what is appended, and where the marker is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kibitz.actions import rounds
-from kibitz.actions.rounds import NO_MORE, REPORT_NOW, Seen, going_on
+from kibitz.actions.rounds import NO_MORE, REPORT_NOW, going_on
 from kibitz.claude.values import (
     Block,
     Message,
@@ -90,14 +90,6 @@ def test_every_call_has_an_id_of_its_own(ids: tuple[str, ...]) -> None:
     assert calls == results
     assert len(set(calls)) == 2
     assert all(calls)
-
-
-def test_secrets_of_other_files_come_back_where_they_are_certain() -> None:
-    seen = Seen()
-    assert seen.secrets_with([("P1", "own")]) == (("P1", "own"),)
-    seen.secrets += [("P1", "another"), ("P2", "two"), ("P2", "two"), ("P3", "a"), ("P3", "b")]
-
-    assert seen.secrets_with([("P1", "own")]) == (("P1", "own"), ("P2", "two"))
 
 
 @given(st.lists(st.integers(0, 40_000), min_size=1, max_size=12), st.integers(0, 100_000))

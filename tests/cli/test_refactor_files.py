@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from typing import Any
 
@@ -177,3 +178,22 @@ def test_secrets_of_a_file_stay_in_it(shop: CommandLine) -> None:
     assert change(shop, "--write").code == 0
     assert (shop.root / "settings.py").read_text() == before.replace("3\n", "5\n")
     assert token not in str(shop.asked[-1].request.body)
+
+
+@pytest.mark.parametrize("path", ["prices.py", "new.py"])
+def test_no_secret_moves_into_another_file(shop: CommandLine, path: str) -> None:
+    token = "ghp_" + "k3Jd82Hs0Qm4Zx7Vb1Nc9Lp5Rt6Yw2Ae8Gf0"
+    shop.write("settings.py", f'KEY = "{token}"\n')
+    shop.commit()
+    old = BEFORE["prices.py"].splitlines()[0] if path in BEFORE else ""
+
+    def moved(request: Any) -> Reply:
+        shown = re.search(r'KEY = "(\w+)"', request.system_text + request.last_user_text)
+        assert shown is not None
+        return edits(edit(path, (old, f'{old}\nKEY = "{shown[1]}"\n')))
+
+    shop.standin.enqueue(moved, moved)
+    outcome = change(shop, "--write")
+    assert outcome.code == 3
+    assert "secrets stay where they are" in outcome.err
+    assert texts(shop) == BEFORE

@@ -78,7 +78,7 @@ class TestDiff:
         assert "-RATE = 0.2\n+RATE = 0.25\n" in result.text
         assert "new.py" not in result.text
         assert TOKEN not in result.text
-        assert TOKEN in [secret for _, secret in result.secrets]
+        assert "REDACTED_" in result.text
 
     def test_a_changed_secret_shows_neither(self, look: Looker) -> None:
         other = TOKEN[:20] + TOKEN[:19:-1]
@@ -180,7 +180,7 @@ class TestBlame:
         result = look.call("git_blame", path="settings.py", end_line=1)
         assert "not committed" not in result.text
         assert TOKEN not in result.text
-        assert [secret for _, secret in result.secrets] == [TOKEN]
+        assert "REDACTED_" in result.text
 
     @pytest.mark.parametrize("path", [".env", "build.log", "../x", "nothing.py"])
     def test_what_may_not_be_read(self, worked: Looker, path: str) -> None:

@@ -88,14 +88,11 @@ def test_a_buffer_wins(look: Looker) -> None:
     look.refused("read_file", path=".env")
 
 
-def test_secrets_are_replaced_and_can_be_put_back(look: Looker) -> None:
+def test_secrets_are_replaced(look: Looker) -> None:
     result = look.call("read_file", path="settings.py")
 
     assert TOKEN not in result.text
-    ((placeholder, secret),) = result.secrets
-    assert placeholder in result.text
-    assert secret == TOKEN
-    assert look.call("read_file", path="settings.py", start_line=2).secrets == ()
+    assert 'KEY = "REDACTED_' in result.text
 
 
 def test_a_file_cannot_end_its_own_quotation(

@@ -92,7 +92,7 @@ def test_no_pattern_asks_for_a_secret(look: Looker) -> None:
     assert "Nothing matches" in look.ok("search", pattern='KEY = "g.*"')
     result = look.call("search", pattern="KEY")
     assert TOKEN not in result.text
-    assert [secret for _, secret in result.secrets] == [TOKEN]
+    assert "REDACTED_" in result.text
 
 
 def test_buffers_win(look: Looker) -> None:

@@ -67,7 +67,7 @@ def test_secrets_and_what_may_not_be_read(looking: Looker) -> None:
     result = looking.call("symbol", name="KEY")
 
     assert TOKEN not in result.text
-    assert [secret for _, secret in result.secrets] == [TOKEN]
+    assert "REDACTED_" in result.text
     assert "neither" in looking.ok("symbol", name="TOKEN"), "it stands in .env alone"
 
 

@@ -48,11 +48,7 @@ async def change_files(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
             "refactor those."
         )
     seen = Seen()
-    staging = Staging(
-        desk.sight(brief, lambda: False),
-        lambda own: seen.secrets_with((*own, *brief.secrets)),
-        order.document.text,
-    )
+    staging = Staging(desk.sight(brief, lambda: False), order.document.text)
     is_second = False
     while True:
         calls: list[ToolCall] = []

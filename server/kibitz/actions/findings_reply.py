@@ -42,10 +42,6 @@ class FindingsReply:
         self._prose: list[str] = []
         self._called = False
 
-    def know(self, secrets: Sequence[tuple[str, str]]) -> None:
-        """Take what placeholders stand for from now on: those of other files, too."""
-        self._secrets = tuple(secrets)
-
     def read(self, event: Event) -> list[Step]:
         """What an event completes: `Found` and `NotKept`."""
         match event:

@@ -77,8 +77,8 @@ async def refactor(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
         below=brief.lines[brief.end_line : brief.end_line + ECHO_LINES],
     )
     diff = StreamingDiff(brief.region_lines)
-    closed, prose, seen = False, "", Seen()
-    talk = rounds(desk, brief, prompt, seen, least_tokens=room // 2)
+    closed, prose = False, ""
+    talk = rounds(desk, brief, prompt, Seen(), least_tokens=room // 2)
     async with aclosing(talk) as events:
         async for event in events:
             match event:
@@ -100,7 +100,7 @@ async def refactor(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
                         prose += text
                     edits = diff.push(normalizer.feed(replacement))
                     if edits:
-                        yield Changed(_with_secrets(brief, seen, edits))
+                        yield Changed(_with_secrets(brief, edits))
                 case Finished(stop_reason="stop_sequence"):
                     closed = True
                 case Started() | Finished() | ToolInputDelta() | ToolCall():
@@ -118,16 +118,19 @@ async def refactor(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
     edits = diff.push(normalizer.feed(rest) + normalizer.finish())
     edits += diff.finish()
     if edits:
-        yield Changed(_with_secrets(brief, seen, edits))
+        yield Changed(_with_secrets(brief, edits))
 
 
-def _with_secrets(brief: Brief, seen: Seen, edits: Sequence[LineEdit]) -> tuple[LineEdit, ...]:
-    """`edits` with the secrets back in the place of their placeholders."""
-    secrets = seen.secrets_with(brief.secrets)
-    if not secrets:
+def _with_secrets(brief: Brief, edits: Sequence[LineEdit]) -> tuple[LineEdit, ...]:
+    """`edits` with the document's secrets back in the place of their placeholders.
+
+    Those of files that Claude has looked at stay placeholders: no reply moves a secret from one
+    file into another.
+    """
+    if not brief.secrets:
         return tuple(edits)
     return tuple(
-        LineEdit(edit.start, edit.end, tuple(restore(line, secrets) for line in edit.lines))
+        LineEdit(edit.start, edit.end, tuple(restore(line, brief.secrets) for line in edit.lines))
         for edit in edits
     )
 

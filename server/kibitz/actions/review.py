@@ -12,7 +12,7 @@ from kibitz.actions.findings_reply import FindingsReply
 from kibitz.actions.rounds import Seen, rounds
 from kibitz.actions.task_text import numbered, prompt_text, tagged, task_text
 from kibitz.actions.tools import REPORT_FINDINGS
-from kibitz.actions.values import Looked, Order, Step
+from kibitz.actions.values import Order, Step
 from kibitz.claude.values import (
     Finished,
     Prompt,
@@ -47,14 +47,10 @@ async def review(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
         brief.settings.review.min_severity,
         hunks.lines if hunks is not None and not hunks.all_lines else None,
     )
-    seen = Seen()
-    talk = rounds(desk, brief, prompt, seen, least_tokens=REVIEW_LEAST_TOKENS)
+    talk = rounds(desk, brief, prompt, Seen(), least_tokens=REVIEW_LEAST_TOKENS)
     async with aclosing(talk) as events:
         async for event in events:
             match event:
-                case Looked():
-                    reply.know(seen.secrets_with(brief.secrets))
-                    yield event
                 case ToolInputDelta() | TextDelta() | ToolCall() | Started() | Finished():
                     for step in reply.read(event):
                         yield step

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kibitz.actions.brief import Brief
@@ -76,28 +76,11 @@ NO_ROOM = "There is no room left for more results; answer from what you have see
 
 @dataclass
 class Seen:
-    """What has come of looking around so far.  `secrets` are pairs of a placeholder and what it
-    stands for, of all files that were seen; `sent` are the messages of the last request."""
+    """What has come of looking around so far; `sent` are the messages of the last request."""
 
     rounds: int = 0
     characters: int = 0
-    secrets: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     sent: tuple[Message, ...] = ()
-
-    def secrets_with(self, own: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-        """`own` and those of other files, where it is certain what their placeholder stands for."""
-        if not self.secrets:
-            return tuple(own)
-        known = {placeholder for placeholder, _ in own}
-        meant: dict[str, set[str]] = {}
-        for placeholder, secret in self.secrets:
-            meant.setdefault(placeholder, set()).add(secret)
-        others = (
-            (placeholder, secrets.pop())
-            for placeholder, secrets in meant.items()
-            if placeholder not in known and len(secrets) == 1
-        )
-        return (*own, *others)
 
 
 async def rounds(
@@ -145,8 +128,6 @@ async def rounds(
                 )
             texts = _fitted([result.text for result in results], room - seen.characters)
             seen.characters += sum(map(len, texts))
-            for result in results:
-                seen.secrets += result.secrets
             is_last = (
                 seen.rounds >= MOST_ROUNDS
                 or room - seen.characters < LEAST_CHARACTERS

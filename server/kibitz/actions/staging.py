@@ -7,7 +7,7 @@ through the gate.  Blocking: not for the event loop.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from kibitz.actions.tools import EDIT_FILE
@@ -27,11 +27,13 @@ from kibitz_context.lines import Span, dominant_ending, split_lines, without_end
 if TYPE_CHECKING:
     from kibitz.looking.sight import Sight
 
-Secrets = Sequence[tuple[str, str]]
-
 # More is no change that anybody could look through.
 MOST_FILES: Final = 50
 
+NO_FOREIGN_SECRET = Refusal(
+    "A word in the new text stands for a secret of another file, and secrets stay where they are: "
+    "read it from there at run time, or leave a name that the user fills in."
+)
 HELD = "This edit holds; it is applied when all of them do. Do not send it again."
 LOOK_FIRST = (
     "This was not answered: it came in the same turn as edits. Look around first, and then make "
@@ -42,13 +44,12 @@ LOOK_FIRST = (
 class Staging:
     """Gathers the calls of one task.
 
-    `sight` is what may be read, and so what may be changed.  `secrets` gives what placeholders
-    stand for, from those of the file itself.  New files get the line ends of `like`.
+    `sight` is what may be read, and so what may be changed.  New files get the line ends of
+    `like`.  A file gets back its own secrets; that of another one is refused, and none moves.
     """
 
-    def __init__(self, sight: Sight, secrets: Callable[[Secrets], Secrets], like: str) -> None:
+    def __init__(self, sight: Sight, like: str) -> None:
         self._sight = sight
-        self._secrets = secrets
         self._ending = dominant_ending(split_lines(like))
         self._files: dict[str, FileChange] = {}
         self._refused: dict[str, str] = {}
@@ -141,7 +142,9 @@ class Staging:
         found = replacements(allowed.text, passages, placeholders)
         if isinstance(found, Refusal):
             return found
-        changes = restored(found, self._secrets(allowed.secrets))
+        changes = restored(found, allowed.secrets)
+        if _foreign("".join(change.text for change in changes), allowed.text):
+            return NO_FOREIGN_SECRET
         after = applied(before, changes)
         worse = complaints(path, before, after)
         return FileChange(path, file, before, after, tuple(changes), worse, protection(path))
@@ -155,10 +158,19 @@ class Staging:
         around = next(each for each in file.parents if os.path.lexists(each))
         if not around.is_dir():
             return Refusal(f"{around.name} is a file, and cannot have others in it.")
-        lines = split_lines(restore(passages[0].new_text, self._secrets(())))
+        if _foreign(passages[0].new_text, ""):
+            return NO_FOREIGN_SECRET
+        lines = split_lines(passages[0].new_text)
         text = "".join(without_ending(line) + self._ending for line in lines)
         if not text:
             return Refusal("A new file cannot be empty.")
         worse = complaints(path, "", text)
         change = (Replacement(Span(0, 0), text),)
         return FileChange(path, file, None, text, change, worse, protection(path))
+
+
+def _foreign(new_text: str, shown: str) -> bool:
+    """Whether `new_text` has placeholders that the file, as it was `shown`, has not."""
+    from kibitz_context.secrets import placeholders_in
+
+    return bool(placeholders_in(new_text) - placeholders_in(shown))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from kibitz_context import layers
 from kibitz_context.lines import without_ending
@@ -13,15 +12,6 @@ from kibitz_context.lines import without_ending
 MAX_CHARACTERS = 24_000
 # A longer line is data or minified code.
 MAX_LINE_CHARACTERS = 600
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """`text` is what Claude gets; `secrets` are pairs of a placeholder in it and what it stands
-    for, for putting them back into an edit."""
-
-    text: str
-    secrets: tuple[tuple[str, str], ...] = ()
 
 
 def numbered(lines: Sequence[str], first_line: int) -> list[str]:
@@ -34,11 +24,6 @@ def numbered(lines: Sequence[str], first_line: int) -> list[str]:
 def quoted_file(path: str, text: str, **attributes: str) -> str:
     """Text of a file between tags that it cannot close."""
     return layers.block("excerpt", text, path=path, **attributes)
-
-
-def shown_secrets(text: str, secrets: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """Those of `secrets` whose placeholder stands in `text`."""
-    return tuple(pair for pair in secrets if pair[0] in text)
 
 
 def fitting(lines: Iterable[str], most_characters: int = MAX_CHARACTERS) -> tuple[list[str], int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kibitz.edits.secrets import restore
-from kibitz.looking.answers import Answer, numbered, quoted_file, shown_secrets
+from kibitz.looking.answers import numbered, quoted_file
 from kibitz.looking.arguments import Arguments, Unusable
 from kibitz.looking.git_log import SHOWN_ID
 from kibitz.looking.sight import Sight
@@ -16,12 +16,12 @@ from kibitz_context.lines import split_lines
 MAX_LINES = 200
 
 
-def git_blame(sight: Sight, arguments: Arguments) -> Answer:
+def git_blame(sight: Sight, arguments: Arguments) -> str:
     git = sight.git
     path, allowed = sight.text(arguments.text("path"))
     lines = split_lines(allowed.text)
     if not lines:
-        return Answer(f"{path} is empty.")
+        return f"{path} is empty."
     if any(line.endswith("\r") for line in lines):
         raise Unusable(f"{path} has line endings that git does not count.")
     start, end = arguments.lines(len(lines))
@@ -42,7 +42,7 @@ def git_blame(sight: Sight, arguments: Arguments) -> Answer:
     text = quoted_file(path, "".join(parts), lines=f"{start}-{last} of {len(lines)}")
     if last < end:
         text += f"The answer ends at line {last}.\n"
-    return Answer(text, shown_secrets(text, allowed.secrets))
+    return text
 
 
 def _head(commit: Commit | None) -> str:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kibitz.looking.answers import MAX_CHARACTERS, Answer, shown_secrets
+from kibitz.looking.answers import MAX_CHARACTERS
 from kibitz.looking.arguments import Arguments, Unusable
 from kibitz.looking.sight import Sight
 from kibitz.plain_text import one_line
@@ -19,7 +19,7 @@ from kibitz_context.baseline import Baseline, Sources
 from kibitz_context.changes import Listed
 from kibitz_context.diffs import unified_diff
 from kibitz_context.tokens import CHARACTERS_PER_TOKEN
-from kibitz_context.values import Allowed, Omission
+from kibitz_context.values import Omission, Refused
 
 MAX_REVISION_CHARACTERS = 200
 MAX_NAMED = 60
@@ -28,7 +28,7 @@ _REVISION = re.compile(r"(?!-)[^\s:?*\[\\]+")
 _SEARCHES = re.compile(r"\^\{/|\^\{:|@\{.*[^\w/{}+-]")
 
 
-def git_diff(sight: Sight, arguments: Arguments) -> Answer:
+def git_diff(sight: Sight, arguments: Arguments) -> str:
     repository = sight.repository
     _ = sight.git
     given = arguments.text("base") or "HEAD"
@@ -47,10 +47,10 @@ def git_diff(sight: Sight, arguments: Arguments) -> Answer:
     with baseline.opened(repository, sight.gate, sight.check) as sources:
         if dots:
             new = baseline.baseline(repository, found[1])
-            entries, omitted, secrets = _between(sight, sources.at(old), sources.at(new), place)
+            entries, omitted = _between(sight, sources.at(old), sources.at(new), place)
         else:
-            entries, omitted, secrets = _since(sight, sources.at(old), place)
-    return _answer(given, place, entries, omitted, secrets)
+            entries, omitted = _since(sight, sources.at(old), place)
+    return _answer(given, place, entries, omitted)
 
 
 def _revision(name: str) -> str:
@@ -71,8 +71,7 @@ class Difference:
     text: str
 
 
-Secrets = tuple[tuple[str, str], ...]
-Differences = tuple[Sequence[Difference], Sequence[Omission], Secrets]
+Differences = tuple[Sequence[Difference], Sequence[Omission]]
 
 
 def _since(sight: Sight, sources: Sources, place: str) -> Differences:
@@ -87,15 +86,11 @@ def _since(sight: Sight, sources: Sources, place: str) -> Differences:
     buffers = {path: text for path, text in sight.buffers.items() if _is_at(path, place)}
     budget = int(MAX_CHARACTERS / CHARACTERS_PER_TOKEN)
     found = changes.found(some, sources, buffers, hidden, budget)
-    differences: list[Difference] = []
-    secrets: list[tuple[str, str]] = []
-    for entry in found.entries:
-        path = entry.path
-        differences.append(_difference(path, sources.text(path), found.texts[path]))
-        # For putting secrets back into an edit.
-        answer = sight.listed_text(path)
-        secrets += answer.secrets if answer is not None else ()
-    return differences, found.omitted, tuple(secrets)
+    differences = [
+        _difference(entry.path, sources.text(entry.path), found.texts[entry.path])
+        for entry in found.entries
+    ]
+    return differences, found.omitted
 
 
 def _difference(path: str, old: str | None, new: str | None) -> Difference:
@@ -119,7 +114,6 @@ def _between(sight: Sight, old: Sources, new: Sources, place: str) -> Difference
     hidden = sight.repository.ignored(paths)
     entries: list[Difference] = []
     omitted: list[Omission] = []
-    secrets: list[tuple[str, str]] = []
     room = MAX_CHARACTERS
     for path in paths:
         if path in hidden or not sight.may_name(path):
@@ -131,9 +125,7 @@ def _between(sight: Sight, old: Sources, new: Sources, place: str) -> Difference
         for sources in (old, new):
             file = sources.base.by_path.get(path)
             answer = sources.read(file) if file is not None else None
-            if isinstance(answer, Allowed):
-                secrets += answer.secrets
-            elif answer is not None:
+            if isinstance(answer, Refused):
                 omitted.append(Omission(layers.printable(path), answer.reason))
                 break
             texts.append(answer.text if answer is not None else None)
@@ -141,7 +133,7 @@ def _between(sight: Sight, old: Sources, new: Sources, place: str) -> Difference
             before, after = texts
             entries.append(_difference(path, before, after))
             room -= len(entries[-1].text)
-    return entries, omitted, tuple(secrets)
+    return entries, omitted
 
 
 def _answer(
@@ -149,8 +141,7 @@ def _answer(
     place: str,
     entries: Sequence[Difference],
     omitted: Sequence[Omission],
-    secrets: Secrets,
-) -> Answer:
+) -> str:
     left: Mapping[str, str] = {each.path: each.reason for each in omitted}
     parts: list[str] = []
     room = MAX_CHARACTERS
@@ -164,13 +155,12 @@ def _answer(
         room -= len(entry.text)
     if not parts and not left:
         where = f" in {place}" if place else ""
-        return Answer(f"Nothing differs{where} by {one_line(given, 80)}.\n")
+        return f"Nothing differs{where} by {one_line(given, 80)}.\n"
     named = [f"{layers.quoted(path)} ({reason})" for path, reason in left.items()]
     if named:
         more = f" and {len(named) - MAX_NAMED} more" if len(named) > MAX_NAMED else ""
         parts.append(f"Not shown: {', '.join(named[:MAX_NAMED])}{more}.\n")
-    text = "".join(parts)
-    return Answer(text, shown_secrets(text, secrets))
+    return "".join(parts)
 
 
 def _beginning(entry: Difference, room: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kibitz.looking.answers import MAX_CHARACTERS, Answer, fitting
+from kibitz.looking.answers import MAX_CHARACTERS, fitting
 from kibitz.looking.arguments import Arguments, Unusable
 from kibitz.looking.sight import Sight
 from kibitz.plain_text import visible
@@ -15,7 +15,7 @@ MAX_PATHS = 12
 SHOWN_ID = 12
 
 
-def git_log(sight: Sight, arguments: Arguments) -> Answer:
+def git_log(sight: Sight, arguments: Arguments) -> str:
     path = sight.place(arguments.text("path"))
     limit = min(arguments.number("limit", COMMITS), MAX_COMMITS)
     try:
@@ -23,12 +23,12 @@ def git_log(sight: Sight, arguments: Arguments) -> Answer:
     except CommitsProblem as problem:
         raise Unusable(f"git has no answer: {problem}.") from None
     if not found:
-        return Answer(f"No commit has changed {path}." if path else "There are no commits yet.")
+        return f"No commit has changed {path}." if path else "There are no commits yet."
     blocks, count = fitting([_told(sight, each) for each in found], MAX_CHARACTERS)
     text = layers.block("excerpt", "\n".join(blocks), commits=str(count))
     if count < len(found):
         text += f"{len(found) - count} older commits are not shown.\n"
-    return Answer(text)
+    return text
 
 
 def _told(sight: Sight, commit: Commit) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from kibitz.looking import git_grep, ripgrep
-from kibitz.looking.answers import MAX_CHARACTERS, Answer, quoted_file, shown_secrets
+from kibitz.looking.answers import MAX_CHARACTERS, quoted_file
 from kibitz.looking.arguments import Arguments, Unusable
 from kibitz.looking.pattern import Pattern, for_ripgrep
 from kibitz.looking.sight import Sight
@@ -38,7 +38,6 @@ class Found:
 
     paths: list[str] = field(default_factory=list[str])
     blocks: list[str] = field(default_factory=list[str])
-    secrets: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     n_matches: int = 0
     n_characters: int = 0
     not_searched: int = 0
@@ -65,7 +64,7 @@ def with_an_engine(
     return git_grep.narrowed(sight.repository.git, word, paths, seconds)
 
 
-def search(sight: Sight, arguments: Arguments, narrow: Narrow = with_an_engine) -> Answer:
+def search(sight: Sight, arguments: Arguments, narrow: Narrow = with_an_engine) -> str:
     pattern = Pattern(arguments.text("pattern"))
     glob = arguments.text("glob")
     paths = files(sight, glob)
@@ -75,11 +74,10 @@ def search(sight: Sight, arguments: Arguments, narrow: Narrow = with_an_engine) 
         text = f"Nothing matches{where}; {len(paths):,} files were searched.\n"
         if found.not_searched:
             text = f"Nothing was found in time{where}.\n{_rest(found)}"
-        return Answer(text)
+        return text
     in_files = f"in {len(found.paths)} file{'s' if len(found.paths) > 1 else ''}{where}"
     text = f"Lines that match {in_files}: {found.n_matches}.\n"
-    text += "".join(found.blocks) + _rest(found)
-    return Answer(text, shown_secrets(text, found.secrets))
+    return text + "".join(found.blocks) + _rest(found)
 
 
 def files(sight: Sight, glob: str) -> list[str]:
@@ -112,7 +110,6 @@ def matches(sight: Sight, pattern: Pattern, paths: Sequence[str], narrow: Narrow
         places = pattern.lines(lines, "\n".join(lines))
         if places:
             _add(found, path, lines, places)
-            found.secrets += allowed.secrets
     return found
 
 

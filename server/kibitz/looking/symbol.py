@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kibitz.looking.answers import MAX_CHARACTERS, Answer, numbered, quoted_file, shown_secrets
+from kibitz.looking.answers import MAX_CHARACTERS, numbered, quoted_file
 from kibitz.looking.arguments import Arguments, Unusable
 from kibitz.looking.search import SECONDS, with_an_engine
 from kibitz.looking.sight import Sight
@@ -42,7 +42,7 @@ class _File:
     uses: tuple[int, ...]
 
 
-def symbol(sight: Sight, arguments: Arguments) -> Answer:
+def symbol(sight: Sight, arguments: Arguments) -> str:
     given = arguments.text("name").strip()
     # `Class.method`, `module::function`: the last part is what is defined somewhere.
     parts = _PART.findall(given)
@@ -53,11 +53,10 @@ def symbol(sight: Sight, arguments: Arguments) -> Answer:
     found = [each for path in paths[:MAX_FILES] if (each := _looked_at(sight, path, name))]
     text = _definitions(found, name, around) + _uses(found, name)
     if not text:
-        return Answer(f"{name} is neither defined nor used in any file; `search` finds more.\n")
+        return f"{name} is neither defined nor used in any file; `search` finds more.\n"
     if len(paths) > MAX_FILES or not is_complete:
         text += "There are more files with this name; `search` with a glob finds them.\n"
-    secrets = (pair for each in found for pair in each.allowed.secrets)
-    return Answer(text, shown_secrets(text, secrets))
+    return text
 
 
 def _candidates(sight: Sight, name: str) -> tuple[list[str], bool]:

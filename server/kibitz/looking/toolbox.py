@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from kibitz.claude.values import Tool
-from kibitz.looking.answers import MAX_CHARACTERS, Answer
+from kibitz.looking.answers import MAX_CHARACTERS
 from kibitz.looking.arguments import Arguments, Stopped, Unusable, shape
 from kibitz.looking.definitions import (
     GIT_BLAME,
@@ -48,7 +48,6 @@ class Result:
     outcome: Outcome
     arguments: tuple[tuple[str, str], ...]
     seconds: float
-    secrets: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_error(self) -> bool:
@@ -60,24 +59,23 @@ def answer(sight: Sight, name: str, input_json: str) -> Result:
     began = time.monotonic()
     outcome: Outcome = "answered"
     try:
-        found = _answer(sight.for_seconds(CALL_SECONDS), name, input_json)
+        text = _answer(sight.for_seconds(CALL_SECONDS), name, input_json)
     except Unusable as unusable:
-        outcome, found = "refused", Answer(unusable.sentence)
+        outcome, text = "refused", unusable.sentence
     except Stopped:
         raise
     except Exception:
         # The tool's name is ours; what it was asked stays out of the log.
         _logger.exception("the tool %s failed", one_line(name, 40))
         outcome = "failed"
-        found = Answer(f"{one_line(name, 40)} failed, by a fault in kibitz; go on without it.")
-    text = found.text
+        text = f"{one_line(name, 40)} failed, by a fault in kibitz; go on without it."
     if len(text) > MAX_CHARACTERS + _SPARE_CHARACTERS:
         text = f"{text[:MAX_CHARACTERS]}\n… the rest does not fit; ask for less.\n"
     seconds = time.monotonic() - began
-    return Result(text or "Nothing.", outcome, shape(input_json), seconds, found.secrets)
+    return Result(text or "Nothing.", outcome, shape(input_json), seconds)
 
 
-def _answer(sight: Sight, name: str, input_json: str) -> Answer:
+def _answer(sight: Sight, name: str, input_json: str) -> str:
     tool = next((each for each in LOOKING if each.name == name), None)
     if tool is None:
         known = ", ".join(each.name for each in LOOKING)
@@ -87,7 +85,7 @@ def _answer(sight: Sight, name: str, input_json: str) -> Answer:
     return _work_of(tool)(sight, arguments)
 
 
-def _work_of(tool: Tool) -> Callable[[Sight, Arguments], Answer]:
+def _work_of(tool: Tool) -> Callable[[Sight, Arguments], str]:
     """What a tool does: loaded when it is first called, since most tasks call none."""
     match tool.name:
         case READ_FILE.name:
