@@ -236,6 +236,22 @@ async def test_what_a_version_blind_client_overwrites_is_put_back(kind: Manners)
     assert editor.buffer == "# mine 1\n# mine 2\n# mine 3\n" + BEFORE
 
 
+async def test_what_a_blind_client_overwrites_while_it_is_mended_is_put_back_too() -> None:
+    editor = FakeEditor("a", KAKOUNE)
+    delivery = delivery_in(editor, (0, 1))
+    editor.user_changes(0, 0, "first ")
+    delivery.write([LineEdit(0, 0, ("a\n",))])
+    editor.handle_request()
+    for word in ("second ", "third ", "fourth "):
+        editor.user_changes(0, 0, word)
+
+    reason = await finish(editor, delivery)
+
+    assert reason is not None
+    assert "it was taken back" in reason
+    assert editor.buffer == "fourth third second a\nfirst a"
+
+
 async def test_a_change_that_is_told_as_one_with_the_edit_is_told_apart() -> None:
     editor = FakeEditor(BEFORE, dataclasses.replace(EGLOT, tells_whole_text=True))
     delivery = delivery_in(editor)
