@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
+from kibitz.claude.around import AroundClaude
 from kibitz.claude.audit_file import AuditFile
 from kibitz.claude.batch_runner import BatchRecord
 from kibitz.claude.batches import BatchResult
@@ -27,7 +28,6 @@ from kibitz.claude.values import (
     ClaudeFailure,
     Event,
     Finished,
-    ModelFacts,
     Prompt,
     Purpose,
     TextDelta,
@@ -108,11 +108,11 @@ class Audit:
                 )
 
 
-class AuditedClaude:
+class AuditedClaude(AroundClaude):
     """Implements `values.Claude` over another one; each request leaves a record."""
 
     def __init__(self, claude: Claude, audit: Audit) -> None:
-        self._claude = claude
+        super().__init__(claude)
         self._audit = audit
 
     async def stream(self, prompt: Prompt, purpose: Purpose) -> AsyncGenerator[Event, None]:
@@ -137,23 +137,9 @@ class AuditedClaude:
             entry.complete(usage)
         return usage
 
-    async def count_tokens(self, prompt: Prompt) -> int | None:
-        """See `values.Claude`.  Makes no record."""
-        return await self._claude.count_tokens(prompt)
-
-    async def models(self) -> tuple[ModelFacts, ...]:
-        """See `values.Claude`.  Makes no record."""
-        return await self._claude.models()
-
-    async def preload(self) -> None:
-        """Prepare for the first request: import what is slow."""
-        preload = getattr(self._claude, "preload", None)
-        if preload is not None:
-            await preload()
-
     async def aclose(self) -> None:
         """Close Claude, then write what waits."""
-        await self._claude.aclose()
+        await super().aclose()
         await self._audit.aclose()
 
 

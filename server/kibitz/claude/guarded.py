@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncGenerator
 
+from kibitz.claude.around import AroundClaude
 from kibitz.claude.breaker import Breaker
-from kibitz.claude.values import Claude, Event, Finished, ModelFacts, Prompt, Purpose, Usage
+from kibitz.claude.values import Claude, Event, Finished, Prompt, Purpose, Usage
 
 
-class GuardedClaude:
+class GuardedClaude(AroundClaude):
     """Implements `values.Claude` over another one; `breaker` is that endpoint's."""
 
     def __init__(self, claude: Claude, breaker: Breaker) -> None:
-        self._claude = claude
+        super().__init__(claude)
         self._breaker = breaker
 
     async def stream(self, prompt: Prompt, purpose: Purpose) -> AsyncGenerator[Event, None]:
@@ -32,20 +33,3 @@ class GuardedClaude:
             if usage != Usage():
                 attempt.succeeded()
             return usage
-
-    async def count_tokens(self, prompt: Prompt) -> int | None:
-        """See `values.Claude`."""
-        return await self._claude.count_tokens(prompt)
-
-    async def models(self) -> tuple[ModelFacts, ...]:
-        """See `values.Claude`."""
-        return await self._claude.models()
-
-    async def preload(self) -> None:
-        """Prepare for the first request: import what is slow."""
-        preload = getattr(self._claude, "preload", None)
-        if preload is not None:
-            await preload()
-
-    async def aclose(self) -> None:
-        await self._claude.aclose()

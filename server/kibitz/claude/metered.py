@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Self
 
 from kibitz.claude import prompt as prompts
+from kibitz.claude.around import AroundClaude
 from kibitz.claude.budget import Budget, Exceeded, Planned, Reservation
 from kibitz.claude.cache_memory import CacheMemory, Outlook
 from kibitz.claude.catalogue import Catalogue
@@ -37,7 +38,6 @@ from kibitz.claude.values import (
     ClaudeFailure,
     Event,
     Finished,
-    ModelFacts,
     Prompt,
     Purpose,
     Started,
@@ -60,7 +60,7 @@ NEVER_ASKED_ACTIONS = frozenset({"complete", "hover"})
 MOST_TOKENS_AT_ONCE = 200_000
 
 
-class MeteredClaude:
+class MeteredClaude(AroundClaude):
     """Implements `values.Claude` over another one, with a ledger and a budget.
 
     `confirm` asks the user whether a request may cost more than one may; None: nobody can say.
@@ -79,7 +79,7 @@ class MeteredClaude:
         self.knowledge = (
             known_models if isinstance(known_models, Knowledge) else Knowledge.of(known_models)
         )
-        self._claude = claude
+        super().__init__(claude)
         self._ledger = ledger
         self._budget = budget
         self._confirm = confirm
@@ -147,20 +147,6 @@ class MeteredClaude:
             self._stop_warming("it has no cache of prompts")
         return usage
 
-    async def count_tokens(self, prompt: Prompt) -> int | None:
-        """See `values.Claude`.  Costs nothing and is not recorded."""
-        return await self._claude.count_tokens(prompt)
-
-    async def models(self) -> tuple[ModelFacts, ...]:
-        """See `values.Claude`.  Costs nothing and is not recorded."""
-        return await self._claude.models()
-
-    async def preload(self) -> None:
-        """Prepare for the first request: import what is slow."""
-        preload = getattr(self._claude, "preload", None)
-        if preload is not None:
-            await preload()
-
     async def tokens_factor(self, model: str) -> float:
         """What an estimate of `kibitz_context.tokens` is to be multiplied by: learnt from the
         ledger, or else what is known of the model."""
@@ -187,7 +173,7 @@ class MeteredClaude:
             return
         self._closed = True
         self._first_alone.let_all_go()
-        await self._claude.aclose()
+        await super().aclose()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSING_SECONDS):
                 await self._idle.wait()

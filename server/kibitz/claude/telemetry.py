@@ -17,12 +17,12 @@ from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kibitz import __version__
+from kibitz.claude.around import AroundClaude
 from kibitz.claude.values import (
     Claude,
     ClaudeFailure,
     Event,
     Finished,
-    ModelFacts,
     Prompt,
     Purpose,
     Usage,
@@ -203,11 +203,11 @@ class Telemetry:
         thread.join(CLOSING_SECONDS)
 
 
-class TracedClaude:
+class TracedClaude(AroundClaude):
     """Implements `values.Claude` over another one; each request is a span and is measured."""
 
     def __init__(self, claude: Claude, telemetry: Telemetry, provider: str) -> None:
-        self._claude = claude
+        super().__init__(claude)
         self._telemetry = telemetry
         self._provider = _PROVIDERS.get(provider, "anthropic")
 
@@ -226,23 +226,6 @@ class TracedClaude:
             usage = await self._claude.warm(prompt, purpose)
             request.used(usage)
         return usage
-
-    async def count_tokens(self, prompt: Prompt) -> int | None:
-        """See `values.Claude`."""
-        return await self._claude.count_tokens(prompt)
-
-    async def models(self) -> tuple[ModelFacts, ...]:
-        """See `values.Claude`."""
-        return await self._claude.models()
-
-    async def preload(self) -> None:
-        """Prepare for the first request: import what is slow."""
-        preload = getattr(self._claude, "preload", None)
-        if preload is not None:
-            await preload()
-
-    async def aclose(self) -> None:
-        await self._claude.aclose()
 
     @contextlib.contextmanager
     def _span(self, prompt: Prompt, purpose: Purpose) -> Iterator[_Request]:
