@@ -2,59 +2,44 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from kibitz.claude.batch_run import Counts
 from kibitz.claude.batch_runner import RunProgress
+from kibitz.cli.moving import Moving
 from kibitz.cli.terminal import Terminal
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 
-class BatchProgress:
+class BatchProgress(Moving["Progress"]):
     """Shown while it is entered."""
 
     def __init__(self, terminal: Terminal) -> None:
-        self._terminal = terminal
-        self._bar: Progress | None = None
+        super().__init__(terminal)
         self._task: TaskID | None = None
-        self._is_shown = False
         self._last = ""
 
-    def __enter__(self) -> Self:
-        if self._terminal.err_is_terminal:
-            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    def draw(self) -> Progress:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-            self._bar = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(bar_width=30),
-                TextColumn("{task.completed:,.0f} of {task.total:,.0f} files"),
-                TimeElapsedColumn(),
-                console=self._terminal.error_console(),
-                transient=True,
-            )
-            self._task = self._bar.add_task("Preparing", total=1)
-            self._terminal.cover(self)
-            self.show()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.hide()
-        self._bar = None
-        self._terminal.cover(None)
+        bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.completed:,.0f} of {task.total:,.0f} files"),
+            TimeElapsedColumn(),
+            console=self._terminal.error_console(),
+            transient=True,
+        )
+        self._task = bar.add_task("Preparing", total=1)
+        return bar
 
     def tell(self, progress: RunProgress) -> None:
         """Show what has changed."""
         counts = progress.counts
-        if self._bar is not None and self._task is not None:
-            self._bar.update(
+        if self._picture is not None and self._task is not None:
+            self._picture.update(
                 self._task,
                 description=_where(counts, progress.n_batches),
                 completed=counts.done + counts.failed,
@@ -70,16 +55,6 @@ class BatchProgress:
         if line != self._last:
             self._last = line
             self._terminal.note(line)
-
-    def hide(self) -> None:
-        if self._bar is not None and self._is_shown:
-            self._is_shown = False
-            self._bar.stop()
-
-    def show(self) -> None:
-        if self._bar is not None and not self._is_shown:
-            self._is_shown = True
-            self._bar.start()
 
 
 def _where(counts: Counts, n_batches: int) -> str:

@@ -5,8 +5,7 @@ Where stderr is no terminal nothing moves, and the bill is printed only when it 
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from kibitz.actions.tally import Tally
 from kibitz.actions.values import (
@@ -19,6 +18,7 @@ from kibitz.actions.values import (
     Received,
     Step,
 )
+from kibitz.cli.moving import Moving
 from kibitz.cli.terminal import Terminal
 from kibitz.plain_text import one_line
 
@@ -26,38 +26,25 @@ if TYPE_CHECKING:
     from rich.status import Status
 
 
-class Progress:
+class Progress(Moving["Status"]):
     """Shown while it is entered, except where something is written (see `Terminal.cover`).
 
-    `aside` takes it away for good, when the answer itself begins to move on the same terminal.
+    `aside` takes it away for good, when the answer itself begins to move on the same terminal;
+    the bill still comes.
     """
 
     def __init__(self, terminal: Terminal, tally: Tally, *, verbose: bool) -> None:
-        self._terminal = terminal
+        super().__init__(terminal)
         self._tally = tally
         self._verbose = verbose
         self._subject = ""
-        self._status: Status | None = None
-        self._is_shown = False
 
-    def __enter__(self) -> Self:
-        if self._terminal.err_is_terminal:
-            from rich.status import Status
+    def draw(self) -> Status:
+        from rich.status import Status
 
-            self._status = Status("Reading the repository", console=self._terminal.error_console())
-            self._terminal.cover(self)
-            self.show()
-        return self
+        return Status("Reading the repository", console=self._terminal.error_console())
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.aside()
-        if kind is not None and not issubclass(kind, Exception):
-            return  # interrupted: told by whoever ends the command
+    def conclude(self) -> None:
         tell_bill(self._terminal, self._tally, verbose=self._verbose)
 
     def about(self, subject: str) -> None:
@@ -67,7 +54,7 @@ class Progress:
     def count(self, step: Step, of: int = 0) -> None:
         """Count a step and show what it means; see `Tally.count`."""
         self._tally.count(step, of)
-        if self._status is None:
+        if self._picture is None:
             if self._verbose and isinstance(step, Looking | Noted):
                 self._terminal.line(f"{self._subject}{step.words}")
             return
@@ -87,28 +74,12 @@ class Progress:
             case _:
                 pass
 
-    def aside(self) -> None:
-        """Show nothing any more; the bill still comes."""
-        self.hide()
-        self._status = None
-        self._terminal.cover(None)
-
-    def hide(self) -> None:
-        if self._status is not None and self._is_shown:
-            self._is_shown = False
-            self._status.stop()
-
-    def show(self) -> None:
-        if self._status is not None and not self._is_shown:
-            self._is_shown = True
-            self._status.start()
-
     def _say(self, text: str) -> None:
-        if self._status is not None:
+        if self._picture is not None:
             from rich.text import Text
 
             # Not as a string: that would be read as markup, and a path may hold brackets.
-            self._status.update(Text(f"{self._subject}{text}"))
+            self._picture.update(Text(f"{self._subject}{text}"))
 
 
 def tell_bill(terminal: Terminal, tally: Tally, *, verbose: bool) -> None:

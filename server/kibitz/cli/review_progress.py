@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from kibitz.actions.tally import Tally
 from kibitz.actions.values import GettingReady, Indexing, Looking, Noted, Step
+from kibitz.cli.moving import Moving
 from kibitz.cli.progress import tell_bill
 from kibitz.cli.terminal import Terminal
 from kibitz.plain_text import one_line
@@ -15,52 +15,38 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 
-class ReviewProgress:
+class ReviewProgress(Moving["Progress"]):
     """Shown while it is entered; `names` are the files as the user calls them."""
 
     def __init__(
         self, terminal: Terminal, tally: Tally, names: tuple[str, ...], *, verbose: bool
     ) -> None:
-        self._terminal = terminal
+        super().__init__(terminal)
         self._tally = tally
         self._names = names
         self._verbose = verbose
-        self._bar: Progress | None = None
         self._task: TaskID | None = None
-        self._is_shown = False
 
-    def __enter__(self) -> Self:
-        if self._terminal.err_is_terminal:
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-            from rich.table import Column
+    def draw(self) -> Progress:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.table import Column
 
-            self._bar = Progress(
-                BarColumn(bar_width=20),
-                MofNCompleteColumn(),
-                TextColumn(
-                    "{task.description}",
-                    markup=False,
-                    table_column=Column(no_wrap=True, overflow="ellipsis"),
-                ),
-                console=self._terminal.error_console(),
-                transient=True,
-            )
-            self._task = self._bar.add_task("Reading the repository", total=len(self._names))
-            self._terminal.cover(self)
-            self.show()
-        return self
+        bar = Progress(
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TextColumn(
+                "{task.description}",
+                markup=False,
+                table_column=Column(no_wrap=True, overflow="ellipsis"),
+            ),
+            console=self._terminal.error_console(),
+            transient=True,
+        )
+        self._task = bar.add_task("Reading the repository", total=len(self._names))
+        return bar
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.hide()
-        self._bar = None
-        self._terminal.cover(None)
-        if kind is None or issubclass(kind, Exception):
-            tell_bill(self._terminal, self._tally, verbose=self._verbose)
+    def conclude(self) -> None:
+        tell_bill(self._terminal, self._tally, verbose=self._verbose)
 
     def count(self, step: Step, number: int) -> None:
         """Count a step of the review of the file `number`, and show what it means."""
@@ -69,7 +55,7 @@ class ReviewProgress:
             case Indexing() | GettingReady():
                 self._say(step.words)
             case Looking(words) | Noted(words):
-                if self._verbose and self._bar is None:
+                if self._verbose and self._picture is None:
                     self._terminal.line(f"{self._names[number]}: {words}")
                 self._say(f"{self._names[number]}: {words}")
             case _:
@@ -77,19 +63,9 @@ class ReviewProgress:
 
     def end_one(self) -> None:
         """One more file is done."""
-        if self._bar is not None and self._task is not None:
-            self._bar.advance(self._task)
-
-    def hide(self) -> None:
-        if self._bar is not None and self._is_shown:
-            self._is_shown = False
-            self._bar.stop()
-
-    def show(self) -> None:
-        if self._bar is not None and not self._is_shown:
-            self._is_shown = True
-            self._bar.start()
+        if self._picture is not None and self._task is not None:
+            self._picture.advance(self._task)
 
     def _say(self, text: str) -> None:
-        if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, description=one_line(text, 200))
+        if self._picture is not None and self._task is not None:
+            self._picture.update(self._task, description=one_line(text, 200))
