@@ -26,7 +26,8 @@ from bench import tables
 from bench.typing_logs import Addition, additions, keystrokes
 from kibitz.actions.brief import Brief
 from kibitz.actions.complete import complete_prompt
-from kibitz.actions.desk import FAST_SNAPSHOT_TOKENS, Desk
+from kibitz.actions.desk import Desk
+from kibitz.actions.snapshot_size import FAST_SNAPSHOT_TOKENS
 from kibitz.actions.values import Order
 from kibitz.claude import catalogue, wire
 from kibitz.completion.filters import polished

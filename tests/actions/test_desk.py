@@ -11,7 +11,8 @@ import pytest
 
 from kibitz.actions.answer import ask, explain
 from kibitz.actions.brief import Brief
-from kibitz.actions.desk import FAST_SNAPSHOT_TOKENS, Desk, limits_of, snapshot_tokens
+from kibitz.actions.desk import Desk, limits_of
+from kibitz.actions.snapshot_size import FAST_SNAPSHOT_TOKENS, snapshot_tokens
 from kibitz.actions.values import Begun, Indexing, Order, Said, Step
 from kibitz.claude.catalogue import builtin
 from kibitz.claude.values import Event, Limits, Prompt, Purpose, Tier
@@ -58,7 +59,7 @@ async def steps_of(desk: Desk, root: Path) -> list[Step]:
 async def test_a_request_waits_for_the_index_and_says_how_far_it_is(
     root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kibitz.actions.desk.PROGRESS_SECONDS", 0.01)
+    monkeypatch.setattr("kibitz.actions.briefing.PROGRESS_SECONDS", 0.01)
     builder, claude = Builder(cache, at_once=False), Scripted()
     desk = desk_of(claude, cache, builder)
     seen: list[Step] = []
@@ -105,7 +106,7 @@ async def test_what_cannot_be_prepared_is_not_waited_for_again(
     for _ in range(3):
         await steps_of(desk, root)
     assert len(builder.asked) == 1
-    monkeypatch.setattr("kibitz.actions.desk.AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr("kibitz.actions.briefing.AGAIN_SECONDS", 0.0)
     desk = desk_of(Scripted(), cache, builder)
     for _ in range(2):
         await steps_of(desk, root)

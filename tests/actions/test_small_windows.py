@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kibitz.actions.desk import FAST_SNAPSHOT_TOKENS, snapshot_tokens
+from kibitz.actions.snapshot_size import FAST_SNAPSHOT_TOKENS, snapshot_tokens
 from kibitz.actions.tools import TOOLS, tools_for
 from kibitz.claude.catalogue import builtin
 from kibitz.claude.values import Tier

@@ -16,7 +16,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from kibitz import __version__, errors, paths
-from kibitz.actions.desk import FAST_SNAPSHOT_TOKENS
+from kibitz.actions.snapshot_size import FAST_SNAPSHOT_TOKENS
 from kibitz.bill import at_most, dollars
 from kibitz.claude.affordable import affordable_snapshot_tokens, cold_usd
 from kibitz.claude.catalogue import Catalogue

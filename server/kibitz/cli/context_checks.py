@@ -8,8 +8,8 @@ import time
 from collections.abc import Iterator, Mapping
 
 from kibitz import paths
-from kibitz.actions.desk import snapshot_tokens
 from kibitz.actions.preparing import Subject, gate_of, is_missing
+from kibitz.actions.snapshot_size import snapshot_tokens
 from kibitz.bill import dollars
 from kibitz.claude.catalogue import Catalogue
 from kibitz.claude.ledger import Ledger

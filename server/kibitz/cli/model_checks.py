@@ -9,7 +9,7 @@ import difflib
 from collections.abc import Iterator
 from typing import get_args
 
-from kibitz.actions.desk import SMALL_WINDOW_TOKENS
+from kibitz.actions.snapshot_size import SMALL_WINDOW_TOKENS
 from kibitz.claude.catalogue import Catalogue
 from kibitz.claude.days import midnight
 from kibitz.claude.known_model import canonical_id
