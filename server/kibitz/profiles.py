@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+#: What becomes of an edit of a text that has changed meanwhile.
+Versions = Literal["compared", "transformed", "ignored"]
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -37,7 +40,7 @@ class Profile:
     echo_seconds: float = 3.0
     least_edit_version: int = 0
     confirms_edits: bool = False
-    versions: Literal["compared", "transformed", "ignored"] = "compared"
+    versions: Versions = "compared"
 
 
 PLAIN = Profile("plain")

@@ -1,19 +1,6 @@
-"""Edits of one region, delivered into the editor while they arrive, and verified.
+"""Sends the edits of one region, one at a time, and waits until each stands in the text.
 
-The rules, each of which some client makes necessary:
-
-- One edit of a document is in flight at a time, against the exact version last received.
-- It counts as applied when the client has answered *and* its `didChange` shows it.
-  "applied: true" alone proves nothing: one client says so and drops the edit, another says so
-  before it applies.
-- What did not arrive is placed anew and sent once more, and as often as the text has changed
-  meanwhile; a client that refuses an edit of the text as it stands stops the job.
-- Every other change is the user's.  `kibitz.edits.rebase` says what it means for the edits to
-  come: they go round it, or their place is lost and nothing more is sent.
-- A client that does not compare versions may put an edit over what was typed meanwhile.  That
-  shows in its `didChange`: what it replaced is put back, and nothing more is sent.
-
-The object has no task and no clock of its own: the editor's answers, its changes and the timer
+It knows neither clocks nor tasks of its own: the editor's answers, its changes and its timers
 drive it, so that a test can put them into any order.
 """
 
@@ -22,62 +9,22 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Literal, Protocol
 
-from kibitz.edits.hunks import Hunk, HunkLedger
+from kibitz.delivery.editor import Editor, Undo
+from kibitz.delivery.flight import Astray, Echo, Flight
+from kibitz.delivery.standing import Purpose, Standing
+from kibitz.edits.hunks import Hunk
 from kibitz.edits.offers import Offer
-from kibitz.edits.rebase import Placed, Rebase
-from kibitz.edits.region import TextChange, lines_after, text_changes
-from kibitz.edits.splices import Splice, besides, explained, refined, same_lines, splice_between
+from kibitz.edits.region import text_changes
+from kibitz.edits.splices import Splice
 from kibitz.edits.values import LineEdit
 from kibitz.profiles import Profile
 from kibitz.session import DocumentChange
 from kibitz.turns import Turns
-from kibitz_context.document import Document
-from kibitz_context.lines import LineChange
 
 logger = logging.getLogger(__name__)
 
-Undo = Literal["start", "continue", "end"]
-#: What an edit does: write the reply, take all of it back, or mend what went astray.
-Purpose = Literal["write", "take back", "mend"]
-
 MAX_SENDS = 2  # of one edit against one version
-MAX_UNEXPLAINED = 16  # changes that may be parts of one echo
-
-
-class Editor(Protocol):
-    """The editor, as far as a delivery needs it."""
-
-    def document(self, uri: str) -> Document | None:
-        """The document as last received, None when it is not open."""
-        ...
-
-    def send_edit(
-        self, document: Document, changes: Sequence[TextChange], undo: Undo
-    ) -> asyncio.Future[bool]:
-        """Ask the editor to apply `changes` to exactly that version; its answer, taken as said."""
-        ...
-
-    def later(self, seconds: float, callback: Callable[[], None]) -> Callable[[], None]:
-        """Call back after a while; returns the way to call that off."""
-        ...
-
-
-@dataclass(slots=True)
-class _InFlight:
-    """An edit that was sent.  `heard` is what happened to `text` since, and is not understood."""
-
-    purpose: Purpose
-    batch: list[LineEdit]  # of the reply, in lines of the region as it was asked about
-    document: Document
-    changes: Sequence[TextChange]
-    text: list[str]
-    heard: list[Splice] = field(default_factory=list[Splice])
-    answered: bool = False
-    echoed: bool = False
-    call_off: Callable[[], None] | None = None
 
 
 class Conflict(Exception):
@@ -111,10 +58,9 @@ class Delivery:
         self._turns = Turns() if turns is None else turns
         self._profile = profile
         self._uri = uri
-        self._rebase = Rebase(first_line, region_lines)  # what stands in the editor
+        self._standing = Standing(first_line, region_lines)
         self._pending: list[LineEdit] = []  # of the reply, not yet sent
-        self._astray: list[HunkLedger] = []  # what a client put where it does not belong
-        self._in_flight: _InFlight | None = None
+        self._in_flight: Flight | None = None
         self._sends = 0
         self._hold = hold
         self._conflict: str | None = None
@@ -190,16 +136,16 @@ class Delivery:
         self._sends = 0
         self._send("take back", [])
         await self._drained()
-        return self._stopped is None and not self._rebase.hunks()
+        return self._stopped is None and not self._standing.hunks()
 
     def hunks(self) -> list[Hunk]:
         """What was written so far, top to bottom, where it stands now."""
-        return self._rebase.hunks()
+        return self._standing.hunks()
 
     def offers(self) -> list[Offer]:
         """What was not written because the user had changed the lines, where it would stand."""
         document = self._editor.document(self._uri)
-        return self._rebase.offers(document.lines.lines) if document is not None else []
+        return self._standing.offers(document.lines.lines) if document is not None else []
 
     # -- what the editor causes ----------------------------------------------------------------
 
@@ -220,13 +166,15 @@ class Delivery:
             self._hear(splice, before, after)
         flight = self._in_flight
         if flight is not None and flight.heard:
-            self._look_for_both(flight, event.after.lines.lines)
+            echo = flight.both(event.after.lines.lines, self._standing)
+            if echo is not None:
+                self._accept(flight, echo)
 
     def document_closed(self, uri: str) -> None:
         if uri == self._uri:
             self._stop("the document was closed")
 
-    def _answered(self, flight: _InFlight, future: asyncio.Future[bool]) -> None:
+    def _answered(self, flight: Flight, future: asyncio.Future[bool]) -> None:
         if self._in_flight is not flight:
             return
         applied = not future.cancelled() and future.exception() is None and future.result()
@@ -238,7 +186,7 @@ class Delivery:
         else:
             self._retry(flight, "the editor refused the edit")
 
-    def _await_echo(self, flight: _InFlight) -> None:
+    def _await_echo(self, flight: Flight) -> None:
         def echo_is_late() -> None:
             if self._in_flight is not flight:
                 return
@@ -263,85 +211,37 @@ class Delivery:
         if flight is None or flight.echoed:
             self._follow_user(splice, before, after)
             return
-        flight.heard.append(splice)
-        if self._is_echo(flight, after) or self._is_astray(flight, after):
-            return
-        if len(flight.heard) > MAX_UNEXPLAINED or (
-            len(flight.heard) == 1 and not self._reaches(flight, splice)
-        ):
-            self._take_for_users(flight, 1)
+        match flight.hear(splice, after, self._standing, self._profile.versions):
+            case Echo() as echo:
+                self._accept(flight, echo)
+            case Astray() as astray:
+                self._mend_later(flight, astray)
+            case None:
+                if flight.is_first_the_users(self._standing):
+                    self._take_for_users(flight, 1)
 
-    def _reaches(self, flight: _InFlight, splice: Splice) -> bool:
-        """Whether `splice` may be a part of the echo."""
-        edits = self._place(flight.purpose, flight.batch, self._rebase, flight.text).edits
-        return any(
-            splice.first < edit.end and edit.start < splice.stop
-            if splice.removed and edit.start < edit.end
-            else splice.first <= edit.end and edit.start <= splice.stop
-            for edit in edits
-        )
-
-    def _is_echo(self, flight: _InFlight, after: list[str]) -> bool:
-        """Take what was heard for the edit in flight, if it did that; the user may come first."""
-        rebase, text = self._rebase, flight.text
-        for index, splice in enumerate(flight.heard):
-            placed = self._place(flight.purpose, flight.batch, rebase, text)
-            rest = flight.heard[index:]
-            # A client that does not compare versions tells of an edit as of one change.  Several
-            # that come to the same are what the user typed, and the edit put over it.
-            may_be_all = len(rest) == 1 or self._profile.versions != "ignored"
-            if may_be_all and explained(text, after, placed.edits, rest):
-                self._accept(flight, placed, flight.heard[:index])
-                return True
-            before, text = text, splice.applied(text)
-            rebase = rebase.copy()
-            if rebase.follow(splice, before, text) != "goes on":
-                return False
-        return False
-
-    def _is_astray(self, flight: _InFlight, after: list[str]) -> bool:
-        """Take what was heard for the edit in flight, put where its lines were when it was sent."""
-        if self._profile.versions != "ignored":
-            return False
+    def _accept(self, flight: Flight, echo: Echo) -> None:
+        """The edit stands in the text."""
+        self._standing.arrived(flight.purpose, echo.placed, echo.before)
+        flight.heard.clear()
+        flight.echoed = True
+        self._confirm(flight)
         text = flight.text
-        for splice in flight.heard[:-1]:
-            text = splice.applied(text)
-        if same_lines(text, flight.document.lines.lines):
-            return False
-        if not same_lines(lines_after(text, flight.document, flight.changes), after):
-            return False
+        for splice in echo.behind:
+            following = splice.applied(text)
+            self._follow_user(splice, text, following)
+            text = following
+
+    def _mend_later(self, flight: Flight, astray: Astray) -> None:
+        """The client applied the edit to a newer text than it was made for."""
+        logger.warning("the editor applied an edit to a newer text than it was made for")
         self._take_for_users(flight, len(flight.heard) - 1)
         flight.heard.clear()
         self._drop(flight)
-        self._mend_later(text, after)
-        return True
-
-    def _mend_later(self, before: list[str], after: list[str]) -> None:
-        """The client turned `before` into `after` with an edit that it should have refused."""
-        logger.warning("the editor applied an edit to a newer text than it was made for")
-        ledger, text = HunkLedger(), before
-        for splice in refined(splice_between(before, after)):
-            following = splice.applied(text)
-            self._follow_user(splice, text, following)
-            ledger.record(Hunk(splice.first, splice.removed, splice.added))
-            text = following
-        self._astray.append(ledger)
+        self._standing.went_astray(astray.before, astray.after)
         self._give_up("the editor put a change over what you were typing; it was taken back")
 
-    def _look_for_both(self, flight: _InFlight, after: list[str]) -> None:
-        """Some clients tell of the edit and of what the user did as of one change."""
-        placed = self._place(flight.purpose, flight.batch, self._rebase, flight.text)
-        found = besides(flight.text, after, placed.edits) if placed.edits else None
-        if found is None:
-            return
-        text, splices = found
-        self._accept(flight, placed, ())
-        for splice in splices:
-            following = splice.applied(text)
-            self._follow_user(splice, text, following)
-            text = following
-
-    def _take_for_users(self, flight: _InFlight, count: int) -> None:
+    def _take_for_users(self, flight: Flight, count: int) -> None:
         """The first `count` of what was heard are the user's after all."""
         for splice in flight.heard[:count]:
             before, flight.text = flight.text, splice.applied(flight.text)
@@ -349,9 +249,7 @@ class Delivery:
         del flight.heard[:count]
 
     def _follow_user(self, splice: Splice, before: list[str], after: list[str]) -> None:
-        for ledger in self._astray:
-            ledger.follow(splice.change)
-        fate = self._rebase.follow(splice, before, after)
+        fate = self._standing.follow_user(splice, before, after)
         if self._stopped is not None or self._conflict is not None:
             return
         if fate == "taken back":
@@ -373,16 +271,6 @@ class Delivery:
         self._sends = 0
         self._send("write", batch)
 
-    def _place(
-        self, purpose: Purpose, batch: Sequence[LineEdit], rebase: Rebase, lines: list[str]
-    ) -> Placed:
-        if purpose == "write":
-            return rebase.place(batch, lines)
-        if purpose == "take back":
-            return rebase.take_back(lines)
-        edits, _ = self._astray[-1].revert_all(lines)
-        return rebase.displaced(edits, lines)
-
     def _send(self, purpose: Purpose, batch: list[LineEdit]) -> None:
         """Send what is to be done to the text as it stands; the turn is ours."""
         document = self._editor.document(self._uri)
@@ -390,19 +278,19 @@ class Delivery:
             self._stop("the document was closed")
             return
         lines = document.lines.lines
-        placed = self._place(purpose, batch, self._rebase, lines)
+        placed = self._standing.place(purpose, batch, lines)
         if not placed.intact:
             self._pending[:0] = batch
             self._give_up("you changed the same lines")
             return
         if not placed.edits:
             # All of it is held, or stands there already, or is the user's by now.
-            self._done(purpose, placed)
+            self._standing.done(purpose, placed)
             self._turns.give_back(self._uri, self)
             self._go_on()
             return
-        changes = text_changes(document, self._rebase.first, placed.edits)
-        flight = _InFlight(purpose, batch, document, changes, lines)
+        changes = text_changes(document, self._standing.first_line, placed.edits)
+        flight = Flight(purpose, batch, document, changes, lines)
         self._in_flight = flight
         self._sends += 1
         undo: Undo = "continue" if self._ever_sent else "start"
@@ -410,26 +298,7 @@ class Delivery:
         answer = self._editor.send_edit(document, changes, undo)
         answer.add_done_callback(lambda future: self._answered(flight, future))
 
-    def _accept(self, flight: _InFlight, placed: Placed, before: Sequence[Splice]) -> None:
-        """The edit stands in the text; changes of the user's came `before` it."""
-        own = [
-            LineChange(edit.start, edit.end - edit.start, len(edit.lines))
-            for edit in reversed(placed.edits)
-        ]
-        self._done(flight.purpose, placed)
-        for ledger in self._astray:
-            for change in (*(splice.change for splice in before), *own):
-                ledger.follow(change)
-        flight.heard.clear()
-        flight.echoed = True
-        self._confirm(flight)
-
-    def _done(self, purpose: Purpose, placed: Placed) -> None:
-        self._rebase = placed.after
-        if purpose == "mend":
-            self._astray.pop()
-
-    def _confirm(self, flight: _InFlight) -> None:
+    def _confirm(self, flight: Flight) -> None:
         if not flight.answered:
             # The text is right; the answer is only a courtesy now.
             self._await_echo(flight)
@@ -440,7 +309,7 @@ class Delivery:
             self._cool_down()
         self._go_on()
 
-    def _retry(self, flight: _InFlight, why: str) -> None:
+    def _retry(self, flight: Flight, why: str) -> None:
         """The edit did not arrive: place it anew, in the text as it stands, and send it again."""
         self._take_for_users(flight, len(flight.heard))
         self._drop(flight)
@@ -495,15 +364,14 @@ class Delivery:
         """With nothing in flight any more: mend what went astray, offer the rest, and stop."""
         if self._stopped is not None or self._in_flight is not None:
             return
-        if self._astray:
+        if self._standing.needs_mending:
             if self._turns.take(self._uri, self, self._wind_up):
                 self._sends = 0
                 self._send("mend", [])
             return
         document = self._editor.document(self._uri)
         if document is not None:
-            rest = self._rebase.place(self._pending, document.lines.lines, hold_all=True)
-            self._rebase = rest.after
+            self._standing.hold(self._pending, document.lines.lines)
         self._stop("it was stopped")
 
     def _stop(self, reason: str) -> None:
@@ -522,7 +390,7 @@ class Delivery:
         self._turns.give_back(self._uri, self)
         self._tell_idle()
 
-    def _drop(self, flight: _InFlight) -> None:
+    def _drop(self, flight: Flight) -> None:
         """Nothing is in flight any more."""
         self._in_flight = None
         if flight.call_off is not None:
