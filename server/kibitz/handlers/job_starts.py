@@ -1,0 +1,168 @@
+"""Starts the jobs of commands: what runs, under which title, at which lines.
+
+A delivery is made together with its job, while the command is read: it follows every change of the
+text from then on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from pygls.exceptions import JsonRpcInvalidParams
+
+from kibitz.actions import refactor
+from kibitz.actions.catalog import PRESETS
+from kibitz.actions.scope import whole_lines
+from kibitz.actions.values import Order, Step
+from kibitz.errors import UserError
+from kibitz.handlers import answers, edits, reviews
+from kibitz.handlers.arguments import Arguments
+from kibitz.handlers.connection import Connection
+from kibitz.handlers.orders import order_of, place
+from kibitz.jobs import Job
+from kibitz_context.document import Document
+from kibitz_context.lines import Span
+
+
+class JobStarts:
+    """Starts the jobs of one connection; each method answers with ``{"job": id}``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def answer(self, order: Order, steps: AsyncIterator[Step], what: str) -> dict[str, str]:
+        lines, kept_at, uri = None, None, None
+        title = what
+        if order.document is not None:
+            uri = order.document.uri
+            lines = whole_lines(order.document, order.span)
+            # A question that only came from a file says nothing about its lines.
+            kept_at = lines if order.span is not None or order.action == "explain" else None
+            title = f"{what} {place(order.document, lines, order.span)}"
+        job = self._connection.session.jobs.start(
+            lambda job: answers.run_answer(self._connection, job, steps, kept_at),
+            kind="explain",
+            title=title,
+            uri=uri,
+            lines=lines,
+        )
+        return {"job": job.id}
+
+    def findings(self, order: Order, steps: AsyncIterator[Step]) -> dict[str, str]:
+        assert order.document is not None
+        lines = whole_lines(order.document, order.span)
+        job = self._connection.session.jobs.start(
+            lambda job: reviews.run_review(self._connection, job, order, steps, lines),
+            kind="review",
+            title=f"Review {place(order.document, lines, order.span)}",
+            uri=order.document.uri,
+            lines=lines,
+        )
+        return {"job": job.id}
+
+    def edit(
+        self,
+        document: Document,
+        span: Span | None,
+        instruction: str,
+        given: Arguments,
+        action: str,
+        *,
+        title: str = "",
+    ) -> dict[str, str]:
+        order = order_of(self._connection, action, document, span, instruction, given)
+        lines = whole_lines(document, span)
+        steps = refactor.refactor(order, self._connection.desk)
+        shown = f"{title or action.capitalize()} {place(document, lines, span)}"
+        return self.start_edit(document, lines, steps, shown)
+
+    def change_files(
+        self, document: Document, span: Span | None, given: Arguments
+    ) -> dict[str, str]:
+        """Edit the document and whatever other files it takes, in one workspace edit."""
+        from kibitz.handlers import file_edits
+
+        if not given.instruction.strip():
+            raise JsonRpcInvalidParams("Say what to change as `instruction`")
+        file_edits.must_be_possible(self._connection.session.client)
+        order = order_of(self._connection, "refactor", document, span, given.instruction, given)
+        lines = whole_lines(document, span)
+        job = self._connection.session.jobs.start(
+            lambda job: file_edits.run(self._connection, job, order),
+            kind="edit",
+            title=f"Refactor {place(document, lines, span)} and other files",
+            uri=document.uri,
+            lines=lines,
+        )
+        self._connection.editor.refresh_code_lenses()
+        return {"job": job.id}
+
+    def start_edit(
+        self, document: Document, lines: tuple[int, int], steps: AsyncIterator[Step], title: str
+    ) -> dict[str, str]:
+        connection = self._connection
+        body = self._edit_job(document, lines)
+        job = connection.session.jobs.start(
+            lambda job: body.run(job, steps),
+            kind="edit",
+            title=title,
+            uri=document.uri,
+            lines=lines,
+        )
+        connection.editor.refresh_code_lenses()
+        return {"job": job.id}
+
+    def _edit_job(self, document: Document, lines: tuple[int, int]) -> edits.EditJob:
+        connection = self._connection
+        if not connection.session.client.apply_edit:
+            raise JsonRpcInvalidParams("This editor does not let a server edit its documents")
+        streaming = connection.settings_of(document.path).edit.streaming
+        return edits.EditJob(connection, document, lines, streaming)
+
+    def offer_presets(
+        self, document: Document, span: Span | None, given: Arguments
+    ) -> dict[str, str]:
+        """Let the user choose what to refactor; without a choice, say how to give one."""
+        connection = self._connection
+        lines = whole_lines(document, span)
+
+        async def choose(job: Job) -> None:
+            titles = [preset.title.capitalize() for preset in PRESETS]
+            chosen = None
+            async with connection.reported(job, ends=False) as report:
+                if not connection.session.client.show_message_request:
+                    raise UserError(
+                        "Say what to refactor: write a comment `kibitz: …` above the code and run "
+                        "the action again, or choose one of the actions “Refactor: …”."
+                    )
+                chosen = await connection.editor.choose("What shall kibitz change?", titles)
+                if chosen is None:
+                    report.end("Nothing chosen")
+                    return
+                current = connection.session.documents.get(document.uri)
+                if current is None or current.text != document.text:
+                    raise UserError("The text has changed meanwhile; choose again.")
+            if chosen is not None:
+                instruction = PRESETS[titles.index(chosen)].instruction
+                order = order_of(connection, "refactor", document, span, instruction, given)
+                body = self._edit_job(document, lines)
+                await body.run(job, refactor.refactor(order, connection.desk))
+
+        job = connection.session.jobs.start(
+            choose,
+            kind="edit",
+            title=f"Refactor {place(document, lines, span)}",
+            uri=document.uri,
+            lines=lines,
+        )
+        return {"job": job.id}
+
+    def page(self, title: str, given: Arguments, steps: AsyncIterator[Step]) -> dict[str, str]:
+        connection = self._connection
+        job = connection.session.jobs.start(
+            lambda job: answers.run_answer(connection, job, steps, None),
+            kind=title.lower(),
+            title=title,
+            uri=given.uri,
+        )
+        return {"job": job.id}

@@ -1,0 +1,102 @@
+"""What a command means: its document, the lines it is about, the order that an action gets.
+
+Taken from the session while the command is read and before the next message is: the document as
+the client saw it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pygls.exceptions import JsonRpcInvalidParams
+
+from kibitz.actions.prompt_files import PromptFile
+from kibitz.actions.scope import definition_around
+from kibitz.actions.values import Order
+from kibitz.findings.fingerprint import fingerprint
+from kibitz.findings.track import Tracked
+from kibitz.findings.values import Finding
+from kibitz.handlers.arguments import Arguments, span_in
+from kibitz.handlers.connection import Connection
+from kibitz.plain_text import one_line
+from kibitz_context.document import Document
+from kibitz_context.lines import Span
+
+LONGEST_NAME = 80  # of a file, in a title
+
+
+def open_document(connection: Connection, given: Arguments) -> Document:
+    """The document that a command is about.  Raises JsonRpcInvalidParams where there is none."""
+    if given.uri is None:
+        raise JsonRpcInvalidParams("Give the document as `uri`")
+    document = connection.session.documents.get(given.uri)
+    if document is None:
+        raise JsonRpcInvalidParams("The document is not open in the editor; open it first")
+    if not document.text.strip():
+        raise JsonRpcInvalidParams("The document is empty")
+    return document
+
+
+def meant_span(connection: Connection, document: Document, given: Arguments) -> Span | None:
+    """The span that is meant: the selection, the definition at a cursor, None for the file."""
+    span = span_in(document, given, connection.session.client.encoding)
+    if span is None or not span.is_empty:
+        return span
+    table = document.lines
+    first, end = definition_around(table.lines, table.line_at(span.start))
+    stop = table.starts[end] if end < table.line_count else len(document.text)
+    return Span(table.starts[first], stop)
+
+
+def order_of(
+    connection: Connection,
+    action: str,
+    document: Document | None,
+    span: Span | None,
+    instruction: str,
+    given: Arguments,
+) -> Order:
+    """The order of `action`, with the buffers as they are at this moment."""
+    path = document.path if document is not None else None
+    return Order(
+        action,
+        connection.start_of(path),
+        document,
+        span,
+        instruction,
+        connection.session.documents.overlays(),
+        given.diagnostics,
+        given.tier,
+        given.model,
+        folders=tuple(connection.session.folders),
+    )
+
+
+def prompt_named(connection: Connection, document: Document, name: str | None) -> PromptFile:
+    """The prompt file with that name.  Raises JsonRpcInvalidParams, with the names there are."""
+    prompts = connection.prompt_files(document.path)
+    for prompt in prompts:
+        if prompt.name == name:
+            return prompt
+    known = ", ".join(prompt.name for prompt in prompts) or "none"
+    raise JsonRpcInvalidParams(f"There is no prompt {str(name)[:60]!r}; there are: {known}")
+
+
+def kept_finding(connection: Connection, given: Arguments) -> tuple[Document, Tracked[Finding]]:
+    """The finding that is meant, with its document.  Raises JsonRpcInvalidParams."""
+    document = open_document(connection, given)
+    lines = document.lines.lines
+    for kept in connection.session.shelf.findings.get(document.uri, []):
+        if fingerprint(kept.value, lines) == given.finding:
+            return document, kept
+    raise JsonRpcInvalidParams("This finding is no longer there")
+
+
+def place(document: Document, lines: tuple[int, int], span: Span | None) -> str:
+    """How a job's title names its place: the file, and the lines unless it is all of them."""
+    name = document.path.name if document.path is not None else Path(document.uri).name
+    name = one_line(name, LONGEST_NAME)
+    if span is None:
+        return name
+    first, end = lines[0] + 1, max(lines[1], lines[0] + 1)
+    return f"{name}:{first}" if first == end else f"{name}:{first}-{end}"
