@@ -13,7 +13,7 @@ import pytest
 from kibitz.standin import Reply
 from support.command_line import CommandLine
 from support.commands_as_processes import KIBITZ, WAIT_SECONDS, on_terminal, read_until, started
-from support.reviews import finding, reported
+from support.findings import finding, reported
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and terminals")
 

@@ -9,7 +9,7 @@ import pytest
 
 from kibitz.standin import Fault, Reply
 from support.command_line import CommandLine
-from support.reviews import finding, reported
+from support.findings import finding, reported
 
 UNTAXED = finding(
     severity="Error",

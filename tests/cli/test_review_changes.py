@@ -10,7 +10,7 @@ from typing import Any
 
 from kibitz.standin import Fault, Reply
 from support.command_line import CommandLine
-from support.reviews import finding, reported
+from support.findings import finding, reported
 from support.workshop import EXAMPLE, GIT
 
 CHANGED = EXAMPLE.replace("RATE = 0.2", "RATE = 0.25").replace("result + price", "result - price")

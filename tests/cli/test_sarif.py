@@ -13,7 +13,7 @@ from kibitz.cli.sarif import sarif
 from kibitz.findings.values import Finding
 from kibitz_context.lines import split_lines
 from support.command_line import CommandLine
-from support.reviews import finding, reported
+from support.findings import finding, reported
 from support.workshop import EXAMPLE
 
 KEY = "AKIAQ3EGRYEXT5WMLPZB"

@@ -3,31 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from kibitz.standin import Reply, ToolCall
+from kibitz.standin import Reply
+from support.findings import finding, reported
 from support.workshop import cursor, lines, open_workshop
-
-
-def finding(**changed: Any) -> dict[str, Any]:
-    return {
-        "path": "prices.py",
-        "severity": "warning",
-        "category": "correctness",
-        "start_line": 9,
-        "end_line": 9,
-        "quote": "        result = result + price",
-        "title": "Sums floats",
-        "message": "Cents are lost.",
-        "suggestion": "        result += price",
-        **changed,
-    }
-
-
-def reported(*findings: dict[str, Any], **options: Any) -> Reply:
-    return Reply(tool_calls=[ToolCall("report_findings", {"findings": list(findings)})], **options)
 
 
 async def test_findings_are_published_one_by_one(

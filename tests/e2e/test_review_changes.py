@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.reviews import finding, reported
+from support.findings import finding, reported
 from support.workshop import EXAMPLE, open_workshop
 
 CHANGED = EXAMPLE.replace("result + price", "result - price")

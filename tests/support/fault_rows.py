@@ -20,6 +20,7 @@ from kibitz.claude.anthropic_client import AnthropicClaude
 from kibitz.claude.connection import Connection
 from kibitz.standin import Exchange, Fault, Reply, ToolCall
 from kibitz.standin.prices import cost_usd
+from support.findings import finding
 from support.raw_client import EditorText
 from support.workshop import EXAMPLE, Workshop, cursor, lines
 
@@ -37,18 +38,8 @@ COMPLETED = EXAMPLE.replace("return result\n\n", "return result\n# Without taxes
 AFTER = EXAMPLE.replace(
     EXAMPLE[EXAMPLE.index("def total") : EXAMPLE.index("\n\ndef with")], NEW_TOTAL
 )
-FINDING = {
-    "path": "prices.py",
-    "severity": "warning",
-    "category": "correctness",
-    "start_line": 9,
-    "end_line": 9,
-    "quote": "        result = result + price",
-    "title": "Sums floats",
-    "message": "Cents are lost.",
-    "suggestion": "",
-}
-OTHER_FINDING = {**FINDING, "start_line": 7, "end_line": 7, "quote": "    result = 0"}
+FINDING = finding(suggestion="")
+OTHER_FINDING = finding(start_line=7, end_line=7, quote="    result = 0", suggestion="")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from pathlib import Path
 from typing import Any
 
 from lsprotocol import types
@@ -137,9 +136,3 @@ def _experimental(value: Any) -> dict[str, Any]:
     if ours is not None and not isinstance(ours, dict):
         ours = getattr(ours, "_asdict", dict)()
     return ours if isinstance(ours, dict) else {}
-
-
-def root_folder(connection: Connection) -> Path | None:
-    """The first workspace folder, None without one."""
-    folders = connection.session.folders
-    return folders[0] if folders else None

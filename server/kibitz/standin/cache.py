@@ -49,7 +49,6 @@ class CacheLookup:
     """
 
     use: CacheUse
-    hit_path: str | None
     _cache: PromptCache
     _writes: dict[tuple[str, str], _Entry] = field(default_factory=dict)
 
@@ -90,7 +89,7 @@ class PromptCache:
             write_5m_tokens=last - last_1h,
             input_tokens=total - last,
         )
-        return CacheLookup(use, hit.path if hit else None, self, _entries(scope, written, now))
+        return CacheLookup(use, self, _entries(scope, written, now))
 
     def admit(self, writes: dict[tuple[str, str], _Entry]) -> None:
         """Takes entries in.  Of two for the same prefix the one that lives longer stays."""
