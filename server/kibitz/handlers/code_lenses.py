@@ -1,4 +1,8 @@
-"""Code lenses: Stop over a running edit, Keep and Revert over a finished one, and its offers."""
+"""Code lenses: Stop over a running edit, Keep and Revert over a finished one, and its offers.
+
+The `data` of a Keep lens says what its hunk is, for a plugin that shows hunks in the text
+(docs/plugin-protocol.md): a lens has a place, and a hunk has lines.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +22,15 @@ def code_lenses(connection: Connection, uri: str) -> list[types.CodeLens]:
     encoding = connection.session.client.encoding
     lenses: list[types.CodeLens] = []
 
-    def lens(line: int, title: str, command: str, argument: dict[str, Any]) -> None:
+    def lens(
+        line: int, title: str, command: str, argument: dict[str, Any], data: Any = None
+    ) -> None:
         line = min(line, document.lines.line_count - 1)
         lenses.append(
             types.CodeLens(
                 range=to_lsp.range_of_lines(document.lines, line, line, encoding),
                 command=types.Command(title=title, command=command, arguments=[argument]),
+                data=data,
             )
         )
 
@@ -37,7 +44,9 @@ def code_lenses(connection: Connection, uri: str) -> list[types.CodeLens]:
             argument: dict[str, Any] = {"job": edit.job_id}
             if len(edit.ledger.hunks) > 1:
                 argument["hunk"] = number
-            lens(hunk.first, "Keep", "kibitz.keep", argument)
+            removed = [line.rstrip("\r\n") for line in hunk.old_lines]
+            shown = {"lines": [hunk.first, hunk.stop], "removed": removed}
+            lens(hunk.first, "Keep", "kibitz.keep", argument, shown)
             lens(hunk.first, "Revert", "kibitz.revert", argument)
         for number, offer in enumerate(edit.offers):
             argument = {"job": edit.job_id, "offer": number}
