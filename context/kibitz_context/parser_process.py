@@ -10,7 +10,8 @@ from __future__ import annotations
 import base64
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from kibitz_context import packing, symbols
 from kibitz_context.child import Child, ChildEnded
@@ -42,13 +43,21 @@ class ParserProcess:
         """As `symbols.symbols`; without a parser where its process cannot be had.  Blocking."""
         if symbols.language(path) is None:
             return symbols.symbols(path, text)
-        with self._talking:
-            was_idle = self._child is not None
-            found = self._asked(path, text)
-            if found is None and was_idle:
-                # It may have gone to rest in the very moment in which it was asked.
-                found = self._asked(path, text)
-        return found if found is not None else symbols.lexical(text)
+        try:
+            answer = self._answer({"parse": path, "text": text})
+            return packing.unpacked(base64.b64decode(answer["parsed"]))
+        except (ChildEnded, KeyError, ValueError):
+            return symbols.lexical(text)
+
+    def faults(self, path: str, text: str) -> int | None:
+        """As `syntax_faults.syntax_faults`; None where its process cannot be had.  Blocking."""
+        if symbols.language(path) is None:
+            return None
+        try:
+            found = self._answer({"faults_in": path, "text": text})["faults"]
+        except (ChildEnded, KeyError):
+            return None
+        return found if isinstance(found, int) else None
 
     def close(self) -> None:
         """End the child; whoever waits for it goes on without."""
@@ -60,16 +69,27 @@ class ParserProcess:
         with self._talking:
             self._let_go()
 
-    def _asked(self, path: str, text: str) -> Symbols | None:
+    def _answer(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What the child says to `message`.  Raises ChildEnded."""
+        with self._talking:
+            if self._child is not None:
+                try:
+                    return self._asked(message)
+                except ChildEnded:
+                    # It may have gone to rest in the very moment in which it was asked.
+                    pass
+            return self._asked(message)
+
+    def _asked(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
         try:
             child = self._running()
-            child.send({"parse": path, "text": text})
-            return packing.unpacked(base64.b64decode(child.receive()["parsed"]))
-        except (ChildEnded, KeyError, ValueError) as error:
+            child.send(message)
+            return child.receive()
+        except ChildEnded as error:
             if not self._is_closed:
                 _logger.info("The parser's process cannot be used: %s", error)
             self._let_go()
-            return None
+            raise
 
     def _running(self) -> Child:
         if self._is_closed:

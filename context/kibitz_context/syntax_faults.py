@@ -13,8 +13,8 @@ from kibitz_context.languages import language_of
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-# A parser holds the interpreter while it reads: more, and other threads would feel it.
-MAX_BYTES = 256 * 1024
+# Larger: somebody's data.
+MAX_BYTES = 1024 * 1024
 # Nobody counts further; what is broken in so many places is no program.
 MAX_FAULTS = 1_000
 _MAX_NODES = 40_000

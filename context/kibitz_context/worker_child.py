@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kibitz_context import indexer, packing, reading, symbols
+from kibitz_context import indexer, packing, reading, symbols, syntax_faults
 from kibitz_context.baseline import Sources, opened
 from kibitz_context.child import Parent
 from kibitz_context.gate import Gate
@@ -45,6 +45,9 @@ def main() -> None:
             elif "parse" in said:
                 found = symbols.symbols(said["parse"], said["text"])
                 parent.answer({"parsed": base64.b64encode(packing.packed(found)).decode()})
+            elif "faults_in" in said:
+                n_faults = syntax_faults.syntax_faults(said["faults_in"], said["text"])
+                parent.answer({"faults": n_faults})
 
 
 def _prepare(parent: Parent, said: Mapping[str, Any]) -> None:

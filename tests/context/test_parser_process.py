@@ -12,6 +12,7 @@ from kibitz_context import parsing
 from kibitz_context.child import Child, ChildEnded
 from kibitz_context.parser_process import ParserProcess
 from kibitz_context.symbols import Symbols, lexical, symbols
+from kibitz_context.syntax_faults import syntax_faults
 
 TEXT = 'import os\n\n\nclass Frame:\n    def load(self):\n        return os.read("\ud83d")\n'
 WAIT_SECONDS = 60.0
@@ -48,13 +49,32 @@ def test_nothing_is_parsed_in_this_process(
     assert process.symbols("a.py", TEXT) == lexical(TEXT)
 
 
+def test_faults_are_counted_in_there(
+    process: ParserProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = TEXT + "def load(:\n"
+    expected = syntax_faults("a.py", broken)
+    assert expected
+
+    def parsed(*_: object) -> None:
+        raise AssertionError("parsed in here")
+
+    monkeypatch.setattr(parsing, "syntax_tree", parsed)
+    assert process.faults("a.py", broken) == expected
+    assert process.faults("a.py", TEXT) == 0
+    process.close()
+    assert process.faults("a.py", broken) is None
+
+
 def test_of_what_no_parser_reads_nobody_is_asked() -> None:
     text = "Load(1)\n"
     assert ParserProcess(start=never).symbols("notes.md", text) == lexical(text)
+    assert ParserProcess(start=never).faults("notes.md", text) is None
 
 
 def test_without_a_process_the_text_is_read_without_a_parser() -> None:
     assert ParserProcess(start=never).symbols("a.py", TEXT) == lexical(TEXT)
+    assert ParserProcess(start=never).faults("a.py", TEXT) is None
 
 
 def test_a_process_that_ended_meanwhile_is_begun_again(process: ParserProcess) -> None:

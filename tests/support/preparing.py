@@ -12,6 +12,7 @@ from kibitz_context import snapshots
 from kibitz_context.indexer import Prepared
 from kibitz_context.rank import Ranking
 from kibitz_context.symbols import Symbols, symbols
+from kibitz_context.syntax_faults import syntax_faults
 
 
 @dataclass
@@ -38,6 +39,9 @@ class Builder:
 
     def parse(self, path: str, text: str) -> Symbols:
         return symbols(path, text)
+
+    def syntax_faults(self, path: str, text: str) -> int | None:
+        return syntax_faults(path, text)
 
     def close(self) -> None: ...
 

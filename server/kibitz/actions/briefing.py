@@ -243,6 +243,17 @@ class Briefing:
         subject = brief.subject
         return Sight(subject.repository, subject.gate, buffers, brief.path, self.cache, should_stop)
 
+    def syntax_faults(self, path: str, text: str) -> int | None:
+        """How many places of a text do not parse; None where that cannot be told.
+
+        Blocking; in a server another process does it.
+        """
+        if self.preparer is not None:
+            return self.preparer.syntax_faults(path, text)
+        from kibitz_context.syntax_faults import syntax_faults
+
+        return syntax_faults(path, text)
+
     def _prefix_request(
         self,
         model: str,

@@ -48,7 +48,7 @@ async def change_files(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
             "refactor those."
         )
     seen = Seen()
-    staging = Staging(desk.sight(brief, lambda: False), order.document.text)
+    staging = Staging(desk.sight(brief, lambda: False), order.document.text, desk.syntax_faults)
     is_second = False
     while True:
         calls: list[ToolCall] = []

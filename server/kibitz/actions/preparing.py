@@ -103,6 +103,10 @@ class Preparer(Protocol):
         """What a text defines and uses, which nobody has indexed.  Blocking."""
         ...
 
+    def syntax_faults(self, path: str, text: str) -> int | None:
+        """How many places of a text do not parse; None where that cannot be told.  Blocking."""
+        ...
+
     def close(self) -> None:
         """Stop whatever runs.  Blocking."""
         ...
@@ -134,6 +138,12 @@ class InOtherProcess:
         return Preparation(self._running().look_at(subject.request(), files))
 
     def parse(self, path: str, text: str) -> Symbols:
+        return self._parsing().symbols(path, text)
+
+    def syntax_faults(self, path: str, text: str) -> int | None:
+        return self._parsing().faults(path, text)
+
+    def _parsing(self) -> ParserProcess:
         with self._lock:
             if self._parser is None:
                 from kibitz_context.parser_process import ParserProcess
@@ -143,7 +153,7 @@ class InOtherProcess:
             if self._is_closed:
                 # A request that is being ended may still get here.
                 parser.close()
-        return parser.symbols(path, text)
+        return parser
 
     def close(self) -> None:
         with self._lock:
@@ -190,6 +200,11 @@ class InThisProcess:
         from kibitz_context.symbols import symbols
 
         return symbols(path, text)
+
+    def syntax_faults(self, path: str, text: str) -> int | None:
+        from kibitz_context.syntax_faults import syntax_faults
+
+        return syntax_faults(path, text)
 
     def close(self) -> None:
         self._ended.set()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from kibitz.actions.tools import EDIT_FILE
 from kibitz.claude.values import ToolCall
-from kibitz.edits.check import complaints
+from kibitz.edits.check import Faults, checked
 from kibitz.edits.file_changes import FileChange
 from kibitz.edits.file_edits import Passage, parse
 from kibitz.edits.passages import Replacement, applied, replacements, restored
@@ -46,10 +46,12 @@ class Staging:
 
     `sight` is what may be read, and so what may be changed.  New files get the line ends of
     `like`.  A file gets back its own secrets; that of another one is refused, and none moves.
+    `faults` is the parser that tells whether a file is still in order.
     """
 
-    def __init__(self, sight: Sight, like: str) -> None:
+    def __init__(self, sight: Sight, like: str, faults: Faults) -> None:
         self._sight = sight
+        self._faults = faults
         self._ending = dominant_ending(split_lines(like))
         self._files: dict[str, FileChange] = {}
         self._refused: dict[str, str] = {}
@@ -116,8 +118,8 @@ class Staging:
             again = "Nothing of this file is changed; send all edits of it again."
             return f"{change.sentence}\n{again}", True
         self._files[path] = change
-        if change.complaints:
-            worse = "; ".join(change.complaints)
+        if change.checked.complaints:
+            worse = "; ".join(change.checked.complaints)
             return (
                 f"After these edits the file {worse}. Send all edits of the file again, mended; "
                 "if it is meant to be so, answer with one sentence instead.",
@@ -139,15 +141,15 @@ class Staging:
         if before is None:
             before = restore(allowed.text, allowed.secrets)
         placeholders = [placeholder for placeholder, _ in allowed.secrets]
-        found = replacements(allowed.text, passages, placeholders)
-        if isinstance(found, Refusal):
-            return found
-        changes = restored(found, allowed.secrets)
+        replaced = replacements(allowed.text, passages, placeholders)
+        if isinstance(replaced, Refusal):
+            return replaced
+        changes = restored(replaced, allowed.secrets)
         if _foreign("".join(change.text for change in changes), allowed.text):
             return NO_FOREIGN_SECRET
         after = applied(before, changes)
-        worse = complaints(path, before, after)
-        return FileChange(path, file, before, after, tuple(changes), worse, protection(path))
+        found = checked(path, before, after, self._faults)
+        return FileChange(path, file, before, after, tuple(changes), found, protection(path))
 
     def _new(self, path: str, passages: Sequence[Passage]) -> FileChange | Refusal:
         if len(passages) != 1 or passages[0].old_text:
@@ -164,9 +166,9 @@ class Staging:
         text = "".join(without_ending(line) + self._ending for line in lines)
         if not text:
             return Refusal("A new file cannot be empty.")
-        worse = complaints(path, "", text)
+        found = checked(path, "", text, self._faults)
         change = (Replacement(Span(0, 0), text),)
-        return FileChange(path, file, None, text, change, worse, protection(path))
+        return FileChange(path, file, None, text, change, found, protection(path))
 
 
 def _foreign(new_text: str, shown: str) -> bool:

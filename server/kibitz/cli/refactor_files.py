@@ -33,7 +33,7 @@ def _deliver(terminal: Terminal, files: Sequence[FileChange], *, writes: bool) -
         terminal.note("There is nothing to change.")
         return 0
     for file in files:
-        for complaint in file.complaints:
+        for complaint in file.checked.complaints:
             terminal.note(f"{_shown(file)} {complaint}.")
     if not writes:
         _show(terminal, files)

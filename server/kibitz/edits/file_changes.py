@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from kibitz.edits.check import Checked
 from kibitz.edits.passages import Replacement
 
 
@@ -13,9 +14,9 @@ class FileChange:
     """The file `path`, relative to the root with ``/``, which lies at `file`.
 
     `before` is its text without a byte order mark, None for a file that does not exist yet, and
-    `changes` turn it into `after`; offsets count code points.  `complaints` are what has become
-    worse, each as the end of a sentence "PATH ...".  `protection` is why the user is asked first,
-    None for a file that may be changed like any other.
+    `changes` turn it into `after`; offsets count code points.  `checked` says whether it is in
+    order.  `protection` is why the user is asked first, None for a file that may be changed like
+    any other.
     """
 
     path: str
@@ -23,7 +24,7 @@ class FileChange:
     before: str | None
     after: str
     changes: tuple[Replacement, ...]
-    complaints: tuple[str, ...] = ()
+    checked: Checked = Checked(None)
     protection: str | None = None
 
     @property

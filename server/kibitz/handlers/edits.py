@@ -47,6 +47,7 @@ class EditJob:
             document.lines.lines[first:end],
             hold=is_one_edit(connection, document, streaming),
             turns=connection.session.turns,
+            pace=connection.session.pace,
         )
         connection.session.deliveries.append(self._delivery)
 
@@ -87,27 +88,31 @@ class EditJob:
         delivery = self._delivery
         async for step in report.follow(steps):
             if isinstance(step, Changed):
-                delivery.write(step.edits)
+                delivery.write(step.edits, in_hunk=step.in_hunk)
         await delivery.finish()
         count, offered = len(delivery.hunks()), len(delivery.offers())
         outcome = [_changes(count)] if count else []
         if offered:
             outcome.append(f"{offered} offered where you were typing")
-        if count:
-            outcome += await self._complaints()
         report.outcome = ", ".join(outcome) or "Nothing to change"
+        if count:
+            report.outcome += await self._checked()
 
-    async def _complaints(self) -> list[str]:
-        """What has become worse in the document since the job began."""
+    async def _checked(self) -> str:
+        """How the document is compared with what it was when the job began, as the end of an
+        outcome."""
         # Loaded when there is something to check: most of a day nothing is.
-        from kibitz.edits.check import complaints
+        from kibitz.edits.check import checked
 
         after = self._connection.session.documents.get(self._uri)
         if after is None:
-            return []
+            return ""
         name = Path(self._before.path or self._uri).name
-        found = await asyncio.to_thread(complaints, name, self._before.text, after.text)
-        return [f"{one_line(name, 80)} {complaint}" for complaint in found]
+        faults = self._connection.desk.syntax_faults
+        found = await asyncio.to_thread(checked, name, self._before.text, after.text, faults)
+        if not found.complaints:
+            return " · still parses" if found.parses else ""
+        return "".join(f", {one_line(name, 80)} {complaint}" for complaint in found.complaints)
 
     def _tell_conflict(self, report: Report, reason: str) -> None:
         count, offered = len(self._standing()), len(self._delivery.offers())
@@ -311,6 +316,7 @@ async def _delivered(
         first,
         document.lines.lines[first:end],
         turns=connection.session.turns,
+        pace=connection.session.pace,
     )
     connection.session.deliveries.append(delivery)
     try:

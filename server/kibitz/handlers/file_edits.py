@@ -183,10 +183,12 @@ def _outcome(done: Sequence[FileChange], missing: Sequence[FileChange]) -> str:
     parts = [f"{len(done)} file{'s' if len(done) != 1 else ''} changed"]
     if missing:
         parts.append(f"not changed: {_names(missing)}")
-    parts += [
-        f"{one_line(file.path, 80)} {complaint}" for file in done for complaint in file.complaints
+    complaints = [
+        f"{one_line(file.path, 80)} {each}" for file in done for each in file.checked.complaints
     ]
-    return ", ".join(parts)
+    still = " · still parses" if len(done) == 1 else " · all still parse"
+    parses = not complaints and all(file.checked.parses for file in done)
+    return ", ".join(parts + complaints) + still * parses
 
 
 def _names(files: Sequence[FileChange]) -> str:
