@@ -30,6 +30,7 @@ COMMANDS = {
     "audit": "what was asked of Claude, request by request",
     "replay": "send a recorded request again, and compare the replies",
     "doctor": "check credentials, endpoint, models, settings, trust and budget",
+    "setup": "what to tell an editor so that it starts kibitz",
     "trust": "let automatic features send this repository's code",
 }
 
