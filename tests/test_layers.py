@@ -70,6 +70,7 @@ LAYERS: tuple[dict[str, tuple[str, ...]], ...] = (
         "session": (
             "kibitz.delivery",
             "kibitz.jobs",
+            "kibitz.pace",
             "kibitz.session",
             "kibitz.suggestions",
             "kibitz.turns",

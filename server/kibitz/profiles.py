@@ -6,7 +6,7 @@ client announces in its capabilities is believed unless the table says otherwise
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 #: What becomes of an edit of a text that has changed meanwhile.
@@ -18,10 +18,14 @@ class Profile:
     """How to deliver to one kind of client.
 
     `versioned_edits` and `shows_documents` override what the client announces (None: believe
-    it).  `edit_interval_seconds` is the least time between two edits of a stream: each is an
-    undo step for a client without our plugin.  `echo_seconds` is how long the `didChange` that
-    proves an edit may take after the client's answer.  An edit never names a version below
-    `least_edit_version`.
+    it).  `echo_seconds` is how long the `didChange` that proves an edit may take after the
+    client's answer.  An edit never names a version below `least_edit_version`.
+
+    Between two edits of a stream lies at least an interval, `shortest_interval_seconds` where the
+    client is quick and at most `longest_interval_seconds` where it is not (`kibitz.pace`).  An
+    edit is of whole hunks; of one that is not finished at least `held_lines` lines are held back
+    until there are more.  For a client without our plugin each edit is an undo step, and is to
+    mean something; with it all edits of a stream are one.
 
     `confirms_edits`: an annotation that asks for it lets the user confirm an edit; other clients
     announce annotations and apply what they should ask about.
@@ -36,7 +40,9 @@ class Profile:
     versioned_edits: bool | None = None
     shows_documents: bool | None = None
     asks_messages: bool = True
-    edit_interval_seconds: float = 0.5
+    shortest_interval_seconds: float = 0.5
+    longest_interval_seconds: float = 0.5
+    held_lines: int = 24
     echo_seconds: float = 3.0
     least_edit_version: int = 0
     confirms_edits: bool = False
@@ -69,6 +75,16 @@ _PROFILES = {
     "vim-lsp": Profile("vim-lsp", asks_messages=False, versions="ignored"),
     "coc.nvim": Profile("coc"),
 }
+
+
+def with_plugin(profile: Profile) -> Profile:
+    """The client that `profile` describes with our plugin in it: edits cost it no undo step.
+
+    150 ms is how often Neovim tells of changes, and what the slowest editor needs threefold.
+    """
+    return replace(
+        profile, shortest_interval_seconds=0.15, longest_interval_seconds=0.5, held_lines=0
+    )
 
 
 def profile_for(client_name: str | None) -> Profile:

@@ -19,6 +19,7 @@ from kibitz.edits.splices import Splice
 from kibitz.findings.track import Tracked, follow
 from kibitz.findings.values import Finding
 from kibitz.jobs import Jobs
+from kibitz.pace import Pace
 from kibitz.profiles import PLAIN, Profile
 from kibitz.turns import Turns
 from kibitz_context.document import Document
@@ -297,6 +298,7 @@ class Session:
     editor_settings: Any = None
     deliveries: list[Delivery] = field(default_factory=list["Delivery"])
     turns: Turns = field(default_factory=Turns)
+    pace: Pace = field(default_factory=Pace)
     written: dict[tuple[str, str], WrittenEdit] = field(
         default_factory=dict[tuple[str, str], WrittenEdit]
     )

@@ -7,6 +7,7 @@ one that does not puts it where its lines were before the first.
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Callable
 
 
@@ -16,6 +17,7 @@ class Turns:
     def __init__(self) -> None:
         self._holders: dict[str, object] = {}
         self._waiting: dict[str, dict[object, Callable[[], None]]] = {}
+        self._last: dict[str, weakref.ref[object]] = {}
 
     def take(self, uri: str, who: object, again: Callable[[], None]) -> bool:
         """Whether it is the turn of `who`; if not, `again` is called when it is worth asking.
@@ -37,3 +39,12 @@ class Turns:
             # they have yet to hear of it.
             for again in self._waiting.pop(uri, {}).values():
                 asyncio.get_running_loop().call_soon(again)
+
+    def edited(self, uri: str, who: object) -> None:
+        """An edit of `who` stands in the document."""
+        self._last[uri] = weakref.ref(who)
+
+    def edited_last(self, uri: str, who: object) -> bool:
+        """Whether the newest edit that stands in the document is one of `who`."""
+        last = self._last.get(uri)
+        return last is not None and last() is who

@@ -28,7 +28,9 @@ from support.fake_editor import (
     Manners,
 )
 
-QUICK = dataclasses.replace(PLAIN, edit_interval_seconds=0.0)
+QUICK = dataclasses.replace(
+    PLAIN, shortest_interval_seconds=0.0, longest_interval_seconds=0.0, held_lines=0
+)
 
 CAREFUL = [HONEST, VSCODE, NEOVIM, PATIENT_NEOVIM, EGLOT, ZED]
 

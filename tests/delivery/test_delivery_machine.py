@@ -36,7 +36,9 @@ from support.fake_editor import (
 
 T = TypeVar("T")
 
-QUICK = dataclasses.replace(PLAIN, edit_interval_seconds=0.0)
+QUICK = dataclasses.replace(
+    PLAIN, shortest_interval_seconds=0.0, longest_interval_seconds=0.0, held_lines=0
+)
 CLIENTS = [VSCODE, NEOVIM, PATIENT_NEOVIM, HELIX, ZED, EGLOT, KAKOUNE, SLOW, LIAR]
 WORDS = st.sampled_from(["a", "b", "c", "    d", "", "}", "e\U0001f600", "f\u2028f", "g\fg", "h\t"])
 LINES = st.lists(WORDS, max_size=8)

@@ -14,7 +14,9 @@ from kibitz.turns import Turns
 from kibitz_context.lines import split_lines
 from support.fake_editor import BLIND, HONEST, NEOVIM, SLOW, URI, VSCODE, FakeEditor, Manners
 
-QUICK = dataclasses.replace(PLAIN, edit_interval_seconds=0.0)
+QUICK = dataclasses.replace(
+    PLAIN, shortest_interval_seconds=0.0, longest_interval_seconds=0.0, held_lines=0
+)
 BEFORE = "a\nb\nc\nd\n"
 
 

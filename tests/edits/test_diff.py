@@ -10,9 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kibitz.edits.diff import DRIFT_SHARE, HELD_LINES, PATIENCE_LINES, StreamingDiff
-from kibitz.edits.values import LineEdit, apply_line_edits
+from kibitz.edits.diff import DRIFT_SHARE, PATIENCE_LINES, StreamingDiff
+from kibitz.edits.values import LineEdit, apply_line_edits, coalesced
 from kibitz_context.lines import split_lines
+
+HELD_LINES = 4
+
+_WORDS = st.lists(st.sampled_from(["a", "b", "c", "d", "e", "f", "", "}", "  }"]), max_size=40)
+_LINES = _WORDS.map(lambda words: [f"{word}\n" for word in words])
 
 
 def lines_of(words: str) -> list[str]:
@@ -136,14 +141,23 @@ def test_a_rewrite_with_chance_matches_does_not_stand_still() -> None:
     assert max(gaps) <= 2 * (PATIENCE_LINES + HELD_LINES)
 
 
-def test_at_rest_between_hunks_only() -> None:
+def test_who_gathers_edits_can_tell_whether_more_of_a_hunk_may_follow() -> None:
     diff = StreamingDiff(lines_of("a b c"))
     states = []
-    for line in lines_of("a x c"):
+    for line in lines_of("a x y c"):
         diff.push([line])
-        states.append(diff.at_rest)
+        states.append(diff.in_hunk)
 
-    assert states == [True, False, True]
+    assert states == [False, True, True, False]
+
+
+@given(_LINES, _LINES)
+def test_slices_of_one_hunk_touch_and_hunks_do_not(old: list[str], new: list[str]) -> None:
+    slices = [edit for edits in stream(old, new, held_lines=0) for edit in edits]
+    hunks = [edit for edits in stream(old, new, held_lines=len(new) + 1) for edit in edits]
+
+    assert coalesced(slices) == hunks
+    assert coalesced(hunks) == hunks
 
 
 @pytest.mark.parametrize(
@@ -159,10 +173,6 @@ def test_kept_lines_keep_their_endings(before: str, after: str, expected: str) -
     old = split_lines(before)
 
     assert "".join(apply_line_edits(old, edits_of(old, split_lines(after)))) == expected
-
-
-_WORDS = st.lists(st.sampled_from(["a", "b", "c", "d", "e", "f", "", "}", "  }"]), max_size=40)
-_LINES = _WORDS.map(lambda words: [f"{word}\n" for word in words])
 
 
 @given(_LINES, _LINES, st.integers(1, 7), st.integers(0, 9))

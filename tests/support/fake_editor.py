@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from kibitz.delivery import Delivery, Undo
+from kibitz.delivery import Answer, Delivery, Undo
 from kibitz.edits.region import TextChange
 from kibitz.session import ContentChange, Documents
 from kibitz_context.document import Document
@@ -89,13 +89,14 @@ class FakeEditor:
     mirror: Documents = field(default_factory=Documents)
     version: int = 1
     is_open: bool = True
-    requests: list[tuple[int, list[tuple[Position, Position, str]], asyncio.Future[bool]]] = field(
-        default_factory=list
+    requests: list[tuple[int, list[tuple[Position, Position, str]], asyncio.Future[Answer]]] = (
+        field(default_factory=list)
     )
     messages: list[Callable[[], None]] = field(default_factory=list)
     untold: list[tuple[int, list[ContentChange]]] = field(default_factory=list)
     late_answers: list[Callable[[], None]] = field(default_factory=list)
     timers: list[Callable[[], None]] = field(default_factory=list)
+    seconds: float = 0.0
     edits_sent: int = 0
     edits_applied: int = 0
     undo_marks: list[Undo] = field(default_factory=list)
@@ -118,11 +119,11 @@ class FakeEditor:
 
     def send_edit(
         self, document: Document, changes: Sequence[TextChange], undo: Undo
-    ) -> asyncio.Future[bool]:
-        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+    ) -> asyncio.Future[Answer]:
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self.undo_marks.append(undo)
         if not changes:
-            future.set_result(True)
+            future.set_result(Answer(applied=True))
             return future
         assert document.version is not None
         self.edits_sent += 1
@@ -137,6 +138,9 @@ class FakeEditor:
         ]
         self.requests.append((document.version, ranges, future))
         return future
+
+    def now(self) -> float:
+        return self.seconds
 
     def later(self, seconds: float, callback: Callable[[], None]) -> Callable[[], None]:
         self.timers.append(callback)
@@ -159,7 +163,7 @@ class FakeEditor:
 
         def reply() -> None:
             if not future.done():
-                future.set_result(answer)
+                future.set_result(Answer(answer))
 
         if manners.answers_first:
             self.messages.append(reply)

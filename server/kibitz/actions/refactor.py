@@ -98,9 +98,10 @@ async def refactor(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
                     replacement = reader.feed(text)
                     if not reader.opened:
                         prose += text
+                    was_in_hunk = diff.in_hunk
                     edits = diff.push(normalizer.feed(replacement))
-                    if edits:
-                        yield Changed(_with_secrets(brief, edits))
+                    if edits or was_in_hunk != diff.in_hunk:
+                        yield Changed(_with_secrets(brief, edits), diff.in_hunk)
                 case Finished(stop_reason="stop_sequence"):
                     closed = True
                 case Started() | Finished() | ToolInputDelta() | ToolCall():

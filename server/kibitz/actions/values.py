@@ -141,9 +141,13 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """Edits of the region that are certain, in order, after those already yielded."""
+    """Edits of the region that are certain, in order, after those already yielded.
+
+    `in_hunk`: more may follow of the hunk that the last of all edits belongs to.
+    """
 
     edits: tuple[LineEdit, ...]
+    in_hunk: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,14 @@ The rules, each of which some client makes necessary:
 - A client that does not compare versions may put an edit over what was typed meanwhile.  That
   shows in its `didChange`: what it replaced is put back, and nothing more is sent.
 
-`machine` sends and waits; `flight` tells whose a change of the text is; `standing` is what of ours
-stands in the document, and what a client put where it does not belong.
+`backlog` says what may go and `machine` sends it and waits; `flight` tells whose a change of the
+text is; `standing` is what of ours stands in the document, and what a client put where it does
+not belong.
 """
 
 from __future__ import annotations
 
-from kibitz.delivery.editor import Editor, Undo
+from kibitz.delivery.editor import Answer, Editor, Undo
 from kibitz.delivery.machine import Conflict, Delivery
 
-__all__ = ["Conflict", "Delivery", "Editor", "Undo"]
+__all__ = ["Answer", "Conflict", "Delivery", "Editor", "Undo"]

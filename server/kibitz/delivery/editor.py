@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from kibitz.edits.region import TextChange
 from kibitz_context.document import Document
 
 #: How an edit belongs to the undo step of the one before: docs/plugin-protocol.md.
 Undo = Literal["start", "continue", "end"]
+
+
+class Answer(NamedTuple):
+    """What the client says about an edit.  `hidden`: nobody sees the document."""
+
+    applied: bool
+    hidden: bool = False
 
 
 class Editor(Protocol):
@@ -22,8 +29,12 @@ class Editor(Protocol):
 
     def send_edit(
         self, document: Document, changes: Sequence[TextChange], undo: Undo
-    ) -> asyncio.Future[bool]:
+    ) -> asyncio.Future[Answer]:
         """Ask the editor to apply `changes` to exactly that version; its answer, taken as said."""
+        ...
+
+    def now(self) -> float:
+        """Seconds of a clock that only goes forward."""
         ...
 
     def later(self, seconds: float, callback: Callable[[], None]) -> Callable[[], None]:

@@ -48,6 +48,7 @@ class Flight:
     document: Document
     changes: Sequence[TextChange]
     text: list[str]
+    sent_at: float  # seconds of the editor's clock
     heard: list[Splice] = field(default_factory=list[Splice])
     answered: bool = False
     echoed: bool = False

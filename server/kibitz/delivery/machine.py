@@ -10,7 +10,9 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
-from kibitz.delivery.editor import Editor, Undo
+from kibitz.delivery.alarm import Alarm
+from kibitz.delivery.backlog import Backlog
+from kibitz.delivery.editor import Answer, Editor, Undo
 from kibitz.delivery.flight import Astray, Echo, Flight
 from kibitz.delivery.standing import Purpose, Standing
 from kibitz.edits.hunks import Hunk
@@ -18,6 +20,7 @@ from kibitz.edits.offers import Offer
 from kibitz.edits.region import text_changes
 from kibitz.edits.splices import Splice
 from kibitz.edits.values import LineEdit
+from kibitz.pace import Pace
 from kibitz.profiles import Profile
 from kibitz.session import DocumentChange
 from kibitz.turns import Turns
@@ -40,7 +43,7 @@ class Delivery:
 
     `region_lines` are the document's lines ``[first_line, first_line + len)`` at the time of the
     request; edits refer to them by index.  With `hold` nothing is sent before `finish`.
-    Deliveries into one editor share their `turns`.
+    Deliveries into one editor share their `turns` and `pace`.
     """
 
     def __init__(
@@ -53,21 +56,26 @@ class Delivery:
         *,
         hold: bool = False,
         turns: Turns | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self._editor = editor
         self._turns = Turns() if turns is None else turns
+        self._pace = Pace() if pace is None else pace
         self._profile = profile
         self._uri = uri
         self._standing = Standing(first_line, region_lines)
-        self._pending: list[LineEdit] = []  # of the reply, not yet sent
+        self._backlog = Backlog(profile.held_lines)
         self._in_flight: Flight | None = None
         self._sends = 0
         self._hold = hold
         self._conflict: str | None = None
         self._keeps_rest = True
         self._stopped: str | None = None
-        self._cooling: Callable[[], None] | None = None
-        self._ever_sent = False
+        self._cooling = Alarm(editor, self._pump)  # since the edit before
+        self._patience = Alarm(editor, self._lose_patience)  # since something waits
+        self._was_patient = False
+        self._has_written = False
+        self._is_closing = False  # what comes now is the end
         self._hears = False
         self._idle: list[asyncio.Future[None]] = []
         #: Called once with the reason when the delivery stops, while it is being caused.
@@ -88,35 +96,37 @@ class Delivery:
         """Why the delivery has stopped, None while it goes on."""
         return self._stopped
 
-    def write(self, edits: Sequence[LineEdit]) -> None:
-        """Take further edits, in order after those before.  Raises Conflict once stopped."""
+    def write(self, edits: Sequence[LineEdit], *, in_hunk: bool = False) -> None:
+        """Take further edits, in order after those before.  Raises Conflict once stopped.
+
+        `in_hunk`: the last one is a part of a hunk of which more may follow.
+        """
         self._raise_if_stopped()
-        self._pending += edits
+        self._backlog.add(edits, in_hunk=in_hunk)
         self._pump()
 
     async def flush(self) -> None:
         """Return when what was written so far stands in the editor, or is held back until the
         end.  Raises Conflict once stopped."""
         if not self._hold:
+            self._backlog.close()
             self._pump()
             await self._drained()
         self._raise_if_stopped()
 
     async def finish(self) -> None:
         """Return when everything stands in the editor or is offered.  Raises Conflict otherwise."""
-        self._hold = False
+        self._hold, self._is_closing = False, True
+        self._backlog.close()
         self._pump()
         await self._drained()
         self._raise_if_stopped()
-        if self._ever_sent:
-            document = self._editor.document(self._uri)
-            if document is not None:
-                self._editor.send_edit(document, (), "end")
+        self._end_step()
 
     async def halt(self, reason: str) -> None:
         """Send nothing more; what stands in the editor stays, the edit in flight included."""
         if self._conflict is None:
-            self._pending.clear()
+            self._backlog.clear()
         try:
             async with asyncio.timeout(self._profile.echo_seconds):
                 await self._drained()
@@ -126,7 +136,7 @@ class Delivery:
 
     async def restore(self) -> bool:
         """Put the region back to the original text; False where the user's text forbids it."""
-        self._pending.clear()
+        self._backlog.clear()
         self._hold = False
         await self._drained()
         while self._stopped is None and not self._turns.take(self._uri, self, self._tell_idle):
@@ -136,6 +146,7 @@ class Delivery:
         self._sends = 0
         self._send("take back", [])
         await self._drained()
+        self._end_step()
         return self._stopped is None and not self._standing.hunks()
 
     def hunks(self) -> list[Hunk]:
@@ -174,14 +185,17 @@ class Delivery:
         if uri == self._uri:
             self._stop("the document was closed")
 
-    def _answered(self, flight: Flight, future: asyncio.Future[bool]) -> None:
+    def _answered(self, flight: Flight, future: asyncio.Future[Answer]) -> None:
         if self._in_flight is not flight:
             return
-        applied = not future.cancelled() and future.exception() is None and future.result()
+        is_told = not future.cancelled() and future.exception() is None
+        answer = future.result() if is_told else Answer(applied=False)
         flight.answered = True
+        if answer.hidden and not self._is_closing:
+            self._hold = True
         if flight.echoed:
             self._confirm(flight)
-        elif applied:
+        elif answer.applied:
             self._await_echo(flight)
         else:
             self._retry(flight, "the editor refused the edit")
@@ -223,6 +237,8 @@ class Delivery:
     def _accept(self, flight: Flight, echo: Echo) -> None:
         """The edit stands in the text."""
         self._standing.arrived(flight.purpose, echo.placed, echo.before)
+        self._turns.edited(self._uri, self)
+        self._has_written = True
         flight.heard.clear()
         flight.echoed = True
         self._confirm(flight)
@@ -260,16 +276,29 @@ class Delivery:
     # -- the machine ---------------------------------------------------------------------------
 
     def _pump(self) -> None:
-        if self._conflict is not None or self._in_flight is not None or self._cooling is not None:
+        if self._conflict is not None or self._in_flight is not None or self._cooling.is_set:
             return
-        if self._hold or not self._pending:
+        if self._hold or not self._backlog:
             self._tell_idle()
             return
         if not self._turns.take(self._uri, self, self._pump):
             return
-        batch, self._pending = self._pending, []
+        interval = self._pace.interval_seconds(self._profile)
+        batch = self._backlog.take(was_patient=self._was_patient or not interval)
+        if not batch:
+            self._turns.give_back(self._uri, self)
+            if not self._was_patient:
+                self._patience.set(interval)
+            return
+        self._patience.call_off()
+        self._was_patient = False
         self._sends = 0
+        self._cooling.set(interval)
         self._send("write", batch)
+
+    def _lose_patience(self) -> None:
+        self._was_patient = True
+        self._pump()
 
     def _send(self, purpose: Purpose, batch: list[LineEdit]) -> None:
         """Send what is to be done to the text as it stands; the turn is ours."""
@@ -280,7 +309,7 @@ class Delivery:
         lines = document.lines.lines
         placed = self._standing.place(purpose, batch, lines)
         if not placed.intact:
-            self._pending[:0] = batch
+            self._backlog.put_back(batch)
             self._give_up("you changed the same lines")
             return
         if not placed.edits:
@@ -290,11 +319,12 @@ class Delivery:
             self._go_on()
             return
         changes = text_changes(document, self._standing.first_line, placed.edits)
-        flight = Flight(purpose, batch, document, changes, lines)
+        flight = Flight(purpose, batch, document, changes, lines, self._editor.now())
         self._in_flight = flight
         self._sends += 1
-        undo: Undo = "continue" if self._ever_sent else "start"
-        self._ever_sent = True
+        # Where another job has written between, its step must not swallow ours.
+        joins = self._turns.edited_last(self._uri, self)
+        undo: Undo = "continue" if joins else "start"
         answer = self._editor.send_edit(document, changes, undo)
         answer.add_done_callback(lambda future: self._answered(flight, future))
 
@@ -303,10 +333,9 @@ class Delivery:
             # The text is right; the answer is only a courtesy now.
             self._await_echo(flight)
             return
+        self._pace.took(self._editor.now() - flight.sent_at)
         self._drop(flight)
         self._turns.give_back(self._uri, self)
-        if self._profile.edit_interval_seconds > 0 and not self._hold:
-            self._cool_down()
         self._go_on()
 
     def _retry(self, flight: Flight, why: str) -> None:
@@ -319,7 +348,7 @@ class Delivery:
         is_newer = document is not None and document.version != flight.document.version
         if self._conflict is not None and flight.purpose != "mend":
             if self._keeps_rest:
-                self._pending[:0] = flight.batch
+                self._backlog.put_back(flight.batch)
             self._turns.give_back(self._uri, self)
             self._go_on()
         elif self._sends >= MAX_SENDS and not is_newer:
@@ -340,13 +369,6 @@ class Delivery:
         else:
             self._wind_up()
 
-    def _cool_down(self) -> None:
-        def cooled() -> None:
-            self._cooling = None
-            self._pump()
-
-        self._cooling = self._editor.later(self._profile.edit_interval_seconds, cooled)
-
     def _give_up(self, reason: str, *, keep_rest: bool = True) -> None:
         """Write nothing more; stop when the edit in flight has arrived or not."""
         if self._conflict is not None or self._stopped is not None:
@@ -354,7 +376,7 @@ class Delivery:
         self._conflict = reason
         self._keeps_rest = keep_rest
         if not keep_rest:
-            self._pending.clear()
+            self._backlog.clear()
         if self.on_stop is not None:
             self.on_stop(reason)
         if self._in_flight is None:
@@ -371,7 +393,7 @@ class Delivery:
             return
         document = self._editor.document(self._uri)
         if document is not None:
-            self._standing.hold(self._pending, document.lines.lines)
+            self._standing.hold(self._backlog.all, document.lines.lines)
         self._stop("it was stopped")
 
     def _stop(self, reason: str) -> None:
@@ -381,14 +403,21 @@ class Delivery:
         self._stopped = self._conflict = self._conflict or reason
         if tells and self.on_stop is not None:
             self.on_stop(reason)
-        self._pending.clear()
-        if self._cooling is not None:
-            self._cooling()
-            self._cooling = None
+        self._backlog.clear()
+        self._cooling.call_off()
+        self._patience.call_off()
         if self._in_flight is not None:
             self._drop(self._in_flight)
         self._turns.give_back(self._uri, self)
+        self._end_step()
         self._tell_idle()
+
+    def _end_step(self) -> None:
+        """Tell a client that joins our edits into one undo step that this was the last."""
+        document = self._editor.document(self._uri)
+        if self._has_written and document is not None:
+            self._editor.send_edit(document, (), "end")
+        self._has_written = False
 
     def _drop(self, flight: Flight) -> None:
         """Nothing is in flight any more."""
@@ -408,7 +437,7 @@ class Delivery:
 
     async def _drained(self) -> None:
         while self._stopped is None and (
-            self._in_flight is not None or self._pending or self._conflict is not None
+            self._in_flight is not None or self._backlog or self._conflict is not None
         ):
             await self._told()
 

@@ -32,7 +32,6 @@ from kibitz_context.lines import is_telling, line_ending
 PATIENCE_LINES: Final = 8  # higher: long rewrites stand still; lower: chance decides
 DRIFT_SHARE: Final = 4  # higher: long rewrites stand still; lower: kept brackets are rewritten
 TELLING_SHARE: Final = 32  # higher: long rewrites stand still; lower: kept code is rewritten
-HELD_LINES: Final = 4  # higher: new blocks appear late; lower: a hunk falls into more edits
 
 
 class StreamingDiff:
@@ -40,10 +39,11 @@ class StreamingDiff:
 
     Edits are in order and do not overlap; together they make the new text, in which kept lines
     keep their own line ending.  An edit is a whole hunk, unless the hunk has more than
-    `held_lines` new lines: then those come in slices, and what is deleted comes last.
+    `held_lines` new lines: then those come in slices, and what is deleted comes last.  Slices of
+    one hunk touch, hunks do not: who gathers edits can tell.
     """
 
-    def __init__(self, old_lines: Sequence[str], *, held_lines: int = HELD_LINES) -> None:
+    def __init__(self, old_lines: Sequence[str], *, held_lines: int = 0) -> None:
         self._old = [_key(line) for line in old_lines]
         self._occurrences = Occurrences(self._old)
         self._base = 0  # old lines before it are decided
@@ -52,9 +52,9 @@ class StreamingDiff:
         self._hunks = _Hunks(held_lines)
 
     @property
-    def at_rest(self) -> bool:
-        """Whether every line pushed so far is decided and no hunk is under way."""
-        return not self._window and not self._hunks.is_open
+    def in_hunk(self) -> bool:
+        """Whether more of the hunk of the last edit may follow."""
+        return self._hunks.is_open
 
     def push(self, lines: Sequence[str]) -> list[LineEdit]:
         """The edits that are certain after `lines` have come."""

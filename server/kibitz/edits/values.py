@@ -35,12 +35,15 @@ def apply_line_edits(old: list[str], edits: list[LineEdit]) -> list[str]:
 def coalesced(edits: Sequence[LineEdit]) -> list[LineEdit]:
     """`edits` with those that touch made one: editors disagree about two at one place."""
     merged: list[LineEdit] = []
-    for edit in edits:
-        if merged and merged[-1].end == edit.start:
-            last = merged.pop()
-            merged.append(LineEdit(last.start, edit.end, last.lines + edit.lines))
-        else:
-            merged.append(edit)
+    at = 0
+    while at < len(edits):
+        stop = at + 1
+        while stop < len(edits) and edits[stop].start == edits[stop - 1].end:
+            stop += 1
+        run = edits[at:stop]
+        lines = tuple(line for edit in run for line in edit.lines)
+        merged.append(LineEdit(run[0].start, run[-1].end, lines) if len(run) > 1 else run[0])
+        at = stop
     return merged
 
 

@@ -130,6 +130,7 @@ class SendJob:
             (),
             hold=is_one_edit(connection, document, streaming),
             turns=connection.session.turns,
+            pace=connection.session.pace,
         )
         connection.session.deliveries.append(self._delivery)
 

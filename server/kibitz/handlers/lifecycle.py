@@ -10,7 +10,7 @@ from lsprotocol import types
 
 from kibitz.handlers import watched_files
 from kibitz.handlers.connection import Connection
-from kibitz.profiles import profile_for
+from kibitz.profiles import profile_for, with_plugin
 from kibitz.protocol import from_lsp
 from kibitz.session import Client
 
@@ -94,6 +94,7 @@ def client_of(params: types.InitializeParams, encoding: Any) -> Client:
     profile = profile_for(info.name if info else None)
     edits = workspace.workspace_edit if workspace else None
     ours = _experimental(capabilities.experimental)
+    plugin_edits = ours.get("applyEdit") is True
 
     versioned = bool(edits and edits.document_changes)
     resources = (edits.resource_operations if edits else None) or ()
@@ -106,7 +107,7 @@ def client_of(params: types.InitializeParams, encoding: Any) -> Client:
         name=info.name if info else "",
         version=(info.version or "") if info else "",
         encoding=encoding,
-        profile=profile,
+        profile=with_plugin(profile) if plugin_edits else profile,
         progress=bool(window and window.work_done_progress),
         show_document=shows if profile.shows_documents is None else profile.shows_documents,
         show_message_request=bool(window and window.show_message) and profile.asks_messages,
@@ -124,7 +125,7 @@ def client_of(params: types.InitializeParams, encoding: Any) -> Client:
         inline_completion=bool(document and document.inline_completion),
         stream=ours.get("stream") is True,
         status=ours.get("status") is True,
-        plugin_edits=ours.get("applyEdit") is True,
+        plugin_edits=plugin_edits,
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from lsprotocol import types
 
-from kibitz.delivery import Undo
+from kibitz.delivery import Answer, Undo
 from kibitz.edits.region import TextChange
 from kibitz.plain_text import visible
 from kibitz.protocol import extensions, to_lsp
@@ -48,20 +48,19 @@ class LspEditor:
 
     def send_edit(
         self, document: Document, changes: Sequence[TextChange], undo: Undo
-    ) -> asyncio.Future[bool]:
+    ) -> asyncio.Future[Answer]:
         """Ask for `changes` of exactly that version; the future holds what the client says."""
         client = self._session.client
         loop = asyncio.get_running_loop()
-        said: asyncio.Future[bool] = loop.create_future()
+        said: asyncio.Future[Answer] = loop.create_future()
         if not changes and not client.plugin_edits:
-            said.set_result(True)
+            said.set_result(Answer(applied=True))
             return said
         least_version = client.profile.least_edit_version
         if document.version is not None and document.version < least_version:
             document = replace(document, version=least_version)
-        edit = to_lsp.workspace_edit(
-            document, changes, client.encoding, versioned=client.versioned_edits
-        )
+        versioned = client.versioned_edits or client.plugin_edits
+        edit = to_lsp.workspace_edit(document, changes, client.encoding, versioned=versioned)
         answer: asyncio.Future[Any]
         if client.plugin_edits:
             answer = self._server.protocol.send_request_async(
@@ -73,7 +72,7 @@ class LspEditor:
                 types.WORKSPACE_APPLY_EDIT, types.ApplyWorkspaceEditParams(edit)
             )
 
-        _tell_whether_applied(answer, said)
+        _tell_answer(answer, lambda told: None if said.done() else said.set_result(told))
         return said
 
     def send_files(self, parts: Sequence[to_lsp.FilePart]) -> asyncio.Future[bool]:
@@ -86,8 +85,11 @@ class LspEditor:
         edit = to_lsp.edit_of_files(parts, client.encoding, annotated=client.annotated_edits)
         params = types.ApplyWorkspaceEditParams(edit)
         answer = self._server.protocol.send_request_async(types.WORKSPACE_APPLY_EDIT, params)
-        _tell_whether_applied(answer, said)
+        _tell_answer(answer, lambda told: None if said.done() else said.set_result(told.applied))
         return said
+
+    def now(self) -> float:
+        return asyncio.get_running_loop().time()
 
     def later(self, seconds: float, callback: Callable[[], None]) -> Callable[[], None]:
         return asyncio.get_running_loop().call_later(seconds, callback).cancel
@@ -169,16 +171,15 @@ class LspEditor:
         self._server.protocol.notify(extensions.STATUS, params)
 
 
-def _tell_whether_applied(answer: asyncio.Future[Any], said: asyncio.Future[bool]) -> None:
-    """Let `said` hold whether an edit was applied, by the client's `answer` to it."""
+def _tell_answer(answer: asyncio.Future[Any], tell: Callable[[Answer], None]) -> None:
+    """Call `tell` with what the client says of an edit; an error says that it was not applied."""
 
     def answered(future: asyncio.Future[Any]) -> None:
-        if said.done():
-            return
         if future.cancelled() or future.exception() is not None:
             logger.info("the editor answered an edit with an error")
-            said.set_result(False)
+            tell(Answer(applied=False))
         else:
-            said.set_result(extensions.is_applied(future.result()))
+            said = future.result()
+            tell(Answer(extensions.says(said, "applied"), extensions.says(said, "hidden")))
 
     answer.add_done_callback(answered)

@@ -44,18 +44,19 @@ class StreamParams(TypedDict):
 
 
 class ApplyEditParams(TypedDict):
-    """Server to client, request; answered like ``workspace/applyEdit``.
+    """Server to client, request; answered like ``workspace/applyEdit``, and with `hidden` where
+    nobody sees the document: then the rest comes as one edit.
 
     `undo` groups the edits of one stream into one undo step: "start" on the first, "continue"
-    on those that follow, "end" on a last one, which may hold no change.
+    on those that follow, "end" on a last one, which holds no change.
     """
 
     edit: dict[str, Any]
     undo: Literal["start", "continue", "end"]
 
 
-def is_applied(answer: object) -> bool:
-    """What the client says in its answer to an edit, in lsprotocol's type or as plain JSON."""
+def says(answer: object, flag: str) -> bool:
+    """Whether the client's answer to an edit has a flag, in lsprotocol's type or plain JSON."""
     if isinstance(answer, dict):
-        return answer.get("applied") is True
-    return getattr(answer, "applied", False) is True
+        return answer.get(flag) is True
+    return getattr(answer, flag, False) is True
