@@ -38,10 +38,12 @@ LAYERS: tuple[dict[str, tuple[str, ...]], ...] = (
         "common": (
             "kibitz.bill",
             "kibitz.confirmation",
+            "kibitz.dismissals",
             "kibitz.errors",
             "kibitz.failure_parts",
             "kibitz.failure_sentences",
             "kibitz.glances",
+            "kibitz.kept_files",
             "kibitz.logs",
             "kibitz.markdown_blocks",
             "kibitz.model_notes",
@@ -56,6 +58,7 @@ LAYERS: tuple[dict[str, tuple[str, ...]], ...] = (
             "kibitz.settings_problems",
             "kibitz.settings_spelling",
             "kibitz.settings_values",
+            "kibitz.shown_findings",
             "kibitz.trust",
             "kibitz.visible_text",
         )
@@ -63,6 +66,7 @@ LAYERS: tuple[dict[str, tuple[str, ...]], ...] = (
     {
         "backend": ("kibitz.backend", "kibitz.endpoint", "kibitz.local_model"),
         "conversation": ("kibitz.conversation",),
+        "editor setup": ("kibitz.editor_setup",),
         "looking": ("kibitz.looking",),
     },
     {"actions": ("kibitz.actions",)},

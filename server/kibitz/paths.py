@@ -83,6 +83,11 @@ def findings_folder(environ: Mapping[str, str]) -> Path:
     return cache_folder(environ) / "findings"
 
 
+def shown_findings_folder(environ: Mapping[str, str]) -> Path:
+    """Findings that files showed last; it may be deleted any time."""
+    return cache_folder(environ) / "shown"
+
+
 def conversations_folder(environ: Mapping[str, str]) -> Path:
     """The documents of conversations that a user has begun in an editor."""
     return cache_folder(environ) / "conversations"

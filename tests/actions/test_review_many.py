@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from kibitz.actions import review_many as module
+from kibitz.actions import whole_review as module
 from kibitz.actions.desk import Desk
-from kibitz.actions.review_many import Ended, OneOf, review_many
-from kibitz.actions.values import Begun, Found, NotKept, Order, Step
+from kibitz.actions.review_many import OneOf, review_many
+from kibitz.actions.values import Begun, Found, Order, Step
+from kibitz.actions.whole_review import Ended, Known
 from kibitz.claude.values import ClaudeFailure, Usage
 from kibitz.errors import EXIT_CLAUDE, UserError
 from kibitz.findings.values import Finding
+from kibitz.settings import DEFAULTS
 from kibitz_context.document import Document
 
 FINDING = Found(Finding("a.py", "error", "c", 1, 1, "q", "t", "m"))
@@ -79,6 +82,11 @@ def run(count: int, told: list[OneOf], memory: Any = None) -> asyncio.Task[None]
 
 
 class Model:
+    """A desk of reviews whose findings are not checked."""
+
+    def settings_in(self, root: Path) -> Any:
+        return replace(DEFAULTS, review=replace(DEFAULTS.review, verify="off"))
+
     def model_for(self, order: Order) -> str:
         return "m"
 
@@ -167,11 +175,11 @@ async def test_what_is_known_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> No
     class Memory:
         kept: list[int] = []  # noqa: RUF012
 
-        def recall(self, order: Order, model: str) -> tuple[Found | NotKept, ...] | None:
-            return (FINDING,) if number_of(order) == 0 else None
+        def recall(self, order: Order, model: str) -> Known | None:
+            return Known((FINDING,)) if number_of(order) == 0 else None
 
-        def keep(self, order: Order, model: str, steps: Any) -> None:
-            assert (model, list(steps)) == ("m", [FINDING])
+        def keep(self, order: Order, model: str, known: Known) -> None:
+            assert (model, known) == ("m", Known((FINDING,)))
             self.kept.append(number_of(order))
 
     reviews, told = Reviews(monkeypatch), list[OneOf]()

@@ -23,10 +23,16 @@ UNTAXED = finding(
 
 
 def test_findings_as_text(commands: CommandLine) -> None:
-    commands.standin.enqueue(reported(UNTAXED, finding()))
+    commands.standin.enqueue(reported(finding(), UNTAXED))
     outcome = commands.run("review", "prices.py")
     assert outcome.code == 0
     assert outcome.out == (
+        "prices.py:13-14: error: No currency [correctness]\n"
+        "    12 |\n"
+        "  > 13 | def with_tax(prices):\n"
+        "  > 14 |     return total(prices) * (1 + RATE)\n"
+        "    The unit is unknown.\n"
+        "    Callers guess it.\n"
         "prices.py:9: warning: Sums floats [correctness]\n"
         "     8 |     for price in prices:\n"
         "  >  9 |         result = result + price\n"
@@ -34,17 +40,11 @@ def test_findings_as_text(commands: CommandLine) -> None:
         "    Cents are lost.\n"
         "    suggestion:\n"
         "              result += price\n"
-        "prices.py:13-14: error: No currency [correctness]\n"
-        "    12 |\n"
-        "  > 13 | def with_tax(prices):\n"
-        "  > 14 |     return total(prices) * (1 + RATE)\n"
-        "    The unit is unknown.\n"
-        "    Callers guess it.\n"
     )
     assert outcome.err == "kibitz: 2 findings (1 error, 1 warning)\n"
 
 
-def test_findings_are_in_the_order_of_the_file_and_the_worst_first(commands: CommandLine) -> None:
+def test_the_worst_findings_come_first_whatever_their_order(commands: CommandLine) -> None:
     both = [
         finding(title="Slow", category="performance", severity="hint"),
         finding(title="Wrong", severity="error"),

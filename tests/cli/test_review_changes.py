@@ -6,7 +6,10 @@ import json
 import re
 import stat
 import subprocess
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from kibitz.standin import Fault, Reply
 from support.command_line import CommandLine
@@ -17,6 +20,12 @@ CHANGED = EXAMPLE.replace("RATE = 0.2", "RATE = 0.25").replace("result + price",
 WRONG = finding(
     quote="        result = result - price", title="Subtracts", suggestion="        result += price"
 )
+
+
+@pytest.fixture(autouse=True)
+def unverified(monkeypatch: pytest.MonkeyPatch, shop: Path) -> None:
+    """The check of the findings has tests of its own; here one file is one request."""
+    monkeypatch.setenv("KIBITZ_REVIEW_VERIFY", "off")
 
 
 def git(commands: CommandLine, *arguments: str) -> None:

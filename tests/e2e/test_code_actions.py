@@ -46,10 +46,17 @@ async def test_what_is_offered_for_a_selection_a_cursor_and_an_empty_line(
             "Document selection",
             "Explain file",
             "Review file",
+            "Review uncommitted changes",
             "Ask about selection…",
         ]
         assert "Explain this" in titles(at_cursor)
-        assert titles(between) == ["Explain file", "Review file", "Ask…", "Complete here"]
+        assert titles(between) == [
+            "Explain file",
+            "Review file",
+            "Review uncommitted changes",
+            "Ask…",
+            "Complete here",
+        ]
         assert shop.standin.journal.messages == []
 
 
@@ -86,7 +93,12 @@ async def test_a_client_that_takes_no_edits_is_offered_none(
         actions = await shop.client.code_actions(text, cursor(8), diagnostics=[diagnostic])
 
         commands = {action["command"]["command"] for action in actions}
-        assert commands == {"kibitz.explain", "kibitz.review", "kibitz.converse"}
+        assert commands == {
+            "kibitz.explain",
+            "kibitz.review",
+            "kibitz.reviewChanges",
+            "kibitz.converse",
+        }
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,8 @@ EVAL = finding(
 async def test_diagnostics_of_every_changed_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with open_workshop(tmp_path, monkeypatch) as shop:
+    environment = {"KIBITZ_REVIEW_VERIFY": "off"}
+    async with open_workshop(tmp_path, monkeypatch, environment=environment) as shop:
         (shop.root / "rates.py").write_text("RATE = eval(input())\n")
         text = await shop.open("prices.py", CHANGED)  # not saved
         shop.standin.enqueue(reported(WRONG), reported(EVAL))

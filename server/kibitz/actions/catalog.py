@@ -82,10 +82,12 @@ def offers(
     asks_for_text: bool,
     diagnostics: Sequence[str] = (),
     prompt_files: Sequence[PromptFile] = (),
+    in_repository: bool = False,
 ) -> list[Offer]:
     """What can be asked about `span` of `document`, most specific first.
 
-    `asks_for_text` is true for a client whose plugin lets the user type an instruction.
+    `asks_for_text` is true for a client whose plugin lets the user type an instruction,
+    `in_repository` where there may be changes to review.
     """
     table = document.lines
     if not document.text.strip():
@@ -155,6 +157,8 @@ def offers(
     ]
     found.append(Offer("Explain file", EXPLAIN_KIND, "kibitz.explain"))
     found.append(Offer("Review file", REVIEW_KIND, "kibitz.review"))
+    if in_repository:
+        found.append(Offer("Review uncommitted changes", REVIEW_KIND, "kibitz.reviewChanges"))
     # A place is what a question is about; without one it is about the repository.
     about = lines if selected else None
     found.append(

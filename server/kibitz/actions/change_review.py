@@ -67,7 +67,7 @@ def _in_parts(order: Order, file: ChangedFile, all_lines: bool) -> Iterator[Orde
             for start, last in file.lines
             if start < end and first < last
         )
-        hunks = Hunks(clipped, _hunks_within(file.diff, first, end), all_lines)
+        hunks = Hunks(clipped, hunks_within(file.diff, first, end), all_lines)
         yield replace(order, span=Span(starts[first], stop), hunks=hunks)
 
 
@@ -116,10 +116,10 @@ def _size(lines: Sequence[str], first: int, end: int) -> int:
     return sum(map(len, lines[first:end]))
 
 
-def _hunks_within(diff: str, first: int, end: int) -> str:
+def hunks_within(diff: str, first: int, end: int) -> str:
     """Those hunks of a diff that touch the lines ``[first, end)``, from 0, of the new text."""
     heads = list(_HUNK.finditer(diff))
-    ends = [head.start() for head in heads[1:]] + [len(diff)]
+    ends = [head.start() for head in heads[1:]] + [len(diff)] * bool(heads)
     return "".join(
         diff[head.start() : stop]
         for head, stop in zip(heads, ends, strict=True)

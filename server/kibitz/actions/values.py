@@ -42,7 +42,8 @@ class Order:
     repository.  `span` is the selection in it (the whole document for a file action).
     `overlays` are the unsaved buffers of the repository by real path.  `model` and
     `max_tokens` override the tier's.  `is_automatic`: nobody has asked for it just now.
-    `hunks` are given where a review is one of changes.
+    `hunks` are given where a review is one of changes.  `verify` is whether its findings are to be
+    checked, None to do as the settings say.
     """
 
     action: str
@@ -58,6 +59,7 @@ class Order:
     folders: tuple[Path, ...] = ()
     is_automatic: bool = False
     hunks: Hunks | None = None
+    verify: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,39 @@ class NotKept:
     """A finding that did not hold."""
 
     dropped: Dropped
+
+
+@dataclass(frozen=True, slots=True)
+class Verifying:
+    """These findings, which were told before, are about to be checked against the code."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def words(self) -> str:
+        """What is done, for a progress."""
+        n_findings = len(self.findings)
+        return f"checking {n_findings} finding{'' if n_findings == 1 else 's'} against the code"
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """Findings that were told before have been checked: those that stand, and those that do not,
+    each with the reason.  `cost_usd` is what the check has cost, None for unknown prices."""
+
+    standing: tuple[Finding, ...]
+    refuted: tuple[tuple[Finding, str], ...]
+    cost_usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unverified:
+    """Findings that were told before could not be checked, and so are kept: `why` is a sentence.
+    `cost_usd` is what the attempt has cost, None for unknown prices."""
+
+    findings: tuple[Finding, ...]
+    why: str
+    cost_usd: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +247,9 @@ Step = (
     | Said
     | Found
     | NotKept
+    | Verifying
+    | Verified
+    | Unverified
     | Region
     | Changed
     | FilesChanged

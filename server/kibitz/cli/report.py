@@ -9,6 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from kibitz.actions.values import Unverified, Verified
+from kibitz.actions.whole_review import refuted
+from kibitz.bill import dollars
 from kibitz.claude.values import Usage
 from kibitz.findings.fingerprint import fingerprint
 from kibitz.findings.values import SEVERITIES, Dropped, DropReason, Finding, Severity
@@ -21,6 +24,8 @@ _WHY_DROPPED: dict[DropReason, str] = {
     "quote_not_found": "quote not found",
     "duplicate": "reported twice",
     "unchanged_lines": "on unchanged lines",
+    "refuted": "refuted",
+    "dismissed": "dismissed before",
 }
 _SEVERITY_STYLE: dict[Severity, str] = {
     "error": "bold red",
@@ -40,6 +45,8 @@ class Report:
 
     `texts` are the lines of the files with findings, secrets replaced, and `shown` how the user
     calls them, both by the path that findings have.  `n_from_cache` reviews were not asked for.
+    `n_verified` findings were checked, and that has cost `verify_usd` (None: unknown); `unverified`
+    are those that should have been, with the reason.
     """
 
     findings: list[Finding] = field(default_factory=list[Finding])
@@ -48,6 +55,24 @@ class Report:
     texts: dict[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     shown: dict[str, str] = field(default_factory=dict[str, str])
     n_from_cache: int = 0
+    n_verified: int = 0
+    verify_usd: float | None = 0.0
+    unverified: list[tuple[Finding, str]] = field(default_factory=list[tuple[Finding, str]])
+
+    def verified(self, step: Verified) -> None:
+        """Findings were checked; those that do not stand are dropped."""
+        self.n_verified += len(step.standing) + len(step.refuted)
+        self._spent_on_verifying(step.cost_usd)
+        self.dropped += [refuted(finding, reason) for finding, reason in step.refuted]
+
+    def not_verified(self, step: Unverified) -> None:
+        """Findings could not be checked, and are kept."""
+        self.unverified += [(finding, step.why) for finding in step.findings]
+        self._spent_on_verifying(step.cost_usd)
+
+    def _spent_on_verifying(self, cost_usd: float | None) -> None:
+        known = self.verify_usd is not None and cost_usd is not None
+        self.verify_usd = (self.verify_usd or 0.0) + (cost_usd or 0.0) if known else None
 
     def reaches(self, severity: Severity) -> bool:
         """Whether a finding is at or above `severity`."""
@@ -68,6 +93,11 @@ class Report:
             line += f", {len(self.dropped)} dropped ({reasons})"
         if self.n_from_cache:
             line += f", {self.n_from_cache} from cache"
+        if self.n_verified:
+            cost = "" if self.verify_usd is None else f" for {dollars(self.verify_usd)}"
+            line += f"; {self.n_verified} checked{cost}"
+        if self.unverified:
+            line += f"; {len(self.unverified)} not checked"
         return line
 
     def as_json(self, usage: Usage, cost_usd: float | None) -> str:
@@ -83,6 +113,11 @@ class Report:
             "dropped": [dataclasses.asdict(dropped) for dropped in self.dropped],
             "failed": [{"path": path, "reason": reason} for path, reason in self.failures],
             "from_cache": self.n_from_cache,
+            "verification": {
+                "checked": self.n_verified,
+                "unchecked": len(self.unverified),
+                "cost_usd": self.verify_usd,
+            },
             "usage": {
                 "input_tokens": usage.input_tokens,
                 "cache_read_tokens": usage.cache_read_tokens,
@@ -96,12 +131,12 @@ class Report:
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
-    """The findings of a file from its top to its end, the worst first where lines are equal."""
+    """The findings of a file, the worst first; equally bad ones from its top to its end."""
     return sorted(
         findings,
         key=lambda each: (
-            each.start_line,
             SEVERITIES.index(each.severity),
+            each.start_line,
             each.end_line,
             each.title,
             each.message,

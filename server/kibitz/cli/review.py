@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -81,6 +82,17 @@ def run(arguments: list[str]) -> int:
         action="store_false",
         help="ask again about files that have not changed since they were reviewed",
     )
+    parser.add_argument(
+        "--verify",
+        action=argparse.BooleanOptionalAction,
+        help="have the findings checked against the code in a second request, which drops those "
+        "that it can refute; the setting review.verify does so for changes",
+    )
+    parser.add_argument(
+        "--dismissed",
+        action="store_true",
+        help="tell findings that were dismissed in an editor as well",
+    )
     parser.add_model()
     parser.add_verbose()
     options = parser.parse_args(arguments)
@@ -108,7 +120,12 @@ def run(arguments: list[str]) -> int:
             )
         else:
             subjects = of_places(at, places)
-        return review_subjects(at, subjects, Wanted(options.format, options.fail_on, options.cache))
+        if options.verify is not None:
+            subjects = [
+                replace(each, order=replace(each.order, verify=options.verify)) for each in subjects
+            ]
+        wanted = Wanted(options.format, options.fail_on, options.cache, not options.dismissed)
+        return review_subjects(at, subjects, wanted)
 
     start = places[0].start if places and not is_of_changes else Path.cwd()
     return work(Common.of(options), start, begin)

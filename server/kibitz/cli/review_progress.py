@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kibitz.actions.tally import Tally
-from kibitz.actions.values import GettingReady, Indexing, Looking, Noted, Step
+from kibitz.actions.values import GettingReady, Indexing, Looking, Noted, Step, Verifying
 from kibitz.cli.moving import Moving
 from kibitz.cli.progress import tell_bill
 from kibitz.cli.terminal import Terminal
@@ -54,7 +54,7 @@ class ReviewProgress(Moving["Progress"]):
         match step:
             case Indexing() | GettingReady():
                 self._say(step.words)
-            case Looking(words) | Noted(words):
+            case Looking(words) | Noted(words) | Verifying(words=words):
                 if self._verbose and self._picture is None:
                     self._terminal.line(f"{self._names[number]}: {words}")
                 self._say(f"{self._names[number]}: {words}")

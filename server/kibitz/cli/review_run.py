@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 from kibitz import paths
 from kibitz.actions.findings_memory import FindingsMemory
-from kibitz.actions.review_many import Ended, review_many
-from kibitz.actions.values import Found, NotKept, Order
+from kibitz.actions.review_many import review_many
+from kibitz.actions.values import Found, NotKept, Order, Unverified, Verified, Verifying
+from kibitz.actions.whole_review import Ended
 from kibitz.claude.values import ClaudeFailure
 from kibitz.cli.report import Report, in_order
 from kibitz.cli.report_formats import write_findings, write_report
@@ -19,6 +20,7 @@ from kibitz.cli.review_estimate import tell_estimate
 from kibitz.cli.review_progress import ReviewProgress
 from kibitz.cli.review_scope import Subject
 from kibitz.cli.workplace import Workplace
+from kibitz.dismissals import Dismissals
 from kibitz.errors import EXIT_CLAUDE, UserError, sentence_for
 from kibitz.findings.values import Finding, Severity
 from kibitz_context.lines import split_lines
@@ -26,15 +28,19 @@ from kibitz_context.secrets import redact
 
 EXIT_FINDINGS = 1
 NOT_REVIEWED = "It was not reviewed."
+NOT_CHECKED = "its findings could not be checked and are shown as they are"
+INTERRUPTED = "The check was interrupted."
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """How the findings are to be told; with `uses_cache` unchanged files are not asked about."""
+    """How the findings are to be told; with `uses_cache` unchanged files are not asked about, and
+    with `hides` findings that were dismissed are not told."""
 
     format: str
     fail_on: Severity | None
     uses_cache: bool
+    hides: bool
 
 
 @dataclass
@@ -44,6 +50,7 @@ class _File:
     shown: str
     parts: int = 0
     found: list[Finding] = field(default_factory=list[Finding])
+    checking: dict[int, Verifying] = field(default_factory=dict[int, Verifying])
     failure: str = ""
 
 
@@ -63,6 +70,7 @@ async def review_subjects(at: Workplace, subjects: Sequence[Subject], wanted: Wa
         files.setdefault(subject.shown, _File(subject.shown)).parts += 1
     folder = paths.findings_folder(os.environ)
     memory = FindingsMemory(folder, at.desk, recalls=wanted.uses_cache)
+    dismissals = Dismissals(paths.dismissed_findings_file(os.environ)) if wanted.hides else None
     unknown = await asyncio.to_thread(_unknown, at, memory, orders)
     if len(unknown) > 1:
         n_files = len({order.document.uri for order in unknown if order.document is not None})
@@ -73,19 +81,31 @@ async def review_subjects(at: Workplace, subjects: Sequence[Subject], wanted: Wa
     waiting = list(files.values())
     try:
         with progress:
-            async with aclosing(review_many(orders, at.desk, memory)) as steps:
+            async with aclosing(review_many(orders, at.desk, memory, dismissals)) as steps:
                 async for one in steps:
                     file = files[names[one.number]]
                     match one.step:
                         case Ended() as ended:
                             progress.end_one()
                             file.parts -= 1
+                            file.checking.pop(one.number, None)
                             fatal = _end(at, report, file, ended) or fatal
                         case Found(finding):
                             file.found.append(finding)
                         case NotKept(dropped):
                             report.dropped.append(dropped)
+                        case Verified() as verified:
+                            report.verified(verified)
+                            file.checking[one.number] = Verifying(())
+                            wrong = [finding for finding, _ in verified.refuted]
+                            file.found = [each for each in file.found if each not in wrong]
+                        case Unverified() as unverified:
+                            report.not_verified(unverified)
+                            file.checking[one.number] = Verifying(())
+                            at.terminal.note(f"{file.shown}: {NOT_CHECKED}: {unverified.why}")
                         case step:
+                            if isinstance(step, Verifying):
+                                file.checking[one.number] = step
                             at.tell_of(step)
                             progress.count(step, one.number)
                     while waiting and not waiting[0].parts:
@@ -93,8 +113,11 @@ async def review_subjects(at: Workplace, subjects: Sequence[Subject], wanted: Wa
     finally:
         # What was found before a failure was paid for as well.
         for file in waiting:
-            if file.parts and not file.failure:
+            if file.parts > len(file.checking) and not file.failure:
                 file.failure = NOT_REVIEWED
+            for checking in file.checking.values():
+                if checking.findings:
+                    report.not_verified(Unverified(checking.findings, INTERRUPTED, 0.0))
             _tell(at, report, file, subjects, wanted)
         if wanted.format != "text":
             cost_usd = at.tally.cost_usd()

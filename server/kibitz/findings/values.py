@@ -8,7 +8,15 @@ from typing import Literal
 Severity = Literal["error", "warning", "info", "hint"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info", "hint")  # worst first
 
-DropReason = Literal["malformed", "unknown_file", "quote_not_found", "duplicate", "unchanged_lines"]
+DropReason = Literal[
+    "malformed",
+    "unknown_file",
+    "quote_not_found",
+    "duplicate",
+    "unchanged_lines",
+    "refuted",
+    "dismissed",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,8 @@ _KEYS: Mapping[str, tuple[type, ...]] = {
     "model": (str,),
     "revoke": (bool,),
     "files": (bool,),
+    "staged": (bool,),
+    "revisions": (str,),
     "suggestion": (str,),
     "language": (str,),
 }
@@ -65,6 +67,8 @@ class Arguments:
     model: str | None = None
     revoke: bool = False
     files: bool = False
+    staged: bool = False
+    revisions: str = ""
     suggestion: str | None = None
     language: str = ""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -16,14 +15,16 @@ from kibitz.actions.change_review import orders_for
 from kibitz.actions.desk import Desk
 from kibitz.actions.findings_memory import FindingsMemory
 from kibitz.actions.preparing import gate_of
-from kibitz.actions.review_many import Ended, review_many
-from kibitz.actions.values import Found, NotKept, Order
+from kibitz.actions.review_many import review_many
+from kibitz.actions.values import Found, NotKept, Order, Unverified, Verified
+from kibitz.actions.whole_review import Ended
 from kibitz.errors import RefusalError, UserError
 from kibitz.findings.track import Tracked
 from kibitz.findings.values import Finding
 from kibitz.handlers.connection import Connection
-from kibitz.handlers.reviews import WHY_DROPPED, outcome, publish
+from kibitz.handlers.reviews import Told, publish, remember
 from kibitz.jobs import Job
+from kibitz.plain_text import one_line
 from kibitz.protocol import to_lsp
 from kibitz.session import DocumentChange, after_all
 from kibitz_context.document import Document
@@ -36,6 +37,21 @@ if TYPE_CHECKING:
 KIND = "review changes"
 
 
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Which changes: what `revisions` name (see `change_set.scope_of`; "" is what is not
+    committed), or what `is_staged`."""
+
+    revisions: str = ""
+    is_staged: bool = False
+
+    @property
+    def title(self) -> str:
+        if self.is_staged:
+            return "Review what is staged"
+        return f"Review changes {one_line(self.revisions, 60)}".rstrip()
+
+
 @dataclass
 class _File:
     """A file under review: what the reviewed text was, and what has changed in it since."""
@@ -46,15 +62,15 @@ class _File:
     new: list[Finding] = field(default_factory=list[Finding])
 
 
-async def run_change_review(connection: Connection, job: Job, order: Order) -> None:
-    """The body of a job that reviews what is not committed in the repository of `order`, whose
-    instruction, tier and model hold for every file.
+async def run_change_review(connection: Connection, job: Job, order: Order, which: Which) -> None:
+    """The body of a job that reviews changes in the repository of `order`, whose instruction, tier
+    and model hold for every file.
 
     Findings of an earlier review of a file go when the first new one comes, or when its review
     ends without any.
     """
     async with connection.reported(job) as report:
-        orders = await asyncio.to_thread(_orders, connection.desk, order)
+        orders = await asyncio.to_thread(_orders, connection.desk, order, which)
         if not orders:
             report.outcome = "nothing is changed that could be reviewed"
             return
@@ -69,11 +85,12 @@ async def run_change_review(connection: Connection, job: Job, order: Order) -> N
             if event.after.uri in files:
                 files[event.after.uri].changes += event.changes
 
-        found, dropped, n_failed = 0, Counter[str](), 0
+        told, n_failed = Told(), 0
         memory = FindingsMemory(paths.findings_folder(os.environ), connection.desk)
         unfollow = connection.session.documents.follow(moved)
         try:
-            async with aclosing(review_many(orders, connection.desk, memory)) as steps:
+            reviews = review_many(orders, connection.desk, memory, connection.dismissals)
+            async with aclosing(reviews) as steps:
                 async for one in steps:
                     about = orders[one.number].document
                     assert about is not None
@@ -81,14 +98,19 @@ async def run_change_review(connection: Connection, job: Job, order: Order) -> N
                     match one.step:
                         case Found(finding):
                             if _put(connection, file, finding):
-                                found += 1
+                                told.found += 1
                             else:
-                                dropped["its lines changed"] += 1
-                        case NotKept(what):
-                            dropped[WHY_DROPPED[what.reason]] += 1
+                                told.dropped["its lines changed"] += 1
+                        case NotKept() as not_kept:
+                            told.not_kept(not_kept)
+                        case Verified() as verified:
+                            gone = [finding for finding, _ in verified.refuted]
+                            told.verified(verified, _withdraw(connection, file, gone))
+                        case Unverified() as unverified:
+                            told.not_verified(unverified)
                         case Ended(failure):
                             if isinstance(failure, RefusalError):
-                                found -= _withdraw(connection, file)
+                                told.found -= _withdraw(connection, file, file.new)
                             elif failure is None:
                                 _clear(connection, file)
                                 _publish(connection, file)
@@ -100,27 +122,29 @@ async def run_change_review(connection: Connection, job: Job, order: Order) -> N
                             report.tell(step, one.number)
         finally:
             unfollow()
+            for uri, file in files.items():
+                remember(connection, uri, file.document)
         n_files = "1 file" if len(files) == 1 else f"{len(files):,} files"
-        report.outcome = f"{n_files}: {outcome(found, dropped)}"
+        report.outcome = f"{n_files}: {told.words()}"
         if n_failed:
             report.outcome += f", {n_failed} not reviewed to the end"
 
 
-def _orders(desk: Desk, order: Order) -> list[Order]:
+def _orders(desk: Desk, order: Order, which: Which) -> list[Order]:
     """An order for each file that is changed.  Reads files: not for the event loop."""
     repository = desk.repository(order.root, order.folders)
     if not repository.has_git:
         raise UserError("Changes are told by git, and this is no repository; review the file.")
-    changes = _changes(desk, order)
+    changes, is_on_disk = _changes(desk, order, which)
     return [
         replace(
             each,
             instruction=order.instruction,
             tier=order.tier,
-            overlays=order.overlays,
+            overlays=order.overlays if is_on_disk else each.overlays,
             folders=order.folders,
         )
-        for each in orders_for(changes, repository.root, model=order.model)
+        for each in orders_for(changes, repository.root, model=order.model, is_on_disk=is_on_disk)
     ]
 
 
@@ -139,9 +163,10 @@ def _as_open(connection: Connection, order: Order) -> tuple[Order, list[LineChan
     return replace(order, document=replace(document, uri=opened.uri)), changes
 
 
-def _changes(desk: Desk, order: Order) -> ChangeSet:
+def _changes(desk: Desk, order: Order, which: Which) -> tuple[ChangeSet, bool]:
+    """The changes, and whether they come to what is on the disk and in the buffers."""
     # Loaded when somebody asks for it: no start of a server has to wait for it.
-    from kibitz_context.change_set import ScopeProblem, change_set, scope_of
+    from kibitz_context.change_set import Scope, ScopeProblem, change_set, scope_of
 
     repository = desk.repository(order.root, order.folders)
     gate = gate_of(repository.root, desk.settings_in(repository.root).context)
@@ -151,7 +176,9 @@ def _changes(desk: Desk, order: Order) -> ChangeSet:
         if path.is_relative_to(repository.root)
     }
     try:
-        return change_set(repository, gate, scope_of(repository, ""), buffers=buffers)
+        staged = Scope(repository.head(), "index") if which.is_staged else None
+        scope = staged or scope_of(repository, which.revisions)
+        return change_set(repository, gate, scope, buffers=buffers), scope.new == "now"
     except ScopeProblem as problem:
         raise UserError(str(problem)) from None
 
@@ -174,13 +201,14 @@ def _clear(connection: Connection, file: _File) -> None:
         file.old = connection.session.shelf.findings.pop(file.document.uri, [])
 
 
-def _withdraw(connection: Connection, file: _File) -> int:
-    """Claude refused to go on with a file: what it said of it is not to be used."""
+def _withdraw(connection: Connection, file: _File, gone: Sequence[Finding]) -> int:
+    """Show the findings `gone` of a file no longer; how many of them were shown."""
     shelf = connection.session.shelf.findings
-    kept: Sequence[Tracked[Finding]] = shelf.get(file.document.uri, [])
-    shelf[file.document.uri] = [each for each in kept if each.value not in file.new]
+    before: Sequence[Tracked[Finding]] = shelf.get(file.document.uri, [])
+    kept = [each for each in before if each.value not in gone]
+    shelf[file.document.uri] = kept
     _publish(connection, file)
-    return len(file.new)
+    return len(before) - len(kept)
 
 
 def _publish(connection: Connection, file: _File) -> None:

@@ -6,6 +6,7 @@ Every action is a command with one argument object; nothing is resolved later.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,10 @@ from lsprotocol import types
 
 from kibitz.actions.catalog import QUICKFIX_KIND, REFACTOR_KIND, SEND, Offer, offers
 from kibitz.actions.prompt_files import PromptFile
-from kibitz.findings.fingerprint import fingerprint
+from kibitz.dismissals import INTENDED, WRONG
 from kibitz.handlers import conversations
-from kibitz.handlers.connection import Connection
+from kibitz.handlers.connection import Connection, project_root
+from kibitz.handlers.orders import identity
 from kibitz.protocol import from_lsp, to_lsp
 from kibitz.session import touches
 from kibitz_context.document import Document
@@ -75,6 +77,7 @@ def code_actions(
             asks_for_text=connection.session.client.plugin_edits,
             diagnostics=[_described(item) for item in others[:MAX_DIAGNOSTICS]],
             prompt_files=prompt_files,
+            in_repository=_is_in_repository(document.path),
         )
     )
     for offer in offered:
@@ -89,6 +92,11 @@ def code_actions(
     if wanted:
         actions = [action for action in actions if _is_wanted(action, wanted)]
     return list(actions)
+
+
+def _is_in_repository(path: Path | None) -> bool:
+    """Whether there seem to be changes to tell: looks at a few names on the disk."""
+    return path is not None and os.path.lexists(project_root(path.parent) / ".git")
 
 
 def _described(diagnostic: types.Diagnostic) -> str:
@@ -210,8 +218,7 @@ def _of_findings(
         if not touches(kept, first_line, last_line):
             continue
         finding = kept.value
-        identity = fingerprint(finding, document.lines.lines)
-        argument = {"uri": document.uri, "finding": identity}
+        argument = {"uri": document.uri, "finding": identity(kept, document.lines.lines)}
         mine = [item for item in ours if item.range.start.line == kept.start]
         found: list[types.CodeAction] = []
         if finding.suggestion:
@@ -224,18 +231,39 @@ def _of_findings(
                     preferred=True,
                 )
             )
+        lines = to_lsp.plain_range(
+            to_lsp.range_of_lines(
+                document.lines, kept.start, kept.end, connection.session.client.encoding
+            )
+        )
+        # An empty range: the definition around it is meant.
+        at = lines["start"]
         explain: dict[str, Any] = {
             "uri": document.uri,
-            "range": to_lsp.plain_range(
-                to_lsp.range_of_lines(
-                    document.lines, kept.start, kept.end, connection.session.client.encoding
-                )
-            ),
+            "range": lines,
             "instruction": f"Explain this finding: {finding.title}. {finding.message}",
         }
         found += [
             _action(f"Explain: {finding.title}", QUICKFIX_KIND, "kibitz.explain", explain),
-            _action(f"Dismiss: {finding.title}", QUICKFIX_KIND, "kibitz.dismissFinding", argument),
+            *(
+                _action(
+                    f"{title}: {finding.title}",
+                    QUICKFIX_KIND,
+                    "kibitz.dismissFinding",
+                    {**argument, "reason": reason},
+                )
+                for title, reason in (("Dismiss", WRONG), ("Dismiss as intended", INTENDED))
+            ),
+            _action(
+                f"Review again: {finding.title}",
+                QUICKFIX_KIND,
+                "kibitz.review",
+                {
+                    "uri": document.uri,
+                    "version": document.version,
+                    "range": {"start": at, "end": at},
+                },
+            ),
         ]
         for action in found:
             action.diagnostics = mine or None

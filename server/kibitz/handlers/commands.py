@@ -14,9 +14,10 @@ from typing import Any
 from lsprotocol import types
 from pygls.exceptions import JsonRpcInvalidParams
 
-from kibitz.actions import answer, pages, review
+from kibitz.actions import answer, pages
 from kibitz.actions.scope import comment_above, whole_lines
-from kibitz.actions.values import Changed, Step
+from kibitz.actions.values import Changed, Order, Step
+from kibitz.actions.whole_review import review_steps
 from kibitz.edits.values import LineEdit, Refusal
 from kibitz.errors import UserError
 from kibitz.findings.suggestion import edit_for
@@ -146,19 +147,26 @@ class Commands:
         document = open_document(self._connection, given)
         span = meant_span(self._connection, document, given)
         order = order_of(self._connection, "review", document, span, given.instruction, given)
-        return self._start.findings(order, review.review(order, self._connection.desk))
+        return self._start.findings(order, self._review_steps(order))
+
+    def _review_steps(self, order: Order) -> AsyncIterator[Step]:
+        return review_steps(order, self._connection.desk, self._connection.dismissals)
 
     def _review_changes(self, given: Arguments) -> dict[str, str]:
-        """Review what is not committed, where the document is or in the first folder."""
+        """Review changes where the document is or in the first folder: what is not committed,
+        what is `staged`, or what the `revisions` name."""
         from kibitz.handlers import change_reviews
 
         path = from_lsp.governing_path(given.uri) if given.uri is not None else None
         order = order_of(self._connection, "review", None, None, given.instruction, given)
         order = replace(order, root=self._connection.start_of(path))
+        if given.staged and given.revisions:
+            raise JsonRpcInvalidParams("Give either `staged` or `revisions`")
+        which = change_reviews.Which(given.revisions, given.staged)
         job = self._connection.session.jobs.start(
-            lambda job: change_reviews.run_change_review(self._connection, job, order),
+            lambda job: change_reviews.run_change_review(self._connection, job, order, which),
             kind=change_reviews.KIND,
-            title="Review changes",
+            title=which.title,
         )
         return {"job": job.id}
 
@@ -206,7 +214,7 @@ class Commands:
             return self._start.edit(document, span, words, given, "refactor", title=prompt.title)
         if prompt.output == "findings":
             order = order_of(self._connection, "review", document, span, words, given)
-            return self._start.findings(order, review.review(order, self._connection.desk))
+            return self._start.findings(order, self._review_steps(order))
         order = replace(order, span=span or document.whole)
         return self._start.answer(order, answer.ask(order, self._connection.desk), prompt.title)
 
@@ -270,6 +278,8 @@ class Commands:
         findings = self._connection.session.shelf.findings[document.uri]
         findings.remove(kept)
         reviews.publish(self._connection, document.uri)
+        reviews.remember(self._connection, document.uri)
+        reviews.dismiss(self._connection, document, kept, given.reason)
         return {"finding": given.finding or ""}
 
     def _usage(self, given: Arguments) -> dict[str, str]:

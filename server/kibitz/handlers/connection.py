@@ -34,11 +34,13 @@ from kibitz.actions.values import (
     Received,
     Spent,
     Step,
+    Verifying,
 )
 from kibitz.backend import Backend
 from kibitz.claude.days import midnight
 from kibitz.claude.values import ClaudeFailure, Usage
 from kibitz.confirmation import NO, Question
+from kibitz.dismissals import Dismissals
 from kibitz.handlers.attendance import Attendance
 from kibitz.jobs import Job
 from kibitz.model_notes import model_notes
@@ -48,6 +50,7 @@ from kibitz.protocol.pygls_mends import MendedServer
 from kibitz.session import Session
 from kibitz.settings import PROJECT_FILE, Settings, load
 from kibitz.settings_problems import Problem, log_lines, problems_by_source
+from kibitz.shown_findings import ShownFindings
 from kibitz.trust import Trust
 
 logger = logging.getLogger(__name__)
@@ -86,6 +89,9 @@ class Connection:
 
     def __post_init__(self) -> None:
         self.attendance = Attendance(self)
+        self.dismissals = Dismissals(paths.dismissed_findings_file(self.environ))
+        self.shown_findings = ShownFindings(paths.shown_findings_folder(self.environ))
+        self.keeping = asyncio.Lock()
         cache = self.backend.context_folder()
         self.desk = Desk(
             self.backend,
@@ -373,7 +379,7 @@ class Report:
                 self.progress.report(f"{usage.prompt_tokens:,} tokens read{figure}")
             case Received(tokens):
                 self.progress.report(f"{tokens:,} tokens so far{self._tally.figure()}")
-            case Looking(words) | Noted(words):
+            case Looking(words) | Noted(words) | Verifying(words=words):
                 self.progress.report(words, always=True)
             case Spent():
                 self._connection.announce_status()

@@ -30,6 +30,8 @@ def did_open(connection: Connection, params: types.DidOpenTextDocumentParams) ->
     connection.session.shelf.take_out(document)
     if connection.session.shelf.findings.get(item.uri):
         reviews.publish(connection, item.uri)
+    else:
+        reviews.recall(connection, document)
 
 
 def did_change(connection: Connection, params: types.DidChangeTextDocumentParams) -> None:
@@ -70,6 +72,7 @@ def did_close(connection: Connection, params: types.DidCloseTextDocumentParams) 
             del connection.session.written[edit.key]
     document = connection.session.documents.get(uri)
     if document is not None:
+        reviews.remember(connection, uri)
         connection.session.shelf.put_away(document)
     connection.session.documents.close(uri)
     if connection.session.shelf.findings.get(uri):

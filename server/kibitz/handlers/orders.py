@@ -6,6 +6,8 @@ the client saw it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pygls.exceptions import JsonRpcInvalidParams
@@ -82,12 +84,17 @@ def prompt_named(connection: Connection, document: Document, name: str | None) -
     raise JsonRpcInvalidParams(f"There is no prompt {str(name)[:60]!r}; there are: {known}")
 
 
+def identity(kept: Tracked[Finding], lines: Sequence[str]) -> str:
+    """The fingerprint of a finding in `lines`, where it stands now."""
+    return fingerprint(replace(kept.value, start_line=kept.start + 1), lines)
+
+
 def kept_finding(connection: Connection, given: Arguments) -> tuple[Document, Tracked[Finding]]:
     """The finding that is meant, with its document.  Raises JsonRpcInvalidParams."""
     document = open_document(connection, given)
     lines = document.lines.lines
     for kept in connection.session.shelf.findings.get(document.uri, []):
-        if fingerprint(kept.value, lines) == given.finding:
+        if identity(kept, lines) == given.finding:
             return document, kept
     raise JsonRpcInvalidParams("This finding is no longer there")
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from kibitz.standin.reply import Reply, ToolCall
 from kibitz.standin.request import Request
-from kibitz.standin.smells import Smell, smells
+from kibitz.standin.smells import NO_FAULT, Smell, smells
 from kibitz.standin.task import Region, Task, read_task
 
 REPORT_FINDINGS = "report_findings"
@@ -21,6 +21,7 @@ _DEFINITION = re.compile(
     r"^\s*(?:export\s+|pub\s+|async\s+|static\s+|public\s+|private\s+)*"
     r"(?:def|class|function|fn|func|struct|enum|interface|trait|type)\s+(\w+)"
 )
+_NUMBERED = re.compile(r'^<finding[-0-9a-f]* number="(\d+)"[^>\n]*>\n(.*)$', re.MULTILINE)
 _PYTHON_DEFINITION = re.compile(r"^(\s*)(?:async\s+)?(?:def|class)\s+(\w+)")
 _COMMENT_LEADS = {
     "#": {".py", ".pyi", ".rb", ".sh", ".toml", ".yaml", ".yml", ".pl", ".r", ".nix", ""},
@@ -38,6 +39,8 @@ def respond(request: Request) -> Reply:
         return Reply(replacement(task), thinking=_THINKING)
     if "</completion>" in request.stop_sequences or task.action == "complete":
         return Reply(completion(request, task), thinking=_THINKING)
+    if "</verdicts>" in request.stop_sequences or task.action == "verify":
+        return Reply(verdicts(request.last_user_text), thinking=_THINKING)
     if request.tool_results:
         return Reply("Thank you, that is all the stand-in wanted to know.")
     if task.action == "review":
@@ -58,6 +61,17 @@ def review(request: Request, task: Task) -> Reply:
         call = ToolCall(REPORT_FINDINGS, arguments)
         return Reply(tool_calls=(call,), thinking=_THINKING)
     return Reply(f"```json\n{json.dumps(arguments, indent=1)}\n```\n")
+
+
+def verdicts(text: str) -> str:
+    """What a second look at findings comes to: all stand but those that name no fault."""
+    lines = [
+        f"{found[1]} refuted: It names no fault. (Scripted verdict of the stand-in.)"
+        if found[2].startswith(NO_FAULT)
+        else f"{found[1]} stands"
+        for found in _NUMBERED.finditer(text)
+    ]
+    return "\n".join(["<verdicts>", *lines, "</verdicts>"])
 
 
 def replacement(task: Task) -> str:
