@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from kibitz_context import git_commands
@@ -39,7 +40,9 @@ def discover(start: Path) -> GitFolder | str:
         Path(os.path.realpath(lines[1])),
         Path(os.path.realpath(top / lines[2])),
     )
-    return _stranger(found, Path(os.path.realpath(top))) or found
+    return _stranger(found, Path(os.path.realpath(top))) or replace(
+        found, index=_index_of_a_commit(found)
+    )
 
 
 def has_git(folder: Path) -> bool:
@@ -79,6 +82,17 @@ def _stranger(found: GitFolder, top: Path) -> str | None:
     if found.git_dir.name == ".git":
         return "its git directory belongs to another work tree"
     return None
+
+
+def _index_of_a_commit(found: GitFolder) -> Path | None:
+    """What git has staged for the commit whose hook this process is part of; None: the index.
+
+    ``git commit -a`` and ``git commit PATH`` put what they are about to commit into a file beside
+    the index.  One that lies elsewhere may be another repository's.
+    """
+    named = os.environ.get("GIT_INDEX_FILE", "")
+    path = Path(os.path.realpath(found.root / named))
+    return path if path.parent == found.git_dir and path.name != "index" else None
 
 
 def _linked_git_dir(top: Path) -> Path:

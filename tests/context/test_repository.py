@@ -126,6 +126,21 @@ def test_variables_of_a_hook_do_not_lead_to_another_repository(
     assert found.untracked() == ()
 
 
+def test_a_hook_sees_what_is_about_to_be_committed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = git_folder(tmp_path / "root", {"a.py": "1"})
+    made.write({"b.py": "2"})
+    index = made.root / ".git/next-index-7.lock"
+    index.write_bytes((made.root / ".git/index").read_bytes())
+    # Git gives hooks the path as it is seen from the top of the work tree.
+    monkeypatch.setenv("GIT_INDEX_FILE", ".git/next-index-7.lock")
+    made.git("add", "b.py")
+    assert paths(Repository.find(made.root).tracked()) == ["a.py", "b.py"]
+    monkeypatch.delenv("GIT_INDEX_FILE")
+    assert paths(Repository.find(made.root).tracked()) == ["a.py"]
+
+
 def test_a_git_that_does_not_trust_the_folder_is_not_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
