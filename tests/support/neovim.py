@@ -286,19 +286,45 @@ def open_neovim(
 ) -> Iterator[NeovimWorkshop]:
     """Neovim in a repository that holds `files`; everything is private to the test.
 
-    The user's `init.lua` is the one of the README, or `init`, and then `more`.
+    The user's `init.lua` is the one of the README without the plugin, or `init`, and then `more`.
     """
     home = tmp_path / "home"
     root = make_repository(tmp_path / "repository", files)
     with StandIn.in_thread() as standin:
         environment = environment_of_user(
             home,
-            f"{init if init is not None else readme_blocks()[0]}\n{more}",
+            f"{init if init is not None else plain_init()}\n{more}",
             ANTHROPIC_API_KEY="sk-test",
             ANTHROPIC_BASE_URL=standin.base_url,
         )
         with Neovim.start(root, environment) as editor:
             yield NeovimWorkshop(root, home, editor, standin)
+
+
+def open_with_plugin(
+    tmp_path: Path, files: Mapping[str, str | bytes], *, before: str = "", more: str = ""
+) -> contextlib.AbstractContextManager[NeovimWorkshop]:
+    """As `open_neovim`, with the plugin installed as the README says; `before` stands above it."""
+    checkout = tmp_path / "home" / "src" / "kibitz"
+    checkout.parent.mkdir(parents=True)
+    checkout.symlink_to(CLIENT.parents[1])
+    return open_neovim(tmp_path, files, init=f"{before}\n{plugin_init()}", more=more)
+
+
+def plugin_init() -> str:
+    """The `init.lua` of a user of the plugin."""
+    return readme_block("runtimepath")
+
+
+def plain_init() -> str:
+    """The `init.lua` of a user without the plugin."""
+    return readme_block("cmd = { 'kibitz', 'serve' }")
+
+
+def readme_block(holds: str) -> str:
+    """The one piece of Lua in the README of the client that holds some words."""
+    (block,) = (block for block in readme_blocks() if holds in block)
+    return block
 
 
 def readme_blocks() -> list[str]:

@@ -37,7 +37,8 @@ from support.neovim import (
     connected,
     environment_of_user,
     nvim,
-    readme_blocks,
+    plain_init,
+    readme_block,
 )
 
 COLUMNS, ROWS = 110, 32
@@ -109,7 +110,7 @@ def main(target: Path) -> None:
         script.teach(standin, AT_ONCE)
         environment = environment_of_user(
             home,
-            "\n".join((readme_blocks()[0], readme_blocks()[3], INIT)),
+            "\n".join((plain_init(), readme_block("LspProgress"), INIT)),
             ANTHROPIC_API_KEY="any",
             ANTHROPIC_BASE_URL=standin.base_url,
         )

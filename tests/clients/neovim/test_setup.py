@@ -1,4 +1,4 @@
-"""The lines of the README are all that Neovim needs."""
+"""The lines of the README are all that Neovim needs where there is no plugin."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from kibitz.standin import Reply
 from support.findings import finding, reported
-from support.neovim import CLIENT, open_neovim, readme_blocks
+from support.neovim import open_neovim, plain_init, readme_block
 from support.workshop import EXAMPLE
 
 pytestmark = pytest.mark.real
@@ -31,28 +31,13 @@ def test_five_lines_start_one_server_for_all_files(tmp_path: Path) -> None:
             assert uri == (shop.root / name).as_uri()
             assert client == ["kibitz", "utf-8", str(shop.root), "kibitz"]
 
-        assert len(readme_blocks()[0].splitlines()) == 5
+        assert len(plain_init().splitlines()) == 5
         assert len(shop.editor.servers()) == 1
         assert shop.editor.messages() == ""
 
 
-def test_the_file_in_the_lsp_folder_does_the_same(tmp_path: Path) -> None:
-    folder = tmp_path / "home" / "config" / "nvim" / "lsp"
-    folder.mkdir(parents=True)
-    (folder / "kibitz.lua").write_text((CLIENT / "lsp" / "kibitz.lua").read_text())
-    with open_neovim(tmp_path, FILES, init=readme_blocks()[1]) as shop:
-        shop.editor.open("prices.py")
-        from_file = shop.editor.lua("return vim.lsp.config.kibitz")
-
-        shop.editor.lua(readme_blocks()[0])
-        from_five_lines = shop.editor.lua("return vim.lsp.config.kibitz")
-
-        assert from_file == from_five_lines
-        assert from_file["cmd"] == ["kibitz", "serve"]
-
-
 def test_settings_reach_the_server(tmp_path: Path) -> None:
-    with open_neovim(tmp_path, FILES, more=readme_blocks()[2]) as shop:
+    with open_neovim(tmp_path, FILES, more=readme_block("settings = {")) as shop:
         found = [
             finding(title="Minor", severity="info"),
             finding(title="Major", severity="warning", quote="def with_tax(prices):"),
@@ -89,7 +74,7 @@ def test_what_is_wrong_with_the_settings_is_told_once(tmp_path: Path) -> None:
 
 
 def test_the_status_line_tells_what_it_has_cost(tmp_path: Path) -> None:
-    with open_neovim(tmp_path, FILES, more=readme_blocks()[3]) as shop:
+    with open_neovim(tmp_path, FILES, more=readme_block("LspProgress")) as shop:
         shop.standin.enqueue(Reply("It adds.\n\nMore.\n").hold_at("adds."))
         shop.editor.open("prices.py")
         shop.editor.go_to(8)
