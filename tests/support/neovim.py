@@ -53,6 +53,8 @@ class Neovim:
         self._pack = msgpack.packb
         self._unpacker = msgpack.Unpacker(raw=False, unicode_errors="surrogateescape")
         self._next_id = 0
+        #: What was drawn on the screen, since `attach_screen`: the events of Neovim's UI protocol.
+        self.drawn: list[Any] = []
 
     @classmethod
     @contextlib.contextmanager
@@ -97,6 +99,8 @@ class Neovim:
                     if message[2] is not None:
                         raise RuntimeError(message[2][1])
                     return message[3]
+                if message[0] == 2 and message[1] == "redraw":
+                    self.drawn += message[2]
             self._connection.settimeout(max(0.1, deadline - time.monotonic()))
             try:
                 received = self._connection.recv(1 << 16)
@@ -185,6 +189,10 @@ class Neovim:
         return result.get("job", "")
 
     # What there is to see
+
+    def attach_screen(self, columns: int, rows: int) -> None:
+        """Give it a screen: without one Neovim has nothing to draw, and never asks for Enter."""
+        self.call("nvim_ui_attach", columns, rows, {"ext_linegrid": True, "rgb": True})
 
     def lines(self, buffer: int = 0) -> list[str]:
         """The lines of a buffer (0: the current one)."""

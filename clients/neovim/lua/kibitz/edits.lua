@@ -16,7 +16,7 @@ local M = {}
 ---@return string?
 local function obstacle(buffer, version)
   local known = vim.lsp.util.buf_versions[buffer] or 0
-  if version and version ~= vim.NIL and known > version then
+  if version and known > version then
     return ('the buffer is newer (%d) than the edit (%d)'):format(known, version)
   elseif vim.api.nvim_buf_is_loaded(buffer) and not vim.bo[buffer].modifiable then
     return 'the buffer is not modifiable'

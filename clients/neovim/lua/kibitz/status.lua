@@ -91,7 +91,7 @@ function M.line()
   end
   if status then
     table.insert(parts, ('$%.2f'):format(status.spentTodayUsd))
-    if status.pausedUntil and status.pausedUntil ~= vim.NIL then
+    if status.pausedUntil then
       table.insert(parts, '(paused)')
     end
   end
