@@ -11,6 +11,7 @@ from typing import Literal
 
 #: What becomes of an edit of a text that has changed meanwhile.
 Versions = Literal["compared", "transformed", "ignored"]
+Cursor = Literal["place", "character", "line"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,9 @@ class Profile:
     applied to what its lines have become, or applied where they were.  Where it is not refused,
     an edit is never sent twice: it may still come.  Where versions are ignored, a reply becomes
     one edit at the end: each may hit what the user has just typed.
+
+    `cursor` is what a request for code actions names where nothing is selected: the place, the
+    character under the cursor, or the line that it is in.
     """
 
     name: str
@@ -47,6 +51,7 @@ class Profile:
     least_edit_version: int = 0
     confirms_edits: bool = False
     versions: Versions = "compared"
+    cursor: Cursor = "place"
 
 
 PLAIN = Profile("plain")
@@ -63,16 +68,17 @@ _PROFILES = {
     "vscodium": Profile("vscode", confirms_edits=True),
     "cursor": Profile("vscode", confirms_edits=True),
     # Shows documents without announcing it; 25.07 does not know window/showMessageRequest.
-    "helix": Profile("helix", shows_documents=True, asks_messages=False),
+    # Its selection is never empty.
+    "helix": Profile("helix", shows_documents=True, asks_messages=False, cursor="character"),
     # Asks the user about each edit by default: an answer may take as long as the user does.
     "eglot": Profile("eglot", echo_seconds=10.0),
     "emacs": Profile("lsp-mode", echo_seconds=10.0),
     "zed": Profile("zed", shows_documents=False, versions="transformed"),
     # Ignores versions and answers before it applies: only the echo proves anything.
-    "kakoune-lsp": Profile("kakoune", versions="ignored"),
-    "kak-lsp": Profile("kakoune", versions="ignored"),
+    "kakoune-lsp": Profile("kakoune", versions="ignored", cursor="character"),
+    "kak-lsp": Profile("kakoune", versions="ignored", cursor="character"),
     "sublime text lsp": Profile("sublime"),
-    "vim-lsp": Profile("vim-lsp", asks_messages=False, versions="ignored"),
+    "vim-lsp": Profile("vim-lsp", asks_messages=False, versions="ignored", cursor="line"),
     "coc.nvim": Profile("coc"),
 }
 

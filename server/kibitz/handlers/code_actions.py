@@ -16,7 +16,7 @@ from lsprotocol import types
 from kibitz.actions.catalog import QUICKFIX_KIND, REFACTOR_KIND, SEND, Offer, offers
 from kibitz.actions.prompt_files import PromptFile
 from kibitz.dismissals import INTENDED, WRONG
-from kibitz.handlers import conversations
+from kibitz.handlers import conversations, cursors
 from kibitz.handlers.connection import Connection, project_root
 from kibitz.handlers.orders import identity
 from kibitz.protocol import from_lsp, to_lsp
@@ -60,7 +60,8 @@ def code_actions(
     if document is None:
         return []
     encoding = connection.session.client.encoding
-    span = from_lsp.span(document.lines, params.range, encoding)
+    selected = from_lsp.span(document.lines, params.range, encoding)
+    span = cursors.meant(document, selected, connection.session.client.profile.cursor)
     first_line, last_line = params.range.start.line, params.range.end.line
     actions = [
         *_of_running_edits(connection, uri),
@@ -81,7 +82,10 @@ def code_actions(
         )
     )
     for offer in offered:
-        if offer.edits and not connection.session.client.apply_edit:
+        client = connection.session.client
+        if (offer.edits or offer.in_files) and not client.apply_edit:
+            continue
+        if offer.in_files and not client.versioned_edits:
             continue
         action = _of_offer(connection, document, offer)
         if offer.kind == QUICKFIX_KIND:
