@@ -12,6 +12,7 @@ from typing import Protocol
 
 from lsprotocol import types
 
+from kibitz.findings.fingerprint import fingerprint
 from kibitz.findings.values import Finding, Severity
 from kibitz_context.document import Document
 from kibitz_context.lines import Encoding, LineTable, Position, Span, without_ending
@@ -151,6 +152,7 @@ def diagnostic(
         code=finding.category,
         source=SOURCE,
         data={
+            "finding": fingerprint(finding, table.lines),
             "title": finding.title,
             "category": finding.category,
             "severity": finding.severity,
