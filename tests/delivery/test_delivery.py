@@ -391,6 +391,47 @@ async def test_a_user_undo_of_our_text_stops_it() -> None:
     assert editor.buffer == BEFORE
 
 
+@pytest.mark.parametrize("manners", [HONEST, VSCODE, NEOVIM])
+async def test_only_the_words_that_change_are_replaced_and_their_undo_stops_it(
+    manners: Manners,
+) -> None:
+    editor = FakeEditor(BEFORE, manners)
+    delivery = delivery_in(editor)
+    changed = "    yes = x if x else 0\n"
+    delivery.write([LineEdit(1, 2, (changed,))])
+    await asyncio.sleep(0)
+    ((_, ranges, _),) = editor.requests
+    assert [text for _, _, text in ranges] == ["yes", " if x else 0"]
+    await editor.settle()
+    assert editor.buffer == BEFORE.replace("    y = x\n", changed)
+    assert [hunk.new_lines for hunk in delivery.hunks()] == [(changed,)]
+
+    editor.undo()
+    await editor.settle()
+
+    assert delivery.conflict == "you took the change back"
+    assert editor.buffer == BEFORE
+
+
+@pytest.mark.parametrize("manners", [HONEST, VSCODE, NEOVIM, PATIENT_NEOVIM, KAKOUNE, ZED])
+@pytest.mark.parametrize("hunk_count", [3, 40])
+async def test_an_edit_of_many_hunks_can_be_taken_back_hunk_by_hunk(
+    manners: Manners, hunk_count: int
+) -> None:
+    before = "".join(f"value_{number} = {number}\n" for number in range(2 * hunk_count))
+    editor = FakeEditor(before, manners)
+    delivery = delivery_in(editor, (0, 2 * hunk_count), hold=True)
+    new = [f"changed({number})\n" for number in range(hunk_count)]
+    delivery.write([LineEdit(2 * at, 2 * at + 1, (line,)) for at, line in enumerate(new)])
+
+    assert await finish(editor, delivery) is None
+    assert (editor.edits_applied, len(delivery.hunks())) == (1, hunk_count)
+    restored = split_lines(editor.buffer)
+    for hunk in delivery.hunks():
+        restored[hunk.first : hunk.stop] = hunk.old_lines
+    assert "".join(restored) == before
+
+
 @pytest.mark.parametrize(
     ("before", "edits", "after"),
     [

@@ -298,7 +298,7 @@ class DeliveryMachine(RuleBasedStateMachine):
             self.write([*self.diff.push(rest), *self.diff.finish()])
         if way == "close":
             self.editor.close()
-            self.delivery.document_closed(URI)
+            self.run(lambda: self.delivery.document_closed(URI))
 
         async def to_the_end() -> bool:
             body = {

@@ -33,6 +33,7 @@ class Manners:
     answer goes out before the change is told.  `answers_late`: it goes out some time after.
     `gathers`: changes are told some time later, several in one message.  `tells_whole_text`: the
     whole text is told, not what has changed.  `drops`: it answers true and applies nothing.
+    `joins`: our plugin is in it, and makes one undo step of a stream.
     """
 
     checks_version: bool = True
@@ -43,6 +44,7 @@ class Manners:
     gathers: bool = False
     tells_whole_text: bool = False
     drops: bool = False
+    joins: bool = False
 
 
 HONEST = Manners()
@@ -56,6 +58,7 @@ BLIND = Manners(checks_version=False, answers_first=True)
 KAKOUNE = Manners(checks_version=False, answers_first=True, tells_whole_text=True)
 SLOW = Manners(answers_late=True)
 LIAR = Manners(drops=True)
+PLUGIN = Manners(joins=True)
 
 
 def line_starts(text: str) -> list[int]:
@@ -79,6 +82,12 @@ def offset_of(text: str, position: Position, encoding: Encoding) -> int:
     return starts[position.line] + len(units.decode(_CODECS[encoding]))
 
 
+def common_length(one: str, other: str) -> int:
+    """How many characters both begin with."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (this, that) in pairs if this != that), min(len(one), len(other)))
+
+
 @dataclass
 class FakeEditor:
     """Implements `kibitz.delivery.Editor`; `mirror` is what the server knows of the buffer."""
@@ -92,10 +101,13 @@ class FakeEditor:
     requests: list[tuple[int, list[tuple[Position, Position, str]], asyncio.Future[Answer]]] = (
         field(default_factory=list)
     )
+    undo_of_requests: list[Undo] = field(default_factory=list)
     messages: list[Callable[[], None]] = field(default_factory=list)
     untold: list[tuple[int, list[ContentChange]]] = field(default_factory=list)
     late_answers: list[Callable[[], None]] = field(default_factory=list)
     timers: list[Callable[[], None]] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)  # seconds, for each timer there ever was
+    is_hidden: bool = False
     seconds: float = 0.0
     edits_sent: int = 0
     edits_applied: int = 0
@@ -137,6 +149,7 @@ class FakeEditor:
             for change in changes
         ]
         self.requests.append((document.version, ranges, future))
+        self.undo_of_requests.append(undo)
         return future
 
     def now(self) -> float:
@@ -144,6 +157,7 @@ class FakeEditor:
 
     def later(self, seconds: float, callback: Callable[[], None]) -> Callable[[], None]:
         self.timers.append(callback)
+        self.waits.append(seconds)
 
         def call_off() -> None:
             if callback in self.timers:
@@ -156,6 +170,7 @@ class FakeEditor:
     def handle_request(self) -> None:
         """Treat the oldest edit request as this client does."""
         version, ranges, future = self.requests.pop(0)
+        undo = self.undo_of_requests.pop(0)
         manners = self.manners
         stale = manners.checks_version and version != self.version
         applies = self.is_open and not stale and not manners.drops
@@ -163,7 +178,7 @@ class FakeEditor:
 
         def reply() -> None:
             if not future.done():
-                future.set_result(Answer(answer))
+                future.set_result(Answer(answer, self.is_hidden))
 
         if manners.answers_first:
             self.messages.append(reply)
@@ -182,7 +197,10 @@ class FakeEditor:
                 spans = self._joined(
                     part for span in spans for part in self._transformed(version, *span)
                 )
+            before = self.buffer
             self._change(spans, own=False)
+            if manners.joins:
+                self._join(undo, before)
         if manners.answers_late:
             self.late_answers.append(reply)
         elif not manners.answers_first:
@@ -222,6 +240,23 @@ class FakeEditor:
             else:
                 joined.append((start, end, text))
         return joined
+
+    def _join(self, undo: Undo, before: str) -> None:
+        """Make the newest undo step one with the step before it, if that is of this stream."""
+        if undo == "continue" and len(self.undo_steps) > 1 and not self.undo_steps[-2][0]:
+            self.undo_steps.pop()
+            before = self._undone(self.undo_steps.pop()[1], before)
+        else:
+            self.undo_steps.pop()
+        head = common_length(before, self.buffer)
+        tail = common_length(before[head:][::-1], self.buffer[head:][::-1])
+        end = len(self.buffer) - tail
+        self.undo_steps.append((False, [(head, end, before[head : len(before) - tail])]))
+
+    def _undone(self, spans: Sequence[tuple[int, int, str]], text: str) -> str:
+        for start, end, old in sorted(spans, reverse=True):
+            text = text[:start] + old + text[end:]
+        return text
 
     def tell_together(self) -> None:
         """Tell of all changes that are still to be told in one message, behind all others."""

@@ -59,7 +59,7 @@ class Flight:
     ) -> Echo | Astray | None:
         """`splice` has made `after` of the text; what has come in by it, None for nothing yet."""
         self.heard.append(splice)
-        return self._echo(after, standing, versions) or (
+        return self.echo(self.heard, after, standing, versions) or (
             self._astray(after) if versions == "ignored" else None
         )
 
@@ -87,16 +87,19 @@ class Flight:
             for edit in edits
         )
 
-    def _echo(self, after: list[str], standing: Standing, versions: Versions) -> Echo | None:
+    def echo(
+        self, heard: Sequence[Splice], after: list[str], standing: Standing, versions: Versions
+    ) -> Echo | None:
+        """The edit, if that is the end of what was `heard` and made `after` of the text."""
         rebase, text = standing.rebase, self.text
-        for index, splice in enumerate(self.heard):
+        for index, splice in enumerate(heard):
             placed = standing.place(self.purpose, self.batch, text, rebase)
-            rest = self.heard[index:]
+            rest = heard[index:]
             # A client that does not compare versions tells of an edit as of one change.  Several
             # that come to the same are what the user typed, and the edit put over it.
             may_be_all = len(rest) == 1 or versions != "ignored"
             if may_be_all and explained(text, after, placed.edits, rest):
-                return Echo(placed, self.heard[:index], ())
+                return Echo(placed, heard[:index], ())
             before, text = text, splice.applied(text)
             rebase = rebase.copy()
             if rebase.follow(splice, before, text) != "goes on":

@@ -13,12 +13,12 @@ from collections.abc import Callable, Sequence
 from kibitz.delivery.alarm import Alarm
 from kibitz.delivery.backlog import Backlog
 from kibitz.delivery.editor import Answer, Editor, Undo
-from kibitz.delivery.flight import Astray, Echo, Flight
+from kibitz.delivery.flight import MAX_UNEXPLAINED, Astray, Echo, Flight
 from kibitz.delivery.standing import Purpose, Standing
 from kibitz.edits.hunks import Hunk
 from kibitz.edits.offers import Offer
 from kibitz.edits.region import text_changes
-from kibitz.edits.splices import Splice
+from kibitz.edits.splices import Splice, splice_between
 from kibitz.edits.values import LineEdit
 from kibitz.pace import Pace
 from kibitz.profiles import Profile
@@ -173,7 +173,15 @@ class Delivery:
             self._go_on()
 
     def _hear_all(self, event: DocumentChange) -> None:
-        for splice, before, after in event.steps():
+        steps = event.steps()
+        if len(event.changes) > 1:
+            before, after = event.before.lines.lines, event.after.lines.lines
+            whole = splice_between(before, after)
+            if self._hear_at_once(whole, after):
+                return
+            if len(event.changes) > MAX_UNEXPLAINED:
+                steps = iter([(whole, before, after)])
+        for splice, before, after in steps:
             self._hear(splice, before, after)
         flight = self._in_flight
         if flight is not None and flight.heard:
@@ -233,6 +241,17 @@ class Delivery:
             case None:
                 if flight.is_first_the_users(self._standing):
                     self._take_for_users(flight, 1)
+
+    def _hear_at_once(self, whole: Splice, after: list[str]) -> bool:
+        """Take many changes that made `after` of the text for the edit in flight, if they are."""
+        flight = self._in_flight
+        if flight is None or flight.echoed or self._profile.versions == "ignored":
+            return False
+        heard = [*flight.heard, whole]
+        echo = flight.echo(heard, after, self._standing, self._profile.versions)
+        if echo is not None:
+            self._accept(flight, echo)
+        return echo is not None
 
     def _accept(self, flight: Flight, echo: Echo) -> None:
         """The edit stands in the text."""
@@ -312,13 +331,16 @@ class Delivery:
             self._backlog.put_back(batch)
             self._give_up("you changed the same lines")
             return
-        if not placed.edits:
+        # In a text that has changed meanwhile whole lines are easier to find again.
+        words = self._profile.versions == "compared"
+        first = self._standing.first_line
+        changes = text_changes(document, first, placed.edits, words=words)
+        if not changes:
             # All of it is held, or stands there already, or is the user's by now.
             self._standing.done(purpose, placed)
             self._turns.give_back(self._uri, self)
             self._go_on()
             return
-        changes = text_changes(document, self._standing.first_line, placed.edits)
         flight = Flight(purpose, batch, document, changes, lines, self._editor.now())
         self._in_flight = flight
         self._sends += 1

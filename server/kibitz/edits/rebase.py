@@ -99,7 +99,9 @@ class Rebase:
         taken_back = self._takes_back(splice, before, after)
         for part in refined(splice):
             self._follow(part)
-        if taken_back:
+        if taken_back or any(
+            _is_telling_hunk(hunk) and hunk.is_undone(after) for hunk in self._written
+        ):
             return "taken back"
         # One line that the user is typing in is no loss: Claude's version of it can be offered.
         are_gone = untouched and not self._to_come.untouched_count
@@ -138,10 +140,8 @@ class Rebase:
         edits = [edit for edit in inverse if isinstance(edit, LineEdit)]
         if len(edits) == len(inverse) and explained(before, after, coalesced(edits), [splice]):
             return True
-        # A blank line or a bracket may be typed or deleted for many reasons.
         return any(
-            hunk.is_taken_back(splice, before, after)
-            and any(map(is_telling, (*hunk.old_lines, *hunk.new_lines)))
+            _is_telling_hunk(hunk) and hunk.is_taken_back(splice, before, after)
             for hunk in self._written
         )
 
@@ -261,3 +261,9 @@ class Rebase:
             place = Offer(place.first, self._boundary, tuple(wanted)) if is_at_boundary else None
         self._held.append(_Held(start, end, edits, place))
         self._has_begun = True
+
+
+def _is_telling_hunk(hunk: Hunk) -> bool:
+    """Whether taking it back says something: a blank line or a bracket may be typed or deleted
+    for many reasons."""
+    return any(map(is_telling, (*hunk.old_lines, *hunk.new_lines)))

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kibitz.edits.values import LineEdit
+from kibitz.edits.within import changed_parts
 from kibitz_context.document import Document
 from kibitz_context.lines import (
     Span,
@@ -28,9 +29,12 @@ class TextChange:
 
 
 def text_changes(
-    document: Document, first_line: int, edits: Sequence[LineEdit]
+    document: Document, first_line: int, edits: Sequence[LineEdit], *, words: bool = False
 ) -> list[TextChange]:
     """`edits` of the document's lines, of a region that begins at `first_line`, as spans.
+
+    What is the same anyhow is left out; with `words` only the words of a changed line that differ
+    are replaced.
 
     At the end of a text without a final newline there is no line to insert in front of: the
     line ending goes in front of the inserted text instead, and goes with text that is deleted.
@@ -55,7 +59,13 @@ def text_changes(
             text = ending + text
         elif unterminated and edit.end >= len(lines) and not text and edit.start > first_line:
             begin -= len(line_ending(lines[edit.start - 1]))
-        changes.append(TextChange(Span(begin, end), text))
+        if words:
+            changes += [
+                TextChange(Span(begin + part.start, begin + part.end), part.text)
+                for part in changed_parts(document.text[begin:end], text)
+            ]
+        elif document.text[begin:end] != text:
+            changes.append(TextChange(Span(begin, end), text))
     return changes
 
 
