@@ -27,6 +27,7 @@ LAYERS: tuple[dict[str, tuple[str, ...]], ...] = (
     {
         "context": ("kibitz_context",),
         "standin": ("kibitz.standin",),
+        "test layout": ("kibitz.test_layout",),
         "text": ("kibitz.plain_text",),
     },
     {

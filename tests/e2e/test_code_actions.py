@@ -44,6 +44,8 @@ async def test_what_is_offered_for_a_selection_a_cursor_and_an_empty_line(
             "Refactor: handle errors",
             "Refactor: add types",
             "Document selection",
+            "Refactor across files…",
+            "Write tests",
             "Explain file",
             "Review file",
             "Review uncommitted changes",

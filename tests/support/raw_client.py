@@ -273,8 +273,8 @@ class RawClient(Wire):
         ] or [(uri, None, edits) for uri, edits in edit.get("changes", {}).items()]
         for uri, version, _ in by_document:
             if uri not in self.texts:
-                # An edit of several files reaches those that are not open, too.
-                if len(changes) > 1 and version is None:
+                # An edit without a version is meant for a file that is not open, too.
+                if changes and version is None:
                     continue
                 return {"applied": False, "failureReason": "not open"}
             if version is not None and version != self.texts[uri].version:

@@ -12,7 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kibitz.actions.prompt_files import PromptFile
-from kibitz.actions.scope import comment_above, definition_around, whole_lines
+from kibitz.actions.scope import (
+    comment_above,
+    definition_around,
+    instruction_of,
+    whole_lines,
+)
+from kibitz.test_layout.conventions import convention_of, is_test_by_name
 from kibitz_context.document import Document
 from kibitz_context.lines import Span
 
@@ -59,12 +65,33 @@ PRESETS = (
 )
 
 
+# What takes other files, and can be wished without a word of what is there.
+FILE_PRESETS = (
+    Preset(
+        "better name everywhere",
+        "Give what this region defines a name that says what it is, and change it wherever it is "
+        "used, in documentation too. Change nothing else.",
+    ),
+    Preset(
+        "move to a module of its own",
+        "Move what this region defines into a module of its own, where this repository would have "
+        "it, and change whatever uses it. Change nothing else.",
+    ),
+    Preset(
+        "remove it and what is left unused",
+        "Remove what this region defines, its uses, and whatever nothing uses any more after "
+        "that, tests included. Where code still needs what it did, say so instead.",
+    ),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Offer:
     """One entry of the menu: a command with one argument object.
 
     `whole_lines` is the half-open range of lines it is about, None for the whole document.
-    `edits`: it needs a client that lets a server edit its documents.
+    `edits`: it needs a client that lets a server edit its documents; `in_files`: and one that takes
+    an edit of several files.
     """
 
     title: str
@@ -73,6 +100,7 @@ class Offer:
     whole_lines: tuple[int, int] | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
     edits: bool = False
+    in_files: bool = False
 
 
 def offers(
@@ -123,6 +151,8 @@ def offers(
                     REFACTOR_KIND,
                     "kibitz.refactor",
                     (min(number, lines[0]), lines[1]),
+                    # Whoever would ask the user for words sees that there are some.
+                    {"instruction": instruction_of(instruction)},
                     edits=True,
                 )
             )
@@ -143,6 +173,7 @@ def offers(
                 for preset in PRESETS
             ]
         found.append(Offer(f"Document {what}", REFACTOR_KIND, "kibitz.document", lines, edits=True))
+        found += _in_files(document, lines)
     found += [
         Offer(
             prompt.title,
@@ -164,6 +195,22 @@ def offers(
     found.append(
         Offer("Ask about selection…" if about else "Ask…", ASK_KIND, "kibitz.converse", about)
     )
+    return found
+
+
+def _in_files(document: Document, lines: tuple[int, int]) -> list[Offer]:
+    """What changes other files than this one; they are known by their names, so it needs one."""
+    if document.path is None:
+        return []
+    files = {"files": True}
+    found = [
+        Offer(
+            "Refactor across files…", REFACTOR_KIND, "kibitz.refactor", lines, files, in_files=True
+        )
+    ]
+    name = document.path.as_posix()
+    if convention_of(name) is not None and not is_test_by_name(name):
+        found.append(Offer("Write tests", REFACTOR_KIND, "kibitz.test", lines, in_files=True))
     return found
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from kibitz.actions.brief import Brief
 from kibitz.actions.desk import Desk
@@ -20,35 +21,63 @@ from kibitz.errors import UserError
 from kibitz.plain_text import one_line
 from kibitz_context.tokens import estimate
 
+if TYPE_CHECKING:
+    from kibitz.looking.sight import Sight
+
 MIN_TOKENS = 8_192
 LEAST_TOKENS = 2_048
 MAX_TOKENS = 32_000
+
+
+@dataclass(frozen=True, slots=True)
+class FilesTask:
+    """What is wanted, and what Claude is given for it beside the region: `material` is tagged text
+    that has passed the gate.  `untouched` are files, relative to the root, that must stay."""
+
+    instruction: str
+    material: str = ""
+    untouched: frozenset[str] = frozenset()
 
 
 @falls_back
 async def change_files(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
     """Do what the order's instruction says, in its document and in other files of the repository.
 
+    As `files_changed`.
+    """
+    if not order.instruction.strip():
+        raise UserError("Say what to change: give an instruction.")
+    steps = files_changed(order, desk, lambda brief, _: FilesTask(brief.order.instruction))
+    async with aclosing(steps) as following:
+        async for step in following:
+            yield step
+
+
+async def files_changed(
+    order: Order, desk: Desk, task_of: Callable[[Brief, Sight], FilesTask]
+) -> AsyncGenerator[Step, None]:
+    """Carry out the task that `task_of` makes of the brief; it may block, and raise UserError.
+
     Yields one `FilesChanged` at the end, with nothing in it when there is nothing to change, and
     a `Spent` for each request.  Edits that do not hold are told to Claude once, which may mend
     them.  Raises UserError when they still do not: then nothing is to be changed.
     """
-    if not order.instruction.strip():
-        raise UserError("Say what to change: give an instruction.")
     if order.document is None or order.document.path is None:
         raise UserError("Save the document first: files are changed by their names.")
     async with aclosing(desk.prepare(order)) as preparing:
         async for step in preparing:
             yield step
     brief = await desk.brief(order)
-    prompt = _prompt(desk, brief)
+    sight = desk.sight(brief, lambda: False)
+    task = await asyncio.to_thread(task_of, brief, sight)
+    prompt = _prompt(desk, brief, task)
     if EDIT_FILE not in prompt.tools:
         raise UserError(
             f"{brief.model} has too small a window to change several files; select lines and "
             "refactor those."
         )
     seen = Seen()
-    staging = Staging(desk.sight(brief, lambda: False), order.document.text, desk.syntax_faults)
+    staging = Staging(sight, order.document.text, desk.syntax_faults, task.untouched)
     is_second = False
     while True:
         calls: list[ToolCall] = []
@@ -90,17 +119,17 @@ async def change_files(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
     yield FilesChanged(staging.files)
 
 
-def _prompt(desk: Desk, brief: Brief) -> Prompt:
+def _prompt(desk: Desk, brief: Brief, task: FilesTask) -> Prompt:
     region = "".join(brief.region_lines)
-    task = task_text(
+    text = task_text(
         "files",
-        region=brief.region(region),
-        instruction=brief.order.instruction,
+        region="\n".join(part for part in (brief.region(region), task.material) if part),
+        instruction=task.instruction,
         diagnostics=brief.order.diagnostics,
     )
     return desk.prompt(
         brief,
-        task,
+        text,
         max_tokens=min(MIN_TOKENS + 2 * estimate(region), MAX_TOKENS),
         least_tokens=LEAST_TOKENS,
         tool_choice="auto",

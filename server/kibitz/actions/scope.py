@@ -140,6 +140,11 @@ def comment_instruction(line: str) -> str | None:
     return text.removesuffix(end).rstrip() or None
 
 
+def instruction_of(comment: str) -> str:
+    """What is to be done where a ``kibitz:`` comment, which is part of the region, asks for it."""
+    return f"{comment}\nRemove the `kibitz:` comment itself."
+
+
 def comment_above(lines: Sequence[str], first_line: int) -> tuple[int, str] | None:
     """The line and text of a ``kibitz:`` comment at `first_line` or right above it."""
     for number in (first_line, first_line - 1):

@@ -46,11 +46,15 @@ class Staging:
 
     `sight` is what may be read, and so what may be changed.  New files get the line ends of
     `like`.  A file gets back its own secrets; that of another one is refused, and none moves.
-    `faults` is the parser that tells whether a file is still in order.
+    `faults` is the parser that tells whether a file is still in order.  `untouched` are files that
+    this task has to leave as they are.
     """
 
-    def __init__(self, sight: Sight, like: str, faults: Faults) -> None:
+    def __init__(
+        self, sight: Sight, like: str, faults: Faults, untouched: frozenset[str] = frozenset()
+    ) -> None:
         self._sight = sight
+        self._untouched = untouched
         self._faults = faults
         self._ending = dominant_ending(split_lines(like))
         self._files: dict[str, FileChange] = {}
@@ -107,6 +111,8 @@ class Staging:
             return Refusal(f"{name} cannot be changed: {NOT_OPENED}.")
         if not gate.includes(relative) and relative != self._sight.focus:
             return Refusal(f"{name} cannot be changed: {NOT_INCLUDED}.")
+        if relative in self._untouched:
+            return Refusal(f"{name} stays as it is: this task is not to change it.")
         return relative
 
     def _stage(self, path: str, passages: Sequence[Passage]) -> tuple[str, bool]:
@@ -140,6 +146,9 @@ class Staging:
         before = self._sight.buffers.get(path)
         if before is None:
             before = restore(allowed.text, allowed.secrets)
+        if not before.strip() and len(passages) == 1 and not passages[0].old_text:
+            # A file that somebody has made and written nothing into is as good as a new one.
+            return self._filled(path, before, passages[0].new_text)
         placeholders = [placeholder for placeholder, _ in allowed.secrets]
         replaced = replacements(allowed.text, passages, placeholders)
         if isinstance(replaced, Refusal):
@@ -160,15 +169,19 @@ class Staging:
         around = next(each for each in file.parents if os.path.lexists(each))
         if not around.is_dir():
             return Refusal(f"{around.name} is a file, and cannot have others in it.")
-        if _foreign(passages[0].new_text, ""):
+        return self._filled(path, None, passages[0].new_text)
+
+    def _filled(self, path: str, before: str | None, new_text: str) -> FileChange | Refusal:
+        """A file that has no text yet, or None does not exist, with one."""
+        if _foreign(new_text, ""):
             return NO_FOREIGN_SECRET
-        lines = split_lines(passages[0].new_text)
-        text = "".join(without_ending(line) + self._ending for line in lines)
+        text = "".join(without_ending(line) + self._ending for line in split_lines(new_text))
         if not text:
             return Refusal("A new file cannot be empty.")
         found = checked(path, "", text, self._faults)
-        change = (Replacement(Span(0, 0), text),)
-        return FileChange(path, file, None, text, change, found, protection(path))
+        change = (Replacement(Span(0, len(before or "")), text),)
+        file = self._sight.gate.root / path
+        return FileChange(path, file, before, text, change, found, protection(path))
 
 
 def _foreign(new_text: str, shown: str) -> bool:

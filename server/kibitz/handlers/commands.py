@@ -15,13 +15,13 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcInvalidParams
 
 from kibitz.actions import answer, pages
-from kibitz.actions.scope import comment_above, whole_lines
+from kibitz.actions.scope import comment_above, instruction_of, whole_lines
 from kibitz.actions.values import Changed, Order, Step
 from kibitz.actions.whole_review import review_steps
 from kibitz.edits.values import LineEdit, Refusal
 from kibitz.errors import UserError
 from kibitz.findings.suggestion import edit_for
-from kibitz.handlers import conversations, edits, reviews
+from kibitz.handlers import conversations, edits, file_edits, reviews
 from kibitz.handlers.arguments import Arguments, parse
 from kibitz.handlers.connection import Connection
 from kibitz.handlers.job_starts import JobStarts
@@ -58,6 +58,7 @@ class Commands:
             "kibitz.refactor": self._refactor,
             "kibitz.fix": self._fix,
             "kibitz.document": self._document,
+            "kibitz.test": self._test,
             "kibitz.ask": self._ask,
             "kibitz.converse": self._converse,
             "kibitz.runPrompt": self._run_prompt,
@@ -174,9 +175,9 @@ class Commands:
         document = open_document(self._connection, given)
         span = meant_span(self._connection, document, given)
         if given.files:
-            return self._start.change_files(document, span, given)
+            file_edits.must_be_possible(self._connection.session.client)
         if given.instruction.strip():
-            return self._start.edit(document, span, given.instruction, given, "refactor")
+            return self._carry_out(document, span, given.instruction, given)
         lines = whole_lines(document, span)
         comment = comment_above(document.lines.lines, lines[0])
         if comment is not None:
@@ -185,9 +186,15 @@ class Commands:
             first = min(number, lines[0])
             span = Span(table.starts[first], table.starts[lines[1]] if lines[1] < table.line_count
                         else len(document.text))  # fmt: skip
-            words = f"{instruction}\nRemove the `kibitz:` comment itself."
-            return self._start.edit(document, span, words, given, "refactor")
+            return self._carry_out(document, span, instruction_of(instruction), given)
         return self._start.offer_presets(document, span, given)
+
+    def _carry_out(
+        self, document: Document, span: Span | None, instruction: str, given: Arguments
+    ) -> dict[str, str]:
+        if given.files:
+            return self._start.change_files(document, span, instruction, given)
+        return self._start.edit(document, span, instruction, given, "refactor")
 
     def _fix(self, given: Arguments) -> dict[str, str]:
         document = open_document(self._connection, given)
@@ -202,6 +209,11 @@ class Commands:
         span = meant_span(self._connection, document, given)
         words = given.instruction.strip() or DOCUMENT_INSTRUCTION
         return self._start.edit(document, span, words, given, "document")
+
+    def _test(self, given: Arguments) -> dict[str, str]:
+        document = open_document(self._connection, given)
+        span = meant_span(self._connection, document, given)
+        return self._start.write_tests(document, span, given)
 
     def _run_prompt(self, given: Arguments) -> dict[str, str]:
         document = open_document(self._connection, given)

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from pygls.exceptions import JsonRpcInvalidParams
 
-from kibitz.actions.change_files import change_files
-from kibitz.actions.values import FilesChanged, Order
+from kibitz.actions.values import FilesChanged, Step
 from kibitz.edits.file_changes import FileChange
 from kibitz.edits.hunks import HunkLedger, hunks_of
 from kibitz.edits.passages import line_edits
@@ -43,20 +42,25 @@ class _Target:
     is_open: bool
 
 
+def are_possible(client: Client) -> bool:
+    """Whether the editor takes an edit of several files."""
+    return client.apply_edit and client.versioned_edits
+
+
 def must_be_possible(client: Client) -> None:
     """Raises JsonRpcInvalidParams for an editor that takes no edit of several files."""
-    if not (client.apply_edit and client.versioned_edits):
+    if not are_possible(client):
         raise JsonRpcInvalidParams(
             "This editor takes no edit of several files; use `kibitz refactor --files`"
         )
 
 
-async def run(connection: Connection, job: Job, order: Order) -> None:
-    """The body of a job that carries out `order` in as many files as it takes."""
+async def run(connection: Connection, job: Job, steps: AsyncIterator[Step]) -> None:
+    """The body of a job whose `steps` end with a change of as many files as it takes."""
     try:
         async with connection.reported(job) as report:
             files: tuple[FileChange, ...] = ()
-            async for step in report.follow(change_files(order, connection.desk)):
+            async for step in report.follow(steps):
                 if isinstance(step, FilesChanged):
                     files = step.files
             report.outcome = await _apply(connection, job, files)

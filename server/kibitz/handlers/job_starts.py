@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from pygls.exceptions import JsonRpcInvalidParams
 
 from kibitz.actions import refactor
-from kibitz.actions.catalog import PRESETS
+from kibitz.actions.catalog import FILE_PRESETS, PRESETS
 from kibitz.actions.scope import whole_lines
 from kibitz.actions.values import Order, Step
 from kibitz.errors import UserError
@@ -77,24 +77,44 @@ class JobStarts:
         return self.start_edit(document, lines, steps, shown)
 
     def change_files(
-        self, document: Document, span: Span | None, given: Arguments
+        self, document: Document, span: Span | None, instruction: str, given: Arguments
     ) -> dict[str, str]:
         """Edit the document and whatever other files it takes, in one workspace edit."""
+        from kibitz.actions.change_files import change_files
+
+        order = order_of(self._connection, "refactor", document, span, instruction, given)
+        shown = place(document, whole_lines(document, span), span)
+        steps = change_files(order, self._connection.desk)
+        return self._start_file_edits(document, span, steps, f"Refactor {shown} and other files")
+
+    def write_tests(
+        self, document: Document, span: Span | None, given: Arguments
+    ) -> dict[str, str]:
+        """Write tests in the file that they belong into, in one workspace edit."""
+        from kibitz.actions.write_tests import write_tests
+
+        connection = self._connection
+        order = order_of(connection, "test", document, span, given.instruction, given)
+        shown = place(document, whole_lines(document, span), span)
+        may_create = connection.session.client.creates_files
+        steps = write_tests(may_create=may_create)(order, connection.desk)
+        return self._start_file_edits(document, span, steps, f"Write tests for {shown}")
+
+    def _start_file_edits(
+        self, document: Document, span: Span | None, steps: AsyncIterator[Step], title: str
+    ) -> dict[str, str]:
         from kibitz.handlers import file_edits
 
-        if not given.instruction.strip():
-            raise JsonRpcInvalidParams("Say what to change as `instruction`")
-        file_edits.must_be_possible(self._connection.session.client)
-        order = order_of(self._connection, "refactor", document, span, given.instruction, given)
-        lines = whole_lines(document, span)
-        job = self._connection.session.jobs.start(
-            lambda job: file_edits.run(self._connection, job, order),
+        connection = self._connection
+        file_edits.must_be_possible(connection.session.client)
+        job = connection.session.jobs.start(
+            lambda job: file_edits.run(connection, job, steps),
             kind="edit",
-            title=f"Refactor {place(document, lines, span)} and other files",
+            title=title,
             uri=document.uri,
-            lines=lines,
+            lines=whole_lines(document, span),
         )
-        self._connection.editor.refresh_code_lenses()
+        connection.editor.refresh_code_lenses()
         return {"job": job.id}
 
     def start_edit(
@@ -125,15 +145,17 @@ class JobStarts:
         """Let the user choose what to refactor; without a choice, say how to give one."""
         connection = self._connection
         lines = whole_lines(document, span)
+        presets = FILE_PRESETS if given.files else PRESETS
 
         async def choose(job: Job) -> None:
-            titles = [preset.title.capitalize() for preset in PRESETS]
+            titles = [preset.title.capitalize() for preset in presets]
             chosen = None
             async with connection.reported(job, ends=False) as report:
                 if not connection.session.client.show_message_request:
                     raise UserError(
                         "Say what to refactor: write a comment `kibitz: …` above the code and run "
-                        "the action again, or choose one of the actions “Refactor: …”."
+                        "the action again"
+                        + ("." if given.files else ", or choose one of the actions “Refactor: …”.")
                     )
                 chosen = await connection.editor.choose("What shall kibitz change?", titles)
                 if chosen is None:
@@ -143,10 +165,17 @@ class JobStarts:
                 if current is None or current.text != document.text:
                     raise UserError("The text has changed meanwhile; choose again.")
             if chosen is not None:
-                instruction = PRESETS[titles.index(chosen)].instruction
+                instruction = presets[titles.index(chosen)].instruction
                 order = order_of(connection, "refactor", document, span, instruction, given)
-                body = self._edit_job(document, lines)
-                await body.run(job, refactor.refactor(order, connection.desk))
+                if given.files:
+                    from kibitz.actions.change_files import change_files
+                    from kibitz.handlers import file_edits
+
+                    steps = change_files(order, connection.desk)
+                    await file_edits.run(connection, job, steps)
+                else:
+                    body = self._edit_job(document, lines)
+                    await body.run(job, refactor.refactor(order, connection.desk))
 
         job = connection.session.jobs.start(
             choose,

@@ -23,6 +23,7 @@ COMMANDS = (
     "kibitz.refactor",
     "kibitz.fix",
     "kibitz.document",
+    "kibitz.test",
     "kibitz.ask",
     "kibitz.converse",
     "kibitz.runPrompt",

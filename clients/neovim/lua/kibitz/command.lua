@@ -395,14 +395,14 @@ function M.complete(lead, line)
   end, found)
 end
 
---- The code action *Refactor…*: the user says what to do.  The one that does what a comment says
---- is the same command.
+--- The code actions *Refactor…* and *Refactor across files…*: the user says what to do.  The one
+--- that does what a comment says is the same command, and brings its instruction along.
 ---@param command lsp.Command
 ---@param context { client_id: integer }
 function M.refactor_action(command, context)
   local client = assert(vim.lsp.get_client_by_id(context.client_id))
   local argument = vim.deepcopy(command.arguments[1])
-  if argument.instruction or command.title ~= 'Refactor…' then
+  if argument.instruction then
     return server.execute(client, 'kibitz.refactor', argument)
   end
   vim.ui.input({ prompt = 'Refactor: ' }, function(text)
