@@ -20,6 +20,7 @@ export const SERVER_COMMANDS = [
   "kibitz.refactor",
   "kibitz.fix",
   "kibitz.document",
+  "kibitz.test",
   "kibitz.ask",
   "kibitz.converse",
   "kibitz.runPrompt",
