@@ -87,8 +87,8 @@ export class Changes implements Disposable, TextDocumentContentProvider {
       edits.onDidEnd((document) => {
         const known = this.documents.get(document.uri.toString());
         if (known !== undefined) {
+          // What it has become is asked for with the lenses, which the server refreshes then.
           known.isStreaming = false;
-          void this.ask(document);
         }
       }),
       workspace.onDidChangeTextDocument((event) => {

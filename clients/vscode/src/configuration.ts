@@ -6,7 +6,7 @@
 import { type Uri, workspace } from "vscode";
 
 const SECTION = "kibitz";
-const OWN = "server.";
+const OWN = "server";
 
 /** A setting of the extension itself.  It has machine scope: no repository can set it. */
 export function ownSetting<T>(name: string, otherwise: T): T {
@@ -21,7 +21,7 @@ export function explicitSettings(scope: Uri | undefined): Record<string, unknown
   const configuration = workspace.getConfiguration(SECTION, scope ?? null);
   const tree: Record<string, unknown> = {};
   for (const name of leaves(configuration)) {
-    if (name.startsWith(OWN)) {
+    if (name === OWN || name.startsWith(`${OWN}.`)) {
       continue;
     }
     const known = configuration.inspect(name);

@@ -12,6 +12,7 @@ import { Changes } from "./changes";
 import { registerCommands } from "./commands";
 import { isApiKey } from "./credentials";
 import { Findings } from "./findings";
+import { inMenu } from "./menu";
 import { APPLY_EDIT, type ApplyEditParams } from "./protocol";
 import { onDidSelectPython } from "./python";
 import { Server } from "./server";
@@ -27,6 +28,8 @@ export function activate(context: ExtensionContext): void {
 
   const middleware: Middleware = {
     window: { showDocument: (params, token, next) => showDocument(params, () => next(params, token)) },
+    provideCodeActions: async (document, range, context, token, next) =>
+      inMenu(await next(document, range, context, token), context),
     handleDiagnostics: (uri: Uri, diagnostics, next) => {
       findings.take(uri, diagnostics);
       next(uri, diagnostics);

@@ -179,7 +179,7 @@ export class Findings implements TreeDataProvider<Node>, Disposable {
     item.description = [folder, String(count)].filter((part) => part !== "").join(" · ");
     item.contextValue = "file";
     item.accessibilityInformation = {
-      label: l10n.t("{0}, {1} findings", relative(node.uri), count),
+      label: l10n.t("{0}, findings: {1}", relative(node.uri), count),
     };
     return item;
   }
@@ -189,8 +189,8 @@ export class Findings implements TreeDataProvider<Node>, Disposable {
     const shown = all.filter((each) => this.isShown(each)).length;
     const isFiltered = this.hiddenSeverities.size + this.hiddenCategories.size > 0;
     this.view.badge =
-      shown === 0 ? undefined : { value: shown, tooltip: l10n.t("{0} findings", shown) };
-    const words = l10n.t("{0} of {1} findings are shown.", shown, all.length);
+      shown === 0 ? undefined : { value: shown, tooltip: l10n.t("Findings: {0}", shown) };
+    const words = l10n.t("Shown: {0} of {1}", shown, all.length);
     // The interface says "may be undefined" and does not let one say so.
     Object.assign(this.view, { message: isFiltered && all.length > 0 ? words : undefined });
     void commands.executeCommand("setContext", "kibitz.isFiltered", isFiltered);

@@ -21,6 +21,7 @@ export const SERVER_COMMANDS = [
   "kibitz.fix",
   "kibitz.document",
   "kibitz.test",
+  "kibitz.test",
   "kibitz.ask",
   "kibitz.converse",
   "kibitz.runPrompt",

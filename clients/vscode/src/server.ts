@@ -7,6 +7,7 @@
 
 import { constants, accessSync, statSync } from "node:fs";
 import { homedir } from "node:os";
+import { createInterface } from "node:readline";
 import {
   type Disposable,
   EventEmitter,
@@ -41,6 +42,9 @@ export type Standing = "restricted" | "starting" | "running" | "stopped" | "miss
 
 /** Called for each connection; what it returns is disposed of when the connection ends. */
 export type Attach = (client: LanguageClient) => Disposable[];
+
+/** A line of the server's log: the time (ours stands before it), the level, the rest. */
+const LOG_LINE = /^\S+ (DEBUG|INFO|WARNING|ERROR|CRITICAL) (.*)$/;
 
 const DOCUMENTS = [
   { scheme: "file" },
@@ -182,6 +186,20 @@ export class Server implements Disposable {
     };
   }
 
+  /** Pass what the server prints on to the log, line by line. */
+  private readonly pass = (stream: NodeJS.ReadableStream): void => {
+    createInterface({ input: stream }).on("line", (line) => {
+      const [, level, words] = LOG_LINE.exec(line) ?? [];
+      if (level === "ERROR" || level === "CRITICAL") {
+        this.log.error(words ?? line);
+      } else if (level === "WARNING") {
+        this.log.warn(words ?? line);
+      } else {
+        this.log.info(words ?? line);
+      }
+    });
+  };
+
   private inTurn(step: () => Promise<void>): Promise<void> {
     this.turn = this.turn.then(step).catch((error: unknown) => {
       this.log.error(String(error));
@@ -227,6 +245,8 @@ export class Server implements Disposable {
         revealOutputChannelOn: RevealOutputChannelOn.Never,
         initializationFailedHandler: () => false,
         middleware: { ...this.middleware, workspace: { configuration: answerSettings } },
+        // The server's log has its own levels and times.
+        stdioOptions: { stdout: this.pass, stderr: this.pass },
         // What a model wrote must not run commands.
         markdown: { isTrusted: false, supportHtml: false },
       },
