@@ -1,4 +1,4 @@
-"""Puts findings where their quotes stand: models miscount lines, they rarely misquote them.
+"""Puts findings where their quotes stand: models miscount lines, and now and then misquote one.
 
 Knows quotes and lines, nothing of editors.
 """
@@ -11,11 +11,13 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Final
 
+from kibitz.findings import likeness
 from kibitz.findings.values import Dropped, Finding
 from kibitz_context.lines import is_telling, split_lines, without_ending
 
 # A quote that is only a part of its line must be this long and this near: shorter or farther
-# would put the finding on any line that happens to hold these characters.
+# would put the finding on any line that happens to hold these characters.  As near must be a line
+# that is only like its quote.
 PART_MIN_CHARS: Final = 12
 PART_MAX_LINES: Final = 100
 
@@ -28,9 +30,10 @@ class QuoteIndex:
 
     def anchor(self, finding: Finding) -> Finding | Dropped:
         """`finding` at the line of its quote; Dropped if the text does not hold it."""
-        quote = first_line(finding.quote)
         stated = finding.start_line - 1
-        found = self._find(quote, stated)
+        found = self._find(first_line(finding.quote), stated)
+        if found is None:
+            finding, found = self._misquoted(finding, stated)
         if found is None:
             return Dropped("quote_not_found", finding.title, f"line {finding.start_line}")
         length = finding.end_line - finding.start_line
@@ -39,6 +42,20 @@ class QuoteIndex:
             start_line=found + 1,
             end_line=min(found + 1 + length, len(self._lines)),
         )
+
+    def _misquoted(self, finding: Finding, stated: int) -> tuple[Finding, int | None]:
+        """`finding` with the line that its quote is meant to be, and where that stands."""
+        for meant in likeness.meant_by(finding.quote):
+            found = self._find(meant, stated)
+            if found is not None:
+                return replace(finding, quote=self._lines[found]), found
+        for meant in (first_line(finding.quote), *likeness.meant_by(finding.quote)):
+            places = likeness.alike(collapse(meant), self._collapsed, self._near(stated))
+            found = _nearest(places, stated)
+            if found is not None:
+                # Who misreads a line is not to write another one in its place.
+                return replace(finding, quote=self._lines[found], suggestion=""), found
+        return finding, None
 
     def _find(self, quote: str, stated: int) -> int | None:
         """The line of `quote`, from 0; the first rule that finds it decides."""
@@ -55,10 +72,12 @@ class QuoteIndex:
         return found
 
     def _part(self, collapsed: str, stated: int) -> int | None:
-        first = max(0, stated - PART_MAX_LINES)
-        near = self._collapsed[first : max(0, stated + PART_MAX_LINES + 1)]
-        places = [first + index for index, line in enumerate(near) if collapsed in line]
+        places = [place for place in self._near(stated) if collapsed in self._collapsed[place]]
         return _nearest(places, stated)
+
+    def _near(self, stated: int) -> range:
+        end = min(stated + PART_MAX_LINES + 1, len(self._lines))
+        return range(max(0, stated - PART_MAX_LINES), max(0, end))
 
     @cached_property
     def _collapsed(self) -> list[str]:
@@ -79,7 +98,9 @@ def anchor(finding: Finding, lines: Sequence[str]) -> Finding | Dropped:
     The stated line wins if the quote stands there, blanks aside.  Else the nearest line that
     equals the quote, then the nearest that equals it with blanks collapsed, then a near line
     that holds it; the earlier one of two equally near.  A quote without a letter or digit
-    says nothing, so it counts at the stated line only.  For many findings of one text use
+    says nothing, so it counts at the stated line only.  Then the same for what a misquote may have
+    been, and last a near line that is like it (`likeness`): the finding gets that line as its
+    quote, and keeps no suggestion if it is only alike.  For many findings of one text use
     `QuoteIndex`.
     """
     return QuoteIndex(lines).anchor(finding)
