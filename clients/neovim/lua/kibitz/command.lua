@@ -4,6 +4,8 @@ local server = require('kibitz.server')
 
 local M = {}
 
+local PATIENCE_MILLISECONDS = 3000 -- for a server that is to end by itself
+
 ---@class kibitz.Call what the user has called
 ---@field client vim.lsp.Client
 ---@field buffer integer
@@ -136,6 +138,28 @@ local function prompt_names()
     table.insert(names, vim.fn.fnamemodify(path, ':t:r'))
   end
   return names
+end
+
+--- End the servers, and begin anew when they have: until then Neovim takes them for running.
+local function restart()
+  local ending = vim.lsp.get_clients({ name = 'kibitz' })
+  vim.lsp.enable('kibitz', false)
+  local began_at = vim.uv.now()
+  local function go_on()
+    local left = vim.tbl_filter(function(client)
+      return not client:is_stopped()
+    end, ending)
+    if #left == 0 then
+      vim.lsp.enable('kibitz')
+      return
+    elseif vim.uv.now() - began_at > PATIENCE_MILLISECONDS then
+      for _, client in ipairs(left) do
+        client:stop(true)
+      end
+    end
+    vim.defer_fn(go_on, 50)
+  end
+  go_on()
 end
 
 ---@type table<string, kibitz.Subcommand>
@@ -326,10 +350,7 @@ local SUBCOMMANDS = {
   restart = {
     does = 'end the server and begin anew',
     everywhere = true,
-    run = function()
-      vim.lsp.enable('kibitz', false)
-      vim.lsp.enable('kibitz')
-    end,
+    run = restart,
   },
 }
 

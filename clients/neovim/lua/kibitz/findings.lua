@@ -22,7 +22,7 @@ local function entries()
 end
 
 local function refresh()
-  local list = vim.fn.getqflist({ title = true, idx = true })
+  local list = vim.fn.getqflist({ title = 1, idx = 0 })
   if list.title == TITLE then
     local new = { title = TITLE, items = entries() }
     vim.fn.setqflist({}, 'r', new)

@@ -36,6 +36,9 @@ end
 ---@param argument? kibitz.Argument
 ---@param on_answer? fun(result: table)
 function M.execute(client, command, argument, on_answer)
+  if argument and next(argument) == nil then
+    argument = vim.empty_dict() -- an empty table would be sent as a list
+  end
   local params = { command = command, arguments = { argument } }
   client:request('workspace/executeCommand', params, function(err, result)
     if err then
