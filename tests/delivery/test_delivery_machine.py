@@ -26,6 +26,7 @@ from support.fake_editor import (
     LIAR,
     NEOVIM,
     PATIENT_NEOVIM,
+    PLUGIN,
     SLOW,
     URI,
     VSCODE,
@@ -39,8 +40,23 @@ T = TypeVar("T")
 QUICK = dataclasses.replace(
     PLAIN, shortest_interval_seconds=0.0, longest_interval_seconds=0.0, held_lines=0
 )
-CLIENTS = [VSCODE, NEOVIM, PATIENT_NEOVIM, HELIX, ZED, EGLOT, KAKOUNE, SLOW, LIAR]
-WORDS = st.sampled_from(["a", "b", "c", "    d", "", "}", "e\U0001f600", "f\u2028f", "g\fg", "h\t"])
+CLIENTS = [VSCODE, NEOVIM, PATIENT_NEOVIM, PLUGIN, HELIX, ZED, EGLOT, KAKOUNE, SLOW, LIAR]
+WORDS = st.sampled_from(
+    [
+        "a",
+        "b",
+        "c",
+        "    d",
+        "",
+        "}",
+        "e\U0001f600",
+        "f\u2028f",
+        "g\fg",
+        "h\t",
+        "word = a",
+        "word = b",
+    ]
+)
 LINES = st.lists(WORDS, max_size=8)
 ENDINGS = st.sampled_from(["\n", "\r\n", "mixed"])
 FIRST_MARK = 0xE000  # private use: characters that nobody else writes
@@ -88,7 +104,8 @@ class DeliveryMachine(RuleBasedStateMachine):
         ends_open=st.booleans(),
         byte_order_mark=st.booleans(),
         hold=st.booleans(),
-        held_lines=st.integers(0, 4),
+        held_lines=st.sampled_from([0, 2, 24]),
+        waits=st.booleans(),
     )
     def begin(
         self,
@@ -102,6 +119,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         byte_order_mark: bool,
         hold: bool,
         held_lines: int,
+        waits: bool,
     ) -> None:
         self.manners = manners
         above = ABOVE if around != "none" else []
@@ -120,11 +138,13 @@ class DeliveryMachine(RuleBasedStateMachine):
         self.first = first
         self.editor = FakeEditor("".join(lines), manners, encoding)
         versions = {KAKOUNE: "ignored", ZED: "transformed"}.get(manners, "compared")
-        profile = dataclasses.replace(QUICK, versions=versions)
+        profile = dataclasses.replace(
+            PLAIN if waits else QUICK, versions=versions, held_lines=held_lines
+        )
         self.delivery = Delivery(self.editor, profile, URI, first, self.old, hold=hold)
         self.editor.watch(self.delivery)
         self.normalizer = LineNormalizer(self.old, "\n")
-        self.diff = StreamingDiff(self.old, held_lines=held_lines)
+        self.diff = StreamingDiff(self.old)
         self.reply = "".join(f"{word}\n" for word in new)
         whole = LineNormalizer(self.old, "\n")
         self.new = whole.feed(self.reply) + whole.finish()
@@ -133,7 +153,7 @@ class DeliveryMachine(RuleBasedStateMachine):
 
     def write(self, edits: list[LineEdit]) -> None:
         try:
-            self.run(lambda: self.delivery.write(edits))
+            self.run(lambda: self.delivery.write(edits, in_hunk=self.diff.in_hunk))
         except Conflict:
             self.is_over = True
 
