@@ -104,13 +104,11 @@ class Kibitz:
         self._suggestions = Suggestions(Jobs(_bug), now=asyncio.get_running_loop().time)
 
     def typed(self) -> None:
-        self._suggestions.typed()
+        self._suggestions.typed("file")
 
     async def suggest(self, spot: Spot, ask: Ask) -> tuple[str, str] | None:
-        if why_not(spot) is not None:
-            found = self._suggestions.recall("file", spot)
-        else:
-            found = await self._suggestions.suggest("file", spot, ask)
+        may_ask = why_not(spot) is None
+        found = await self._suggestions.suggest("file", spot, ask if may_ask else None)
         return (found.text, spot.after) if found is not None else None
 
 

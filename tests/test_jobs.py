@@ -118,3 +118,21 @@ async def test_a_job_that_is_stopped_before_it_begins_still_tells_that_it_ended(
     await job.task
 
     assert told == ["you stopped it"]
+
+
+async def test_what_is_cancelled_in_the_background_before_it_begins_never_begins() -> None:
+    jobs, _ = new_jobs()
+    begun: list[str] = []
+
+    async def work() -> None:
+        begun.append("work")
+
+    running = work()
+    jobs.in_background(running, "work").cancel()
+    await jobs.aclose()
+    await asyncio.sleep(0)
+
+    assert begun == []
+    assert jobs.is_closed
+    # Closed: Python does not complain of a coroutine that was never awaited.
+    assert running.cr_frame is None

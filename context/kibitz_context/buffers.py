@@ -31,8 +31,10 @@ def allowed_buffers(
         relative = gate.relative(path)
         if relative is not None and repository.only in (None, relative):
             texts[relative] = text
-    if focus is not None:
+    if focus is not None and not focus.alone:
         texts[focus.path] = focus.text
+    elif focus is not None:
+        texts.pop(focus.path, None)
     reasons = _refusals(view, list(texts), focus.path if focus is not None else None)
     for name, reason in reasons.items():
         if reason != IGNORED or (focus is not None and name == focus.path):

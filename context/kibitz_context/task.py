@@ -87,7 +87,7 @@ def build(
         answer = sources.gate.admit(focus.path, focus.text)
         if isinstance(answer, Allowed):
             selected = replace(focus, text=answer.text)
-            if not seen.shows(focus.path):
+            if not focus.alone and not seen.shows(focus.path):
                 wanted = characters(max(LEAST_FOCUS_TOKENS, int(max_tokens * FOCUS_SHARE)))
                 shown = _focus_blocks(focus, answer.text, _least(wanted, room))
                 if room is not None:

@@ -22,13 +22,16 @@ class Focus:
 
     `path` is relative to the root, with ``/``; `text` is the text as it is now, saved or not;
     `span` is the part of it that was asked about.  `in_task` says that the caller's own task
-    shows the lines of `span`, so that the context need not repeat them.
+    shows the lines of `span`, so that the context need not repeat them; `alone`, that it shows
+    all that is wanted of the file, which then is among the changes only as it is on the disk:
+    while somebody types, they stay as they are.
     """
 
     path: str
     text: str
     span: Span
     in_task: bool = False
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,7 +68,7 @@ class Jobs:
         self._jobs: dict[str, Job] = {}
         self._background: set[asyncio.Task[None]] = set()
         self._on_bug = on_bug
-        self._closing = False
+        self.is_closed = False
 
     def start(
         self,
@@ -103,7 +103,7 @@ class Jobs:
         except Exception as error:  # noqa: BLE001 - a bug in one job must not end the server
             self._on_bug(job, error)
 
-    def in_background(self, work: Awaitable[None], name: str) -> asyncio.Task[None]:
+    def in_background(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Run something small that is no job of the user's; it is cancelled at shutdown."""
 
         async def run() -> None:
@@ -117,6 +117,8 @@ class Jobs:
         task = asyncio.get_running_loop().create_task(run(), name=name)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+        # What was cancelled before it began is not to be missed by Python as never awaited.
+        task.add_done_callback(lambda _: work.close())
         return task
 
     def running(self) -> list[Job]:
@@ -139,6 +141,7 @@ class Jobs:
 
     async def aclose(self, deadline_seconds: float = 2.0) -> None:
         """Stop everything and wait for it, but no longer than the deadline."""
+        self.is_closed = True
         self.stop("the server is shutting down")
         tasks = [job.task for job in self._jobs.values() if job.task is not None]
         tasks += self._background

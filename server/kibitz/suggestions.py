@@ -1,8 +1,9 @@
 """Completions on their way to one editor: at most one request in flight for each document.
 
 In this order: what is shown already and typed along, what was made before, a stream that still
-fits, a pause in the typing, and only then Claude.  A request that a newer one has overtaken is
-answered with nothing at once, and a stream that fits nobody any more is closed.
+fits, a pause in the typing, and only then Claude.  A request that a newer one has overtaken, or
+whose text has changed, is answered with nothing at once; a stream that fits nobody any more is
+closed, and only when it is closed the next one begins.
 
 Knows neither LSP nor Claude: who asks for a completion brings the way to ask.
 """
@@ -11,18 +12,21 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from kibitz.completion.filters import polished, with_a_seam
-from kibitz.completion.memory import Memory, along
+from kibitz.completion.memory import Memory, along, closed_by_editor
 from kibitz.completion.pace import Pace
 from kibitz.completion.reader import CompletionReader, CutOffError
 from kibitz.completion.spot import Spot
 from kibitz.jobs import Jobs
+
+logger = logging.getLogger(__name__)
 
 # A stream that nobody waits for any more is read on for so long: the next request, one character
 # later, may well fit it.  Higher: more output is paid for in vain.
@@ -66,8 +70,8 @@ class _Waiter:
         self._news: asyncio.Future[None] | None = None
 
     async def wait(self) -> None:
-        self._news = asyncio.get_running_loop().create_future()
         if not self.overtaken:
+            self._news = asyncio.get_running_loop().create_future()
             await self._news
 
     def wake(self) -> None:
@@ -86,27 +90,29 @@ class _Flight:
         self.uri = uri
         self.spot = spot
         self.reader = CompletionReader(spot)
-        self.waiters: set[_Waiter] = set()
+        self.waiter: _Waiter | None = None
         self.done = False
         self.was_stopped = False
         self.error: Exception | None = None
         self.task: asyncio.Task[None] | None = None
+        self.linger: Timer | None = None
 
     def fits(self, spot: Spot) -> bool:
         """Whether what is coming may still be right at `spot`."""
-        if self.done or not spot.before.startswith(self.spot.before):
-            return False
-        if not spot.after.endswith(self.spot.after):
+        if self.done or self.was_stopped or not spot.before.startswith(self.spot.before):
             return False
         typed = spot.before[len(self.spot.before) :]
+        if self.spot.after not in closed_by_editor(spot.after, len(typed)):
+            return False
         text = with_a_seam(self.reader.text, self.spot)
         return text.startswith(typed) or typed.startswith(text)
 
     def tell(self) -> None:
-        for waiter in list(self.waiters):
-            waiter.wake()
+        if self.waiter is not None:
+            self.waiter.wake()
 
     def stop(self) -> None:
+        self.was_stopped = True
         if not self.done and self.task is not None:
             self.task.cancel()
 
@@ -134,9 +140,10 @@ class Suggestions:
         self._shown: _Shown | None = None
         self._numbers = itertools.count(1)
 
-    def typed(self) -> None:
-        """The user has changed a text."""
+    def typed(self, uri: str) -> None:
+        """The user has changed a text: what was asked for it as it was is answered."""
         self._pace.typed(self._now())
+        self._overtake(uri)
 
     def accepted(self, suggestion_id: str) -> bool:
         """The user has taken a suggestion; False for one that is not known."""
@@ -149,61 +156,70 @@ class Suggestions:
 
     def close(self, uri: str) -> None:
         """The document is gone."""
-        if (waiter := self._waiting.pop(uri, None)) is not None:
-            waiter.overtake()
-        if (flight := self._flights.pop(uri, None)) is not None:
+        self._overtake(uri)
+        if (flight := self._flights.get(uri)) is not None:
             flight.stop()
+        if self._shown is not None and self._shown.uri == uri:
+            self._shown = None
 
-    def recall(self, uri: str, spot: Spot) -> Suggestion | None:
-        """What can be shown at `spot` without asking; whoever waits for this document goes on."""
-        self._judge(uri, spot)
-        return self._to_show(uri, spot, self._known(uri, spot))
+    def suggest(
+        self, uri: str, spot: Spot, ask: Ask | None
+    ) -> Coroutine[Any, Any, Suggestion | None]:
+        """What is shown at `spot`; None for nothing, also where a newer request has come or the
+        text has changed.  Without `ask` it is what costs nothing: what is known, or what a stream
+        brings that runs already.
 
-    async def suggest(self, uri: str, spot: Spot, ask: Ask) -> Suggestion | None:
-        """What is shown at `spot`; None for nothing, also where a newer request has come.
-
+        The request counts from the call on, not from when the result is awaited.
         Raises what `ask` raises.
         """
         self._judge(uri, spot)
-        if spot.was_invoked and self._known(uri, spot) == "":
+        while spot.was_invoked and self._known(uri, spot) == "":
             # Who asks once more does not want to hear again that there is nothing.
             self._memory.forget(uri, spot)
-        if (older := self._waiting.pop(uri, None)) is not None:
-            older.overtake()
+        self._overtake(uri)
         waiter = self._waiting[uri] = _Waiter()
+        return self._suggestion(uri, spot, ask, waiter)
+
+    async def _suggestion(
+        self, uri: str, spot: Spot, ask: Ask | None, waiter: _Waiter
+    ) -> Suggestion | None:
         try:
             text = await self._text(uri, spot, ask, waiter)
         finally:
             if self._waiting.get(uri) is waiter:
                 del self._waiting[uri]
-        return None if waiter.overtaken else self._to_show(uri, spot, text)
-
-    def _to_show(self, uri: str, spot: Spot, text: str | None) -> Suggestion | None:
         if not text:
             return None
         self._shown = _Shown(f"s{next(self._numbers)}", uri, spot, text)
         return Suggestion(self._shown.id, text)
 
-    async def _text(self, uri: str, spot: Spot, ask: Ask, waiter: _Waiter) -> str:
+    def _overtake(self, uri: str) -> None:
+        if (older := self._waiting.pop(uri, None)) is not None:
+            older.overtake()
+
+    async def _text(self, uri: str, spot: Spot, ask: Ask | None, waiter: _Waiter) -> str:
         has_paused = False
-        while not waiter.overtaken:
+        while not (waiter.overtaken or self._jobs.is_closed):
             known = self._known(uri, spot)
             if known is not None:
                 return known
             flight = self._flights.get(uri)
             if flight is not None and flight.fits(spot):
-                await self._news_of(flight, waiter)
+                await self._landing(flight, spot, waiter)
+                if waiter.overtaken or flight.was_stopped:
+                    break
                 if flight.error is not None:
                     raise flight.error
-                if flight.was_stopped:
-                    break
-            elif not has_paused:
-                if flight is not None:
-                    flight.stop()
+                continue
+            if flight is not None:
+                flight.stop()
+            if ask is None:
+                break
+            if has_paused:
+                self._start(uri, spot, ask)
+            else:
                 has_paused = True
                 await self._pause(self._pace.delay_seconds(spot, self._now()), waiter)
-            else:
-                self._start(uri, spot, ask)
         return ""
 
     def _known(self, uri: str, spot: Spot) -> str | None:
@@ -228,28 +244,37 @@ class Suggestions:
         finally:
             timer.cancel()
 
-    async def _news_of(self, flight: _Flight, waiter: _Waiter) -> None:
-        flight.waiters.add(waiter)
+    async def _landing(self, flight: _Flight, spot: Spot, waiter: _Waiter) -> None:
+        """Wait for the end of a stream, as long as it fits.  Once nobody waits any more it goes
+        on for a while."""
+        flight.waiter = waiter
+        if flight.linger is not None:
+            flight.linger.cancel()
+            flight.linger = None
         try:
-            await waiter.wait()
+            while not waiter.overtaken and flight.fits(spot):
+                await waiter.wait()
         finally:
-            flight.waiters.discard(waiter)
-            if not flight.done and not flight.waiters:
-                self._call_later(LINGER_SECONDS, lambda: self._stop_if_unwanted(flight))
-
-    @staticmethod
-    def _stop_if_unwanted(flight: _Flight) -> None:
-        if not flight.waiters:
-            flight.stop()
+            if flight.waiter is waiter:
+                flight.waiter = None
+                if not flight.done:
+                    flight.linger = self._call_later(LINGER_SECONDS, flight.stop)
 
     def _start(self, uri: str, spot: Spot, ask: Ask) -> None:
-        if (older := self._flights.get(uri)) is not None:
-            older.stop()
+        older = self._flights.get(uri)
         flight = self._flights[uri] = _Flight(uri, spot)
-        flight.task = self._jobs.in_background(self._fly(flight, ask), "completion")
+        task = self._jobs.in_background(
+            self._fly(flight, ask, older.task if older is not None else None), "completion"
+        )
+        # Also where it was cancelled before it began.
+        task.add_done_callback(lambda _: self._landed(flight))
+        flight.task = task
 
-    async def _fly(self, flight: _Flight, ask: Ask) -> None:
+    async def _fly(self, flight: _Flight, ask: Ask, before: asyncio.Task[None] | None) -> None:
         try:
+            if before is not None:
+                # One stream at a time: that one is being closed.
+                await asyncio.wait([before])
             text = await self._read(flight, ask)
             self._memory.remember(flight.uri, flight.spot, polished(text, flight.spot))
         except asyncio.CancelledError:
@@ -257,9 +282,16 @@ class Suggestions:
             raise
         except Exception as error:  # noqa: BLE001 - told by whoever has asked
             flight.error = error
-        finally:
-            flight.done = True
-            flight.tell()
+            if flight.waiter is None:
+                logger.info("a completion that nobody waits for: %s", type(error).__name__)
+
+    def _landed(self, flight: _Flight) -> None:
+        flight.done = True
+        if flight.linger is not None:
+            flight.linger.cancel()
+        if self._flights.get(flight.uri) is flight:
+            del self._flights[flight.uri]
+        flight.tell()
 
     @staticmethod
     async def _read(flight: _Flight, ask: Ask) -> str:

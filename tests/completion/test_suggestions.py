@@ -73,6 +73,11 @@ class Bench:
         spot = Spot(before, after, "python", was_invoked=invoked)
         return asyncio.ensure_future(self.suggestions.suggest(URI, spot, self.ask))
 
+    def only_look(self, before: str, after: str = "") -> asyncio.Task[Suggestion | None]:
+        return asyncio.ensure_future(
+            self.suggestions.suggest(URI, Spot(before, after, "python"), None)
+        )
+
     def fire(self) -> None:
         """Let the time pass that is waited for."""
         timers, self.timers = self.timers, []
@@ -185,6 +190,45 @@ async def test_who_asks_again_where_there_was_nothing_is_taken_seriously(bench: 
     bench.replies[1].give(OPEN + "1" + CLOSE, None)
     await settle()
     assert text(again) == "1"
+
+
+async def test_who_asks_where_only_a_bracket_is_left_to_show_is_taken_seriously(
+    bench: Bench,
+) -> None:
+    first = bench.request("total = ", "\n")
+    await settle()
+    bench.replies[0].give(OPEN + "len(a)" + CLOSE, None)
+    await settle()
+    assert text(first) == "len(a)"
+    # The editor has closed the bracket: of what is known nothing is left.
+    bench.request("total = len(a", ")\n")
+    await settle()
+    assert [reply.spot.before for reply in bench.replies] == ["total = ", "total = len(a"]
+
+
+async def test_without_a_way_to_ask_a_running_stream_serves_and_nothing_is_begun(
+    bench: Bench,
+) -> None:
+    bench.request("total = ")
+    await settle()
+    bench.replies[0].give(OPEN + "sum(")
+    along = bench.only_look("total = su")
+    await settle()
+    bench.replies[0].give("prices)", CLOSE, None)
+    await settle()
+    assert text(along) == "m(prices)"
+    elsewhere = bench.only_look("y = ")
+    await settle()
+    assert text(elsewhere) is None and len(bench.replies) == 1
+
+
+async def test_a_change_of_the_text_answers_at_once_and_lets_the_stream_run(bench: Bench) -> None:
+    task = bench.request("total = ")
+    await settle()
+    bench.suggestions.typed(URI)
+    await settle()
+    assert text(task) is None
+    assert not bench.replies[0].closed.is_set()
 
 
 async def test_a_failure_is_told_to_who_asked_and_not_kept(bench: Bench) -> None:

@@ -51,6 +51,18 @@ def times_shown(found: Context, line: str) -> int:
 # --- the focus ---------------------------------------------------------------------------------
 
 
+def test_a_focus_that_its_task_shows_alone_leaves_the_layers_as_they_are(tmp_path: Path) -> None:
+    git_folder(tmp_path, {"a.py": "x = rate()\n", "b.py": "def rate():\n    return 1\n"})
+    unsaved = "y = 2\nx = rate()\n"
+    focus = Focus("a.py", unsaved, Span(0, 5), in_task=True, alone=True)
+    found = context(tmp_path, focus, overlays={tmp_path / "a.py": unsaved})
+    assert found.changes.text == "" and "y = 2" not in found.task.text
+
+    (tmp_path / "a.py").write_text("z = 3\nx = rate()\n")
+    saved = context(tmp_path, focus, overlays={tmp_path / "a.py": unsaved})
+    assert "z = 3" in saved.changes.text and times_shown(saved, "y = 2") == 0
+
+
 def test_a_focus_that_is_in_the_snapshot_is_not_repeated(tmp_path: Path) -> None:
     git_folder(tmp_path, {"a.py": "x = 1\r\n"})
     found = context(tmp_path, whole("a.py", "x = 1\r\n"))

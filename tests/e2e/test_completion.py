@@ -222,16 +222,182 @@ async def test_the_head_of_the_window_is_read_from_the_cache(
     ) as shop:
         text = await shop.open("long.py", long + "last = ")
         await shop.client.execute("kibitz.trust", {"uri": text.uri})
-        reads = []
-        for added in ("", "(", "1 + "):
+        reads, rests = [], []
+        for added in ("", "(", "1 + ", "2 + "):
             shop.client.type(text, len(text.text), added)
             column = len(text.text.rpartition("\n")[2])
             shop.standin.enqueue(completion("value_1 + value_2"))
             place = {"line": 150, "character": column}
             assert await inline(shop, text, AUTOMATIC, place) != []
             reads.append(cache_read(shop))
-        assert reads[1] > reads[0]
-        assert reads[2] >= reads[1] > 2_000
+            rests.append(shop.standin.journal.last.cache_use.input_tokens)
+        # Written once it is known to hold still, and read from then on: only what is near the
+        # cursor is paid for in full.
+        head_tokens = reads[2] - reads[1]
+        assert head_tokens > 1_500 and reads[3] == reads[2]
+        assert rests[3] < rests[0] - head_tokens + 100
+
+
+def cache_write(shop: Workshop) -> int:
+    return shop.standin.journal.last.cache_use.write_5m_tokens
+
+
+async def test_what_was_changed_last_is_told_and_read_from_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    automatic = {"KIBITZ_COMPLETION_TRIGGER": "auto"}
+    secret = "sk-ant-api03-" + "".join(f"{number:x}Kz" for number in range(30))
+    files = {
+        "prices.py": EXAMPLE,
+        "tax.py": EXAMPLE,
+        ".env": "TOKEN=1\n",
+        ".gitignore": "local.py\n",
+    }
+    async with open_workshop(
+        tmp_path, monkeypatch, capabilities=INLINE, environment=automatic, files={**files}
+    ) as shop:
+        tax = await shop.open("tax.py")
+        private = [await shop.open(".env"), await shop.open("local.py", "a = 1\n")]
+        text = await shop.open(text=UNFINISHED)
+        await shop.client.execute("kibitz.trust", {"uri": text.uri})
+        shop.client.type(tax, 0, f'KEY = "{secret}"\nRATE_OF = 19\n')
+        for each in private:
+            shop.client.type(each, 0, "TOLD = 2\n")
+
+        seen: list[tuple[str, int, int]] = []
+        for added in ("", "(", "1 + ", "2 + "):
+            shop.client.type(text, len(text.text), added)
+            shop.standin.enqueue(completion("total(prices)"))
+            place = {**LAST, "character": len(text.text.rpartition("\n")[2])}
+            assert await inline(shop, text, AUTOMATIC, place) != []
+            told = shop.standin.journal.last.request.last_user_text
+            seen.append((told, cache_read(shop), cache_write(shop)))
+
+        for told, *_ in seen:
+            assert told.count("<recent-edit ") == 1 and '<recent-edit path="tax.py">' in told
+            assert "+RATE_OF = 19" in told and "TOLD" not in told and secret not in told
+        assert "+RATE_OF" in seen[0][0].partition("<window")[0], "before what moves"
+        assert seen[3][1] >= seen[2][1] > seen[1][1] > 0 and seen[3][2] == 0
+
+
+async def test_definitions_from_elsewhere_are_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {
+        "shop/basket.py": "from shop.rates import rate_for\n\n\ndef sum_up(items):\n",
+        "shop/rates.py": "def rate_for(country, *, reduced):\n    return RATES[country][reduced]\n",
+        **{f"shop/filler_{n}.py": f"def filler_{n}():\n    return {n}\n" * 40 for n in range(4)},
+    }
+    small = {"KIBITZ_CONTEXT_MAX_TOKENS": "0"}
+    async with open_workshop(
+        tmp_path, monkeypatch, capabilities=INLINE, files={**files}, environment=small
+    ) as shop:
+        content = files["shop/basket.py"] + "    rate = rate_for("
+        text = await shop.open("shop/basket.py", content)
+        shop.standin.enqueue(completion("'DE', reduced=False"))
+        place = {"line": 4, "character": len("    rate = rate_for(")}
+        assert await inline(shop, text, INVOKED, place) == ["'DE', reduced=False"]
+        assert "def rate_for(country, *, reduced):" in str(shop.standin.journal.last.request.body)
+
+
+@pytest.mark.parametrize("name", [".env", "local.py"])
+async def test_of_a_file_that_is_not_sent_typing_is_silent_and_a_request_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    automatic = {"KIBITZ_COMPLETION_TRIGGER": "auto"}
+    files = {"prices.py": EXAMPLE, ".gitignore": "local.py\n"}
+    async with open_workshop(
+        tmp_path, monkeypatch, capabilities=INLINE, environment=automatic, files={**files}
+    ) as shop:
+        text = await shop.open(name, UNFINISHED)
+        await shop.client.execute("kibitz.trust", {"uri": text.uri})
+        before = len(shop.client.messages())
+        assert await inline(shop, text, AUTOMATIC) == []
+        assert len(shop.client.messages()) == before
+        assert await inline(shop, text, INVOKED) == []
+        (sentence,) = shop.client.messages()[before:]
+        assert f"{name} is not sent" in sentence
+        assert shop.standin.journal.messages == []
+
+
+async def test_each_language_has_a_switch_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = '[completion.trigger]\ndefault = "manual"\npython = "auto"\nlua = "off"\n'
+    files = {"prices.py": EXAMPLE, "a.lua": "", "b.go": "", ".kibitz.toml": project}
+    async with open_workshop(tmp_path, monkeypatch, capabilities=INLINE, files={**files}) as shop:
+        python = await shop.open(text=UNFINISHED)
+        await shop.client.execute("kibitz.trust", {"uri": python.uri})
+        lua = await shop.client.open("a.lua", "local total = ", language="lua")
+        go = await shop.client.open("b.go", "var total_of_it = ", language="go")
+        at_lua = {"line": 0, "character": len(lua.text)}
+        at_go = {"line": 0, "character": len(go.text)}
+
+        assert await inline(shop, lua, INVOKED, at_lua) == []
+        assert await inline(shop, go, AUTOMATIC, at_go) == []
+        assert shop.standin.journal.messages == []
+        for text, kind, place in ((python, AUTOMATIC, LAST), (go, INVOKED, at_go)):
+            shop.standin.enqueue(completion("total(prices)"))
+            assert await inline(shop, text, kind, place) == ["total(prices)"]
+
+        toggled = {"language": "lua"}
+        assert (await shop.client.execute("kibitz.toggleCompletion", toggled)) == {
+            "trigger": "auto"
+        }
+        shop.standin.enqueue(completion("sum(prices)"))
+        assert await inline(shop, lua, AUTOMATIC, at_lua) == ["sum(prices)"]
+        assert (await shop.client.execute("kibitz.toggleCompletion", {"language": "python"})) == {
+            "trigger": "manual"
+        }
+
+
+async def test_automatic_ones_end_with_the_budget_in_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poor = {"KIBITZ_COMPLETION_TRIGGER": "auto", "KIBITZ_BUDGET_DAY_USD": "0.000001"}
+    async with open_workshop(tmp_path, monkeypatch, capabilities=INLINE, environment=poor) as shop:
+        text = await shop.open(text=UNFINISHED)
+        await shop.client.execute("kibitz.trust", {"uri": text.uri})
+        before = len(shop.client.messages())
+        assert await inline(shop, text, AUTOMATIC) == []
+        assert len(shop.client.messages()) == before
+        assert shop.standin.journal.messages == []
+
+
+async def test_a_part_that_was_taken_keeps_the_rest_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = "items = [price for price in prices if price > 0]\n    return total(items)"
+    async with open_workshop(tmp_path, monkeypatch, capabilities=INLINE) as shop:
+        shop.standin.enqueue(completion(body))
+        text = await shop.open(text=UNFINISHED.removesuffix("return "))
+        place = {**LAST, "character": 4}
+        assert await inline(shop, text, INVOKED, place) == [body]
+        first, _, second = body.partition("\n")
+        shop.client.type(text, len(text.text), first)
+        place = {**place, "character": 4 + len(first)}
+        assert await inline(shop, text, AUTOMATIC, place) == ["\n" + second]
+        assert len(shop.standin.journal.messages) == 1
+
+
+async def test_a_change_answers_what_was_asked_of_the_old_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch, capabilities=INLINE) as shop:
+        held = completion("total(prices)", chunk_size=4).hold_at("total")
+        shop.standin.enqueue(held)
+        text = await shop.open(text=UNFINISHED)
+        asked = asyncio.ensure_future(inline(shop, text, INVOKED))
+        await shop.standin.reached()
+
+        shop.client.type(text, len(text.text), "to")
+        assert await asked == []
+        # Whoever goes on is served by the stream that runs, also where typing asks nobody.
+        place = {**LAST, "character": LAST["character"] + 2}
+        along = asyncio.ensure_future(inline(shop, text, AUTOMATIC, place))
+        shop.standin.release()
+        assert await along == ["tal(prices)"]
+        assert len(shop.standin.journal.messages) == 1
 
 
 async def test_it_can_be_switched_on_and_off(

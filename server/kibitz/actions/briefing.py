@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 
 from kibitz.actions.brief import Brief, shown_path
 from kibitz.actions.preparing import Preparer, Subject, gate_of, is_missing
+from kibitz.actions.recent import MOST_DIFF_CHARACTERS
 from kibitz.actions.repositories import Repositories
 from kibitz.actions.scope import whole_lines
 from kibitz.actions.snapshot_size import snapshot_tokens
@@ -29,6 +30,7 @@ from kibitz.claude.affordable import affordable_prompt_tokens
 from kibitz.claude.catalogue import Catalogue
 from kibitz.claude.estimate import tool_tokens
 from kibitz.claude.values import Tier
+from kibitz.completion.window import CHARACTERS_ABOVE, CHARACTERS_BELOW
 from kibitz.errors import UserError
 from kibitz.plain_text import one_line
 from kibitz.settings import Settings
@@ -192,9 +194,11 @@ class Briefing:
             region = allowed.text[start:end]
             if document.path is not None:
                 in_task = order.action != "ask" or order.span is not None
-                focus = Focus(path, allowed.text, Span(start, end), in_task)
+                alone = order.action == "complete"
+                focus = Focus(path, allowed.text, Span(start, end), in_task, alone)
         tokens_factor = self._tokens_factor(model)
-        said = (region, order.instruction, *order.diagnostics, settings.review.instructions)
+        shown = region if order.action != "complete" else _round_the_cursor(order, allowed.text)
+        said = (shown, order.instruction, *order.diagnostics, settings.review.instructions)
         context = gather(
             repository,
             gate,
@@ -291,6 +295,13 @@ class Briefing:
             rules_tokens=rules_tokens + estimate(prompt_text("rules")),
             keep_warm=keep_warm,
         )
+
+
+def _round_the_cursor(order: Order, text: str) -> str:
+    """As much text as a completion shows besides the layers."""
+    cursor = order.span.start if order.span is not None else 0
+    window = text[max(0, cursor - CHARACTERS_ABOVE) : cursor + CHARACTERS_BELOW]
+    return window + " " * (MOST_DIFF_CHARACTERS * len(order.recent_edits))
 
 
 def _question(order: Order, text: str) -> str:

@@ -5,13 +5,15 @@ What of it is shown is decided elsewhere (`kibitz.completion`); here it is only 
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
 from kibitz.actions.brief import Brief
 from kibitz.actions.desk import Desk
+from kibitz.actions.recent import recent_edits
 from kibitz.actions.task_text import tagged, task_text
 from kibitz.actions.values import Order, Step
 from kibitz.claude.values import (
@@ -39,6 +41,9 @@ LEAST_TOKENS = 96
 # A head that is shorter is not worth an entry of its own.
 LEAST_HEAD_TOKENS = 600
 
+# What the API takes in one request.
+MOST_MARKERS = 4
+
 CURSOR = "{{CURSOR}}"
 
 
@@ -56,7 +61,10 @@ async def complete(order: Order, desk: Desk) -> AsyncGenerator[str | Step, None]
     spot = Spot.at(
         brief.text, order.span.start, document.language, was_invoked=not order.is_automatic
     )
-    prompt = complete_prompt(desk, brief, spot)
+    edits: tuple[str, ...] = ()
+    if order.recent_edits:
+        edits = await asyncio.to_thread(recent_edits, order.recent_edits, brief.subject.gate)
+    prompt = complete_prompt(desk, brief, spot, edits)
     held = ""  # A secret's name is put back in one piece, so that whole lines are given out.
     async with aclosing(desk.reply(brief, prompt)) as events:
         async for event in events:
@@ -78,8 +86,8 @@ async def complete(order: Order, desk: Desk) -> AsyncGenerator[str | Step, None]
     yield restore(held, brief.secrets)
 
 
-def complete_prompt(desk: Desk, brief: Brief, spot: Spot) -> Prompt:
-    """The request for a completion at `spot`, which is in the brief's text."""
+def complete_prompt(desk: Desk, brief: Brief, spot: Spot, edits: Sequence[str] = ()) -> Prompt:
+    """The request for a completion at `spot`, which is in the brief's text, after `edits`."""
     part = window(spot)
     cursor = _cursor(spot)
     shown = tagged(
@@ -95,22 +103,33 @@ def complete_prompt(desk: Desk, brief: Brief, spot: Spot) -> Prompt:
         least_tokens=LEAST_TOKENS,
         stop_sequences=(CLOSING_TAG,),
     )
-    return _with_head(prompt, part, brief)
+    is_steady = brief.order.is_automatic and desk.is_steady(brief, prompt)
+    return _with_what_stays(prompt, part, brief, edits, is_steady)
 
 
-def _with_head(prompt: Prompt, part: Window, brief: Brief) -> Prompt:
-    """The head of the window goes in front of everything else that is about this request.
+def _with_what_stays(
+    prompt: Prompt, part: Window, brief: Brief, edits: Sequence[str], is_steady: bool
+) -> Prompt:
+    """Edits and the head of the window go in front of everything else about this request.
 
-    Somebody who types is likely to ask again within minutes, so that it is worth an entry.
+    Somebody who types is likely to ask again within minutes, so that they are worth an entry where
+    the layers before them hold still: the edits one of their own, since they outlive the head of
+    any window.
     """
-    if not part.head:
+    head = tagged("window", part.head, path=brief.path, first_line=part.first_line + 1)
+    pieces = [*edits, head] if part.head else list(edits)
+    if not pieces:
         return prompt
-    text = tagged("window", part.head, path=brief.path, first_line=part.first_line + 1)
-    worth_an_entry = brief.order.is_automatic and estimate(text) >= LEAST_HEAD_TOKENS
-    is_cached = any(block.marker is not None for block in prompt.system)
-    head = Block(text, "5m" if worth_an_entry and is_cached else None)
+    marked = sum(block.marker is not None for block in prompt.system)
+    marks: set[int] = set()
+    if is_steady and marked:
+        if sum(map(estimate, pieces)) >= LEAST_HEAD_TOKENS:
+            marks.add(len(pieces) - 1)
+        if edits and marked + len(marks) < MOST_MARKERS:
+            marks.add(len(edits) - 1)
+    blocks = [Block(text, "5m" if number in marks else None) for number, text in enumerate(pieces)]
     message = prompt.messages[0]
-    return replace(prompt, messages=(Message(message.role, (head, *message.content)),))
+    return replace(prompt, messages=(Message(message.role, (*blocks, *message.content)),))
 
 
 def _cursor(spot: Spot) -> str:

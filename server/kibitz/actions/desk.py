@@ -7,6 +7,7 @@ The desk turns a `Brief` into a prompt whose prefix is the tier's, and sends it;
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import math
 import sys
 import time
@@ -48,6 +49,8 @@ from kibitz.settings import Settings
 from kibitz_context.tokens import CHARACTERS_PER_TOKEN, estimate
 
 COMPLETE_STOPS = ("end_turn", "stop_sequence", "tool_use")
+# Of so many documents it is known what was sent before them.
+MOST_STEADY_DOCUMENTS = 50
 PROSE_ACTIONS = frozenset({"ask", "explain", "hover"})
 
 
@@ -80,6 +83,7 @@ class Desk(Briefing):
             get_ready=get_ready,
         )
         self._claude = claude
+        self._last_prefixes: dict[str, bytes] = {}
         self._follow = follow
 
     def prompt(
@@ -116,6 +120,21 @@ class Desk(Briefing):
         if brief.order.max_tokens is not None:
             prompt = replace(prompt, max_tokens=brief.order.max_tokens)
         return self.within_budget(brief, prompt, least_tokens)
+
+    def is_steady(self, brief: Brief, prompt: Prompt) -> bool:
+        """Whether the layers before the last message are those that were before it when this was
+        last asked of the brief's document.  Where they still move, an entry behind them is written
+        for nobody."""
+        digest = hashlib.blake2b(digest_size=16)
+        for block in prompt.system:
+            digest.update(block.text.encode("utf-8", "surrogatepass"))
+            digest.update(b"\0")
+        uri = brief.order.document.uri if brief.order.document is not None else ""
+        before = self._last_prefixes.pop(uri, None)
+        self._last_prefixes[uri] = digest.digest()
+        while len(self._last_prefixes) > MOST_STEADY_DOCUMENTS:
+            del self._last_prefixes[next(iter(self._last_prefixes))]
+        return before == digest.digest()
 
     def within_budget(self, brief: Brief, prompt: Prompt, least_tokens: int) -> Prompt:
         """`prompt` with as much room for the answer as the limit for one request leaves."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from kibitz.claude.values import Tier, Usage
+from kibitz.completion.recent import RecentEdit
 from kibitz.edits.values import LineEdit
 from kibitz.findings.values import Dropped, Finding
 from kibitz_context.document import Document
@@ -43,7 +44,8 @@ class Order:
     `overlays` are the unsaved buffers of the repository by real path.  `model` and
     `max_tokens` override the tier's.  `is_automatic`: nobody has asked for it just now.
     `hunks` are given where a review is one of changes.  `verify` is whether its findings are to be
-    checked, None to do as the settings say.
+    checked, None to do as the settings say.  `recent_edits` are given where a completion is to
+    know what was changed last.
     """
 
     action: str
@@ -60,6 +62,7 @@ class Order:
     is_automatic: bool = False
     hunks: Hunks | None = None
     verify: bool | None = None
+    recent_edits: tuple[RecentEdit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

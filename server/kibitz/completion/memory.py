@@ -53,21 +53,31 @@ class Memory:
             self._texts.popitem(last=False)
 
     def forget(self, uri: str, spot: Spot) -> None:
-        """Do not show what was remembered for `spot` again."""
-        self._texts.pop(_key(uri, spot.before, spot.after), None)
+        """Do not give what `find` gives for `spot` again."""
+        found = self._found(uri, spot)
+        if found is not None:
+            del self._texts[found[0]]
 
     def find(self, uri: str, spot: Spot) -> Remembered | None:
         """What is known for `spot`, or for a place from which the user has typed along."""
+        found = self._found(uri, spot)
+        if found is None:
+            return None
+        key, typed = found
+        self._texts.move_to_end(key)
+        return Remembered(self._texts[key][typed:], typed)
+
+    def _found(self, uri: str, spot: Spot) -> tuple[bytes, int] | None:
+        """The key of what is known, and how much of it was typed."""
         near = spot.before[-BEFORE_CHARACTERS - MOST_TYPED_CHARACTERS :]
+        after = spot.after[: AFTER_CHARACTERS + MOST_CLOSED_BY_EDITOR]
         for typed in range(min(MOST_TYPED_CHARACTERS, len(near)) + 1):
             before = near[: len(near) - typed]
-            for after in _as_it_was(spot.after[: AFTER_CHARACTERS + MOST_CLOSED_BY_EDITOR], typed):
-                key = _key(uri, before, after)
+            for as_it_was in closed_by_editor(after, typed):
+                key = _key(uri, before, as_it_was)
                 text = self._texts.get(key)
-                if text is None or (typed and not along(text, near[len(before) :])):
-                    continue
-                self._texts.move_to_end(key)
-                return Remembered(text[typed:], typed)
+                if text is not None and (not typed or along(text, near[len(before) :])):
+                    return key, typed
         return None
 
 
@@ -76,9 +86,9 @@ def along(text: str, typed: str) -> bool:
     return len(typed) < len(text) and text.startswith(typed)
 
 
-def _as_it_was(after: str, typed: int) -> list[str]:
-    """What may have stood behind the cursor before so many characters were typed: now the
-    editor may have closed brackets there."""
+def closed_by_editor(after: str, typed: int) -> list[str]:
+    """What may have stood behind the cursor, where `after` does now, before so many characters
+    were typed: the editor may have closed brackets there."""
     texts = [after]
     for count in range(1, min(MOST_CLOSED_BY_EDITOR, typed, len(after)) + 1):
         if after[count - 1] not in _CLOSED_BY_EDITORS:

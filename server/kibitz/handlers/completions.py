@@ -26,6 +26,7 @@ from kibitz.actions.values import Changed, Order, Step
 from kibitz.claude.values import ClaudeFailure
 from kibitz.completion.filters import polished
 from kibitz.completion.reader import CompletionReader, CutOffError
+from kibitz.completion.recent import RecentEdits
 from kibitz.completion.spot import Spot
 from kibitz.completion.worth import why_not
 from kibitz.edits.values import LineEdit
@@ -34,6 +35,7 @@ from kibitz.handlers.arguments import Arguments, parse, span_in
 from kibitz.handlers.connection import Connection, project_root
 from kibitz.handlers.edits import EditJob
 from kibitz.protocol import from_lsp, to_lsp
+from kibitz.session import DocumentChange
 from kibitz.settings import Trigger
 from kibitz.suggestions import Suggestion, Suggestions
 from kibitz_context.document import Document
@@ -52,6 +54,7 @@ _WORD_BEFORE = re.compile(r"\w*\Z")
 
 InlineList = types.InlineCompletionList
 CompletionList = types.CompletionList
+_Suggesting = Coroutine[Any, Any, Suggestion | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,8 @@ class Completions:
         self._suggestions = Suggestions(connection.session.jobs)
         self._changed_at: dict[str, float] = {}
         self._toggled: dict[str, Trigger] = {}
-        connection.session.documents.follow(lambda event: self._text_changed(event.after.uri))
+        self._recent = RecentEdits()
+        connection.session.documents.follow(self._text_changed)
         connection.session.documents.follow_closing(self._closed)
         self._commands: dict[str, Callable[[Arguments], Any]] = {
             "kibitz.complete": self._complete,
@@ -90,31 +94,41 @@ class Completions:
 
     # -- requests ------------------------------------------------------------------------------
 
-    def inline(self, params: types.InlineCompletionParams) -> Coroutine[Any, Any, InlineList]:
+    def inline(
+        self, params: types.InlineCompletionParams
+    ) -> InlineList | Coroutine[Any, Any, InlineList]:
         """`textDocument/inlineCompletion`."""
         kind = params.context.trigger_kind
         place = self._place(params, was_invoked=kind == types.InlineCompletionTriggerKind.Invoked)
-        return self._inline(place)
+        suggesting = self._suggesting(place)
+        if place is None or suggesting is None:
+            return types.InlineCompletionList([])
+        return self._inline(place, suggesting)
 
-    def listed(self, params: types.CompletionParams) -> Coroutine[Any, Any, CompletionList]:
+    def listed(
+        self, params: types.CompletionParams
+    ) -> CompletionList | Coroutine[Any, Any, CompletionList]:
         """`textDocument/completion`."""
         place = self._place(params, was_invoked=False)
         if place is not None and self._was_asked_for(params, place):
             place = self._place(params, was_invoked=True)
-        return self._listed(place)
+        suggesting = self._suggesting(place)
+        if place is None or suggesting is None:
+            return types.CompletionList(is_incomplete=True, items=[])
+        return self._listed(place, suggesting)
 
-    async def _inline(self, place: _Place | None) -> InlineList:
-        suggestion = await self._suggestion(place)
-        if suggestion is None or place is None:
+    async def _inline(self, place: _Place, suggesting: _Suggesting) -> InlineList:
+        suggestion = await self._told(place, suggesting)
+        if suggestion is None:
             return types.InlineCompletionList([])
         text = _with_endings(place.document, suggestion.text)
         here = self._range(place, place.offset)
         item = types.InlineCompletionItem(text, range=here, command=_accepting(suggestion))
         return types.InlineCompletionList([item])
 
-    async def _listed(self, place: _Place | None) -> CompletionList:
-        suggestion = await self._suggestion(place)
-        if suggestion is None or place is None:
+    async def _listed(self, place: _Place, suggesting: _Suggesting) -> CompletionList:
+        suggestion = await self._told(place, suggesting)
+        if suggestion is None:
             return types.CompletionList(is_incomplete=True, items=[])
         begun = _word_before(place.spot)
         text = begun + _with_endings(place.document, suggestion.text)
@@ -135,39 +149,50 @@ class Completions:
         )
         return types.CompletionList(is_incomplete=True, items=[item])
 
-    async def _suggestion(self, place: _Place | None) -> Suggestion | None:
-        """What is shown at a place; None for nothing."""
+    def _suggesting(self, place: _Place | None) -> _Suggesting | None:
+        """The way to what is shown at a place, None where nothing can be.
+
+        The request counts from here on, while its message is read: one that is read later never
+        comes before it.
+        """
         if place is None:
             return None
         document, spot = place.document, place.spot
         trigger = self._trigger(document)
         if trigger == "off":
             return None
-        may_ask = spot.was_invoked or (
-            trigger == "auto"
-            and why_not(spot) is None
-            and await asyncio.to_thread(self._is_trusted, document.path)
-        )
-        if not may_ask:
-            return self._suggestions.recall(document.uri, spot)
-        if (reason := why_not(spot)) is not None:
+        reason = why_not(spot)
+        if reason is not None and spot.was_invoked:
             self._connection.editor.tell(f"Nothing to complete here: {reason}.")
             return None
+        may_ask = spot.was_invoked or (trigger == "auto" and reason is None)
+        ask = (lambda _: self._pieces(place)) if may_ask else None
+        return self._suggestions.suggest(document.uri, spot, ask)
+
+    async def _told(self, place: _Place, suggesting: _Suggesting) -> Suggestion | None:
+        """The suggestion.  Who has asked for it hears why there is none; else it goes to the
+        log."""
         try:
-            return await self._suggestions.suggest(
-                document.uri, spot, lambda _: self._pieces(place)
-            )
+            return await suggesting
         except (UserError, ClaudeFailure) as error:
-            sentence = (
-                error.sentence if isinstance(error, UserError) else errors.sentence_for(error)
-            )
-            if spot.was_invoked:
+            if place.spot.was_invoked:
+                sentence = (
+                    error.sentence if isinstance(error, UserError) else errors.sentence_for(error)
+                )
                 self._connection.editor.tell(sentence, "error")
             else:
                 logger.info("no completion: %s", type(error).__name__)
-            return None
+        except Exception:
+            if place.spot.was_invoked:
+                raise
+            logger.exception("an automatic completion failed")
+        return None
 
     async def _pieces(self, place: _Place) -> AsyncGenerator[str, None]:
+        """What Claude writes, as far as it may be asked."""
+        path = place.document.path
+        if not place.spot.was_invoked and not await asyncio.to_thread(self._is_trusted, path):
+            raise UserError("Automatic completion needs a trusted repository.")
         steps = complete(self._order(place), self._connection.desk)
         async with aclosing(steps) as closing:
             async for step in closing:
@@ -273,6 +298,7 @@ class Completions:
             overlays=session.documents.overlays(),
             folders=tuple(session.folders),
             is_automatic=not place.spot.was_invoked,
+            recent_edits=self._recent.settled,
         )
 
     def _range(self, place: _Place, start: int) -> types.Range:
@@ -304,13 +330,16 @@ class Completions:
     def _is_trusted(self, path: Path | None) -> bool:
         return self._connection.is_trusted(project_root(self._connection.root_of(path)))
 
-    def _text_changed(self, uri: str) -> None:
+    def _text_changed(self, event: DocumentChange) -> None:
+        uri = event.after.uri
         self._changed_at[uri] = self._now()
-        self._suggestions.typed()
+        self._suggestions.typed(uri)
+        self._recent.changed(event.before, event.after, event.changes)
 
     def _closed(self, uri: str) -> None:
         self._changed_at.pop(uri, None)
         self._suggestions.close(uri)
+        self._recent.closed(uri)
 
 
 def _word_before(spot: Spot) -> str:
