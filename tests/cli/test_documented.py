@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+from kibitz.actions.values import NotOffered
 from kibitz.claude.values import Usage
 from kibitz.cli import main
 from kibitz.cli.report import Report
@@ -33,6 +34,7 @@ def test_the_shape_of_a_review() -> None:
     documented = json.loads(PAGE.partition("```json\n")[2].partition("```")[0])
     finding = Finding("a.py", "error", "c", 1, 1, "q", "t", "m")
     report = Report([finding], [Dropped("malformed", "t")], [("b.py", "why")])
+    report.not_offered.append(NotOffered("t", "why"))
     written = json.loads(report.as_json(Usage(), 0.0))
     assert shape(written) == shape(documented)
 

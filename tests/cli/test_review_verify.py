@@ -106,6 +106,19 @@ def test_what_was_not_checked_is_checked_the_next_time(commands: CommandLine) ->
     assert third.last_line == "kibitz: 1 finding (1 warning), 1 dropped (1 refuted), 1 from cache"
 
 
+def test_a_suggestion_that_breaks_the_code_is_left_out(commands: CommandLine) -> None:
+    commands.write("prices.py", CHANGED)
+    broken = {**WRONG, "suggestion": "        result += (price"}
+    commands.standin.enqueue(reported(broken))
+    outcome = commands.run("review", "--diff", "--no-verify", "--format", "json")
+    document = json.loads(outcome.out)
+    assert [each["suggestion"] for each in document["findings"]] == [""]
+    assert document["suggestions_left_out"] == [
+        {"title": "Subtracts", "reason": "the code would not parse with it"}
+    ]
+    assert outcome.last_line == "kibitz: 1 finding (1 warning), 1 suggestion left out"
+
+
 def test_the_check_is_a_row_of_its_own_in_the_ledger(commands: CommandLine) -> None:
     commands.write("prices.py", CHANGED)
     commands.standin.enqueue(reported(WRONG, MAGIC), VERDICTS)

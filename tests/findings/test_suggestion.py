@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from kibitz.edits.values import LineEdit, Refusal, apply_line_edits
-from kibitz.findings.suggestion import edit_for
+from kibitz.findings.suggestion import edit_for, why_not_offered
 from kibitz.findings.values import Finding
 from kibitz_context.lines import split_lines
+from kibitz_context.syntax_faults import syntax_faults
 
 
 def finding(quote: str, suggestion: str, start: int, end: int) -> Finding:
@@ -40,6 +41,29 @@ def test_the_suggested_lines(
     before: str, start: int, end: int, suggestion: str, after: str
 ) -> None:
     assert apply(before, start, end, suggestion)[0] == after
+
+
+@pytest.mark.parametrize(
+    ("quote", "suggestion", "why"),
+    [
+        ("x = f(1)", "x = f(2)", None),
+        ("x = f(1)", "x = f(2", "the code would not parse with it"),
+        ("x = f(2)", "x = f(3)", "it does not fit the code"),
+        ("x = f(1)", "x = f(1)", "it does not fit the code"),
+    ],
+)
+def test_a_suggestion_that_cannot_be_applied_is_not_offered(
+    quote: str, suggestion: str, why: str | None
+) -> None:
+    lines = split_lines("a = 1\nx = f(1)\n")
+    assert why_not_offered(finding(quote, suggestion, 2, 2), lines, "a.py", syntax_faults) == why
+
+
+def test_what_does_not_parse_anyway_may_be_mended() -> None:
+    lines = split_lines("def (:\nx = f(1)\n")
+    one = finding("x = f(1)", "x = f(2)", 2, 2)
+    assert why_not_offered(one, lines, "a.py", syntax_faults) is None
+    assert why_not_offered(one, lines, "a.unknown", syntax_faults) is None
 
 
 def test_lines_that_stay_are_not_in_the_edit() -> None:

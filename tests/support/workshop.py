@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import subprocess
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,16 @@ class Workshop:
     home: Path
     client: RawClient
     standin: StandIn
+    port: int
+
+    @contextlib.asynccontextmanager
+    async def reconnected(self) -> AsyncIterator[Workshop]:
+        """The same with a new editor and a server that has just begun."""
+        async with RawClient.connect(self.port, initialize=False) as client:
+            client.root = self.root
+            await client.initialize()
+            yield replace(self, client=client)
+            await client.close()
 
     async def open(self, name: str = "prices.py", text: str | None = None) -> EditorText:
         """Open a file of the repository, or `text` under its name."""
@@ -141,7 +151,7 @@ async def open_workshop(
                 if capabilities:
                     merge(client.profile.capabilities, capabilities)
                 await client.initialize(**initialize)
-                yield Workshop(root, home, client, standin)
+                yield Workshop(root, home, client, standin, port)
                 await client.close()
         finally:
             listener.close()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 
 from kibitz.actions.brief import Brief
 from kibitz.actions.desk import Desk
@@ -12,7 +14,7 @@ from kibitz.actions.findings_reply import FindingsReply
 from kibitz.actions.rounds import Seen, rounds
 from kibitz.actions.task_text import numbered, prompt_text, tagged, task_text
 from kibitz.actions.tools import REPORT_FINDINGS
-from kibitz.actions.values import Order, Step
+from kibitz.actions.values import Found, NotOffered, Order, Step
 from kibitz.claude.values import (
     Finished,
     Prompt,
@@ -21,6 +23,8 @@ from kibitz.claude.values import (
     ToolCall,
     ToolInputDelta,
 )
+from kibitz.findings.suggestion import why_not_offered
+from kibitz_context.document import Document
 from kibitz_context.tokens import estimate
 
 REVIEW_MIN_TOKENS = 4096
@@ -52,12 +56,26 @@ async def review(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
         async for event in events:
             match event:
                 case ToolInputDelta() | TextDelta() | ToolCall() | Started() | Finished():
-                    for step in reply.read(event):
-                        yield step
+                    for found in reply.read(event):
+                        for step in await offered(found, order.document, desk, brief.path):
+                            yield step
                 case step:
                     yield step
-    for step in reply.end():
-        yield step
+    for found in reply.end():
+        for step in await offered(found, order.document, desk, brief.path):
+            yield step
+
+
+async def offered(step: Step, document: Document | None, desk: Desk, path: str) -> list[Step]:
+    """A finding with what it suggests, if that can be applied to `document`, called `path`, and
+    leaves it in order; else without, and why."""
+    if not isinstance(step, Found) or not step.finding.suggestion or document is None:
+        return [step]
+    finding, lines = step.finding, document.lines.lines
+    why = await asyncio.to_thread(why_not_offered, finding, lines, path, desk.syntax_faults)
+    if why is None:
+        return [step]
+    return [Found(replace(finding, suggestion="")), NotOffered(finding.title, why)]
 
 
 def review_prompt(desk: Desk, brief: Brief, *, looks: bool = True) -> Prompt:

@@ -137,6 +137,14 @@ class NotKept:
 
 
 @dataclass(frozen=True, slots=True)
+class NotOffered:
+    """What a finding suggests is not offered, and `why`; the finding is told without it."""
+
+    title: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Verifying:
     """These findings, which were told before, are about to be checked against the code."""
 
@@ -250,6 +258,7 @@ Step = (
     | Said
     | Found
     | NotKept
+    | NotOffered
     | Verifying
     | Verified
     | Unverified

@@ -17,7 +17,7 @@ from typing import Any
 from kibitz.actions.brief import Brief
 from kibitz.actions.desk import COMPLETE_STOPS
 from kibitz.actions.findings_reply import FindingsReply
-from kibitz.actions.review import review_prompt
+from kibitz.actions.review import offered, review_prompt
 from kibitz.actions.values import Found, NotKept, Order, Step
 from kibitz.claude.batch_runner import CannotAsk
 from kibitz.claude.batches import BatchResult
@@ -25,8 +25,10 @@ from kibitz.claude.estimate import warm_usage
 from kibitz.claude.values import Prompt, Usage
 from kibitz.cli.place import Place
 from kibitz.cli.workplace import Workplace
+from kibitz.edits.secrets import restore
 from kibitz.errors import UserError, sentence_for_stop
 from kibitz.findings.values import Dropped, Finding
+from kibitz_context.document import Document
 from kibitz_context.gate import Gate
 from kibitz_context.lines import LineTable
 from kibitz_context.task import LEAST_RELATED_TOKENS, RELATED_SHARE
@@ -80,15 +82,18 @@ class ReviewAsker:
         if isinstance(answer, Refused):
             return _said((), f"It was reviewed, but meanwhile {answer.reason}.")
         lines = LineTable(answer.text).lines
+        document = Document("", None, restore(answer.text, answer.secrets))
         reply = FindingsReply(name, lines, answer.secrets, self._min_severity)
         steps: list[Step] = []
         for event in result.events:
-            steps += reply.read(event)
+            for found in reply.read(event):
+                steps += await offered(found, document, self._at.desk, name)
         finished = result.finished
         if finished is not None and finished.stop_reason not in COMPLETE_STOPS:
             return _said(steps, sentence_for_stop(finished.stop_reason, finished.stop_detail))
         try:
-            steps += reply.end()
+            for found in reply.end():
+                steps += await offered(found, document, self._at.desk, name)
         except UserError as error:
             return _said(steps, error.sentence)
         return _said(steps)

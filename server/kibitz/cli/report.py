@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kibitz.actions.values import Unverified, Verified
+from kibitz.actions.values import NotOffered, Unverified, Verified
 from kibitz.actions.whole_review import refuted
 from kibitz.bill import dollars
 from kibitz.claude.values import Usage
@@ -46,7 +46,8 @@ class Report:
     `texts` are the lines of the files with findings, secrets replaced, and `shown` how the user
     calls them, both by the path that findings have.  `n_from_cache` reviews were not asked for.
     `n_verified` findings were checked, and that has cost `verify_usd` (None: unknown); `unverified`
-    are those that should have been, with the reason.
+    are those that should have been, with the reason.  `not_offered` are suggestions that were left
+    out of findings.
     """
 
     findings: list[Finding] = field(default_factory=list[Finding])
@@ -55,6 +56,7 @@ class Report:
     texts: dict[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     shown: dict[str, str] = field(default_factory=dict[str, str])
     n_from_cache: int = 0
+    not_offered: list[NotOffered] = field(default_factory=list[NotOffered])
     n_verified: int = 0
     verify_usd: float | None = 0.0
     unverified: list[tuple[Finding, str]] = field(default_factory=list[tuple[Finding, str]])
@@ -91,6 +93,9 @@ class Report:
             why = Counter(_WHY_DROPPED[each.reason] for each in self.dropped)
             reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(why.items()))
             line += f", {len(self.dropped)} dropped ({reasons})"
+        if self.not_offered:
+            n_left_out = len(self.not_offered)
+            line += f", {n_left_out} suggestion{'' if n_left_out == 1 else 's'} left out"
         if self.n_from_cache:
             line += f", {self.n_from_cache} from cache"
         if self.n_verified:
@@ -111,6 +116,9 @@ class Report:
                 for finding in self.findings
             ],
             "dropped": [dataclasses.asdict(dropped) for dropped in self.dropped],
+            "suggestions_left_out": [
+                {"title": each.title, "reason": each.why} for each in self.not_offered
+            ],
             "failed": [{"path": path, "reason": reason} for path, reason in self.failures],
             "from_cache": self.n_from_cache,
             "verification": {

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from kibitz import paths
 from kibitz.actions.findings_memory import FindingsMemory
 from kibitz.actions.review_many import review_many
-from kibitz.actions.values import Found, NotKept, Order, Unverified, Verified, Verifying
+from kibitz.actions.values import Found, NotKept, NotOffered, Order, Unverified, Verified, Verifying
 from kibitz.actions.whole_review import Ended
 from kibitz.claude.values import ClaudeFailure
 from kibitz.cli.report import Report, in_order
@@ -94,6 +94,8 @@ async def review_subjects(at: Workplace, subjects: Sequence[Subject], wanted: Wa
                             file.found.append(finding)
                         case NotKept(dropped):
                             report.dropped.append(dropped)
+                        case NotOffered() as not_offered:
+                            report.not_offered.append(not_offered)
                         case Verified() as verified:
                             report.verified(verified)
                             file.checking[one.number] = Verifying(())

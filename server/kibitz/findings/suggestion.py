@@ -7,12 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kibitz.edits.check import Faults, checked
 from kibitz.edits.fence import OuterFence, begins_with_fence
 from kibitz.edits.hygiene import LineNormalizer
 from kibitz.edits.values import LineEdit, Refusal
 from kibitz.findings.anchor import collapse, first_line
 from kibitz.findings.values import Finding
 from kibitz_context.lines import dominant_ending, line_change_between
+
+
+def why_not_offered(
+    finding: Finding, lines: Sequence[str], path: str, faults: Faults
+) -> str | None:
+    """Why the suggestion of `finding` is not to be offered for `lines`; None where it is.
+
+    It has to apply, and to leave the file `path` parsing no worse than it does.  Blocking, by the
+    size of the text.
+    """
+    edit = edit_for(finding, lines)
+    if isinstance(edit, Refusal):
+        return "it does not fit the code"
+    after = [*lines[: edit.start], *edit.lines, *lines[edit.end :]]
+    if checked(path, "".join(lines), "".join(after), faults).parses is False:
+        return "the code would not parse with it"
+    return None
 
 
 def edit_for(finding: Finding, lines: Sequence[str]) -> LineEdit | Refusal:

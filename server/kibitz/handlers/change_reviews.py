@@ -16,7 +16,7 @@ from kibitz.actions.desk import Desk
 from kibitz.actions.findings_memory import FindingsMemory
 from kibitz.actions.preparing import gate_of
 from kibitz.actions.review_many import review_many
-from kibitz.actions.values import Found, NotKept, Order, Unverified, Verified
+from kibitz.actions.values import Found, NotKept, NotOffered, Order, Unverified, Verified
 from kibitz.actions.whole_review import Ended
 from kibitz.errors import RefusalError, UserError
 from kibitz.findings.track import Tracked
@@ -103,6 +103,8 @@ async def run_change_review(connection: Connection, job: Job, order: Order, whic
                                 told.dropped["its lines changed"] += 1
                         case NotKept() as not_kept:
                             told.not_kept(not_kept)
+                        case NotOffered():
+                            told.n_not_offered += 1
                         case Verified() as verified:
                             gone = [finding for finding, _ in verified.refuted]
                             told.verified(verified, _withdraw(connection, file, gone))

@@ -77,6 +77,9 @@ class Connection:
     command_line: Mapping[str, str]
     environ: Mapping[str, str]
     answers: dict[str, str] = field(default_factory=dict[str, str])
+    waiting_reviews: dict[str, asyncio.Task[None]] = field(
+        default_factory=dict[str, "asyncio.Task[None]"]
+    )
     _settings: dict[Path, tuple[_Stamp, Settings]] = field(
         default_factory=dict[Path, tuple[_Stamp, Settings]]
     )
@@ -232,14 +235,17 @@ class Connection:
     # -- jobs ----------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def reported(self, job: Job, *, ends: bool = True) -> AsyncIterator[Report]:
+    async def reported(
+        self, job: Job, *, ends: bool = True, is_quiet: bool = False
+    ) -> AsyncIterator[Report]:
         """Run the body of a job with its progress, and tell how it ended, once.
 
         A failure that the user can do something about is one message; a stop is no failure; a
         bug goes on to the jobs' own report.  With `ends` false a body that comes to its end
-        leaves the progress to a further one.
+        leaves the progress to a further one.  One that `is_quiet` was not asked for: what becomes
+        of it stands in its progress and nowhere else.
         """
-        report = Report(self, job)
+        report = Report(self, job, is_quiet=is_quiet)
         self.announce_status()
         try:
             await report.progress.begin(job.title)
@@ -343,7 +349,8 @@ def project_root(start: Path) -> Path:
 class Report:
     """The progress of a running job: what it says of itself while it runs and when it ends."""
 
-    def __init__(self, connection: Connection, job: Job) -> None:
+    def __init__(self, connection: Connection, job: Job, *, is_quiet: bool = False) -> None:
+        self._is_quiet = is_quiet
         self._connection = connection
         self._job = job
         self.progress = Progress(
@@ -395,13 +402,17 @@ class Report:
 
     def end(self, message: str) -> None:
         """End the progress; a client without progress is told by a message."""
-        if not self._connection.session.client.progress:
+        if not self._connection.session.client.progress and not self._is_quiet:
             self._connection.editor.tell(f"{self._job.title}: {message}")
         self.progress.end(message)
 
     def fail(self, sentence: str) -> None:
         """Tell the user once what went wrong."""
         self.failure = sentence
+        if self._is_quiet:
+            logger.info("%s failed: %s", self._job.kind, sentence)
+            self.progress.end(sentence)
+            return
         self._connection.editor.tell(sentence, "error")
         paid = f" · {self._tally.bill()}" if self._tally.usage() != Usage() else ""
         self.progress.end(f"Failed{paid}")

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
-from kibitz.actions.values import Found, NotKept, Order, Step, Unverified, Verified
+from kibitz.actions.values import Found, NotKept, NotOffered, Order, Step, Unverified, Verified
 from kibitz.bill import dollars
 from kibitz.errors import RefusalError, UserError
 from kibitz.findings.track import Tracked
@@ -42,6 +42,7 @@ class Told:
     n_checked: int = 0
     check_usd: float | None = 0.0
     n_unchecked: int = 0
+    n_not_offered: int = 0
     why_unchecked: str = ""
 
     def not_kept(self, step: NotKept) -> None:
@@ -65,6 +66,8 @@ class Told:
         if self.dropped.total():
             reasons = ", ".join(f"{n} {why}" for why, n in sorted(self.dropped.items()) if n)
             words += f", {self.dropped.total()} dropped ({reasons})"
+        if self.n_not_offered:
+            words += f", {self.n_not_offered} suggestion{_s(self.n_not_offered)} left out"
         if self.n_checked:
             cost = "" if self.check_usd is None else f" for {dollars(self.check_usd)}"
             words += f", {self.n_checked} checked{cost}"
@@ -87,8 +90,11 @@ async def run_review(
     order: Order,
     steps: AsyncIterator[Step],
     lines: tuple[int, int],
+    *,
+    is_quiet: bool = False,
 ) -> None:
-    """The body of a job that publishes findings for its document.
+    """The body of a job that publishes findings for its document; `is_quiet` where nobody has
+    asked for it.
 
     Findings of an earlier review of the same lines go when the first new one comes, or when the
     review ends without any: until then the user keeps what there was.
@@ -128,7 +134,7 @@ async def run_review(
         publish(connection, uri)
 
     try:
-        async with connection.reported(job) as report:
+        async with connection.reported(job, is_quiet=is_quiet) as report:
             try:
                 async for step in report.follow(steps):
                     match step:
@@ -147,6 +153,8 @@ async def run_review(
                             publish(connection, uri)
                         case NotKept():
                             told.not_kept(step)
+                        case NotOffered():
+                            told.n_not_offered += 1
                         case Verified():
                             gone = {finding for finding, _ in step.refuted}
                             before = len(shelf.get(uri, []))

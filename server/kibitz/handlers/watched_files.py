@@ -7,6 +7,7 @@ import logging
 
 from lsprotocol import types
 
+from kibitz.handlers import reviews
 from kibitz.handlers.connection import Connection
 from kibitz.protocol import from_lsp
 
@@ -53,6 +54,12 @@ def did_change(connection: Connection, params: types.DidChangeWatchedFilesParams
 
 def did_save(connection: Connection, params: types.DidSaveTextDocumentParams) -> None:
     """Every client tells of this, also one that watches nothing."""
-    path = from_lsp.path(params.text_document.uri)
+    uri = params.text_document.uri
+    path = from_lsp.path(uri)
     if path is not None:
         connection.attendance.files_changed([str(path)])
+    reviews.remember(connection, uri)
+    if connection.settings_of(path).review.on_save:
+        from kibitz.handlers import review_on_save
+
+        review_on_save.saved(connection, uri)
