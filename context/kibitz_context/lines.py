@@ -13,6 +13,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from typing import Literal
 
 Encoding = Literal["utf-8", "utf-16", "utf-32"]
@@ -155,9 +156,7 @@ class LineTable:
     @cached_property
     def starts(self) -> list[int]:
         """The offset at which each line starts, the empty last line included."""
-        starts = [0]
-        for line in self.lines:
-            starts.append(starts[-1] + len(line))
+        starts = [0, *accumulate(map(len, self.lines))]
         if self.lines and not line_ending(self.lines[-1]):
             starts.pop()
         return starts

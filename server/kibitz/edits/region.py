@@ -42,7 +42,10 @@ def text_changes(
     """
     table = document.lines
     starts, lines = table.starts, table.lines
-    ending = dominant_ending(lines)
+
+    def ending() -> str:
+        # Few edits need it, and it takes a look at each line.
+        return dominant_ending(lines)
 
     def offset(line: int) -> int:
         return starts[line] if line < len(starts) else len(document.text)
@@ -54,9 +57,9 @@ def text_changes(
         begin, end = offset(edit.start), offset(edit.end)
         replaced_ending = line_ending(lines[edit.end - 1]) if edit.start < edit.end else ""
         if text and not line_ending(text) and (replaced_ending or end < len(document.text)):
-            text += replaced_ending or ending
+            text += replaced_ending or ending()
         if unterminated and edit.start >= len(lines) and text:
-            text = ending + text
+            text = ending() + text
         elif unterminated and edit.end >= len(lines) and not text and edit.start > first_line:
             begin -= len(line_ending(lines[edit.start - 1]))
         if words:
