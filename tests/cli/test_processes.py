@@ -55,7 +55,7 @@ def test_findings_before_ctrl_c_are_told(commands: CommandLine) -> None:
     about = finding(path="a.py", start_line=1, end_line=1, quote="a = eval(input())")
     held = reported(begun, cut, chunk_size=8).hold_at("Never")
     commands.standin.enqueue(reported(about), held)
-    with started("review", "--diff") as process:
+    with started("review", "--diff", "--no-verify") as process:
         read_until(process, "a.py:1: warning: Sums floats")
         commands.standin.reached().result()
         process.send_signal(signal.SIGINT)
@@ -66,6 +66,23 @@ def test_findings_before_ctrl_c_are_told(commands: CommandLine) -> None:
     assert closing.startswith("kibitz: ")
     assert closing.endswith("warning)")
     assert stopped.startswith("kibitz: Stopped; so far: ")
+
+
+def test_ctrl_c_while_findings_are_checked_keeps_them(commands: CommandLine) -> None:
+    commands.write("a.py", "a = eval(input())\n")
+    about = finding(path="a.py", start_line=1, end_line=1, quote="a = eval(input())")
+    verdicts = Reply("<verdicts>\n1 refuted: no\n</verdicts>", chunk_size=8).hold_at("1 ref")
+    commands.standin.enqueue(reported(about), verdicts)
+    with started("review", "--diff", "--format", "json") as process:
+        commands.standin.reached().result()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=WAIT_SECONDS)
+    assert process.returncode == 130
+    document = json.loads(out)
+    assert [each["title"] for each in document["findings"]] == ["Sums floats"]
+    assert document["verification"]["unchecked"] == 1
+    assert document["failed"] == [], "the file was reviewed"
+    assert err.decode().splitlines()[-2] == "kibitz: 1 finding (1 warning); 1 not checked"
 
 
 def test_ctrl_c_while_stdin_is_read(commands: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -196,4 +196,4 @@ def test_a_finding_cannot_write_on_the_terminal(commands: CommandLine) -> None:
 def test_a_review_needs_a_file(commands: CommandLine) -> None:
     outcome = commands.run("review")
     assert (outcome.code, outcome.out) == (2, "")
-    assert "Name the files to review" in outcome.err
+    assert "Name the files or folders to review" in outcome.err

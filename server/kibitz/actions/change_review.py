@@ -101,13 +101,16 @@ def _definitions_with(
 
 
 def _pieces(lines: Sequence[str], first: int, end: int) -> Iterator[tuple[int, int]]:
-    """The lines ``[first, end)`` in pieces that are not too large."""
+    """The lines ``[first, end)`` in pieces that are not too large, cut before a definition unless
+    that is too large by itself."""
     start, size = first, 0
     for number in range(first, end):
         size += len(lines[number])
         if size > PART_CHARACTERS and number > start:
-            yield start, number
-            start, size = number, len(lines[number])
+            begin, after = definition_around(lines, number)
+            cut = begin if start < begin and number < after else number
+            yield start, cut
+            start, size = cut, _size(lines, cut, number + 1)
     if start < end:
         yield start, end
 

@@ -31,6 +31,7 @@ def run(arguments: list[str]) -> int:
             "kibitz review src/app.py src/db.py",
             "kibitz review src/app.py:10-42 --fail-on warning",
             "kibitz review src/app.py --format json",
+            "kibitz review .",
             "kibitz review --diff main --fail-on error",
             "kibitz review --staged src",
             "git show HEAD:src/app.py | kibitz review -",
@@ -41,7 +42,7 @@ def run(arguments: list[str]) -> int:
         "places",
         metavar="PATH[:L1[-L2]]",
         nargs="*",
-        help="files, each whole or with lines from L1 to L2; - is stdin",
+        help="files, each whole or with lines from L1 to L2, or folders; - is stdin",
     )
     parser.add_argument(
         "--format",
@@ -105,7 +106,9 @@ def run(arguments: list[str]) -> int:
         parser.error("--all-lines goes with --diff or --staged")
     places = list(dict.fromkeys(parse_place(text) for text in options.places))
     if not places and not is_of_changes:
-        parser.error("name the files to review, or say --diff or --staged")
+        parser.error(
+            "name the files or folders to review (. is all of it), or say --diff or --staged"
+        )
     if sum(place.is_stdin for place in places) > 1:
         parser.error("stdin can be read only once")
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from kibitz.actions.brief import Brief
 from kibitz.actions.desk import limits_of
 from kibitz.actions.review import review_prompt
 from kibitz.actions.scope import whole_lines
 from kibitz.actions.values import Order
+from kibitz.actions.verify import wants_verifying
 from kibitz.bill import dollars
 from kibitz.claude.estimate import cold_usage, warm_usage
 from kibitz.claude.values import Prompt, Purpose, Usage
-from kibitz.cli.batch_asker import USUAL_REPLY_TOKENS
 from kibitz.cli.workplace import Workplace
 from kibitz.errors import EXIT_BUDGET, UserError
 from kibitz_context.secrets import redact
@@ -33,14 +33,19 @@ async def tell_estimate(at: Workplace, orders: Sequence[Order], n_files: int) ->
             async for step in preparing:
                 at.progress.count(step)
     brief = await at.desk.brief(first, record=False)
-    costs_usd = await asyncio.to_thread(lambda: list(_costs(at, brief, orders)))
+    likely, most = await asyncio.to_thread(
+        lambda: (list(_costs(at, brief, orders, LIKELY)), list(_costs(at, brief, orders, MUCH)))
+    )
     n_shown = "1 file" if n_files == 1 else f"{n_files:,} files"
-    if None in costs_usd:
+    if None in likely or None in most:
         at.terminal.note(f"The review of {n_shown} costs an unknown amount: no price is known.")
         return
-    known_usd = [usd for usd in costs_usd if usd is not None]
-    total_usd = sum(known_usd)
-    at.terminal.note(f"The review of {n_shown} costs about {dollars(total_usd)}.")
+    known_usd = [usd for usd in likely if usd is not None]
+    most_usd = sum(usd for usd in most if usd is not None)
+    at.terminal.note(
+        f"The review of {n_shown} costs about {dollars(sum(known_usd))}, or up to "
+        f"{dollars(most_usd)} where Claude looks around a lot."
+    )
     purpose = Purpose("review", str(brief.context.root), limits=limits_of(brief.settings))
     exceeded = await asyncio.to_thread(
         at.backend.limit_in_the_way, purpose, brief.tier, brief.model, known_usd
@@ -58,17 +63,60 @@ async def tell_estimate(at: Workplace, orders: Sequence[Order], n_files: int) ->
         )
 
 
-def _costs(at: Workplace, brief: Brief, orders: Sequence[Order]) -> Iterator[float | None]:
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How a review goes: how often Claude looks around and what that brings, in tokens, how much
+    it writes, thinking included, and which share of the files has findings to be checked."""
+
+    rounds: int
+    round_tokens: int
+    output_tokens: int
+    checked_share: float
+
+
+# By what reviews of ordinary files come to; the second is what nine in ten of them stay below.
+LIKELY = Course(1, 3_000, 2_000, 0.5)
+MUCH = Course(3, 6_000, 5_000, 1.0)
+# What Claude writes to look around once.
+ROUND_OUTPUT_TOKENS = 150
+# A check shows the code around some findings, and says a line of each.
+CHECK_TOKENS = 2_500
+CHECK_OUTPUT_TOKENS = 1_000
+
+
+def _costs(
+    at: Workplace, brief: Brief, orders: Sequence[Order], course: Course
+) -> Iterator[float | None]:
     """What each review is likely to cost in USD; the first one writes what the others read."""
     known = at.backend.known_models().catalogue
     plan = brief.context.plan
     is_warm = plan is not None and plan.snapshot_alive
     for order in orders:
         prompt = _prompt(at, brief, order)
-        count = warm_usage if is_warm else cold_usage
-        usage = count(prompt, CHARACTERS_PER_TOKEN) + Usage(output_tokens=USUAL_REPLY_TOKENS)
-        yield known.cost_usd(brief.model, usage)
+        first = (warm_usage if is_warm else cold_usage)(prompt, CHARACTERS_PER_TOKEN)
+        warm = warm_usage(prompt, CHARACTERS_PER_TOKEN)
+        usage = _with_rounds(first, warm.cache_read_tokens, warm.input_tokens, course)
+        usd = known.cost_usd(brief.model, usage + Usage(output_tokens=course.output_tokens))
+        if usd is not None and wants_verifying(order, at.desk):
+            checked = Usage(CHECK_TOKENS, warm.cache_read_tokens)
+            usage = _with_rounds(checked, warm.cache_read_tokens, CHECK_TOKENS, course)
+            check_usd = known.cost_usd(
+                brief.model, usage + Usage(output_tokens=CHECK_OUTPUT_TOKENS)
+            )
+            usd += course.checked_share * (check_usd or 0.0)
+        yield usd
         is_warm = True
+
+
+def _with_rounds(first: Usage, prefix_tokens: int, task_tokens: int, course: Course) -> Usage:
+    """The prompt tokens of a task that looks around: each round reads what those before it have
+    left in the cache, and writes what is new, the task itself in the first of them."""
+    usage, known, new = first, prefix_tokens, task_tokens
+    for _ in range(course.rounds):
+        new += course.round_tokens + ROUND_OUTPUT_TOKENS
+        usage += Usage(0, known, new, 0, ROUND_OUTPUT_TOKENS)
+        known, new = known + new, 0
+    return usage
 
 
 def _prompt(at: Workplace, brief: Brief, order: Order) -> Prompt:

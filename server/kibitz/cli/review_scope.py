@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from kibitz.actions.change_review import orders_for
 from kibitz.actions.preparing import gate_of
 from kibitz.actions.values import Order
-from kibitz.cli.batch_files import shown_from_here
+from kibitz.cli.batch_files import Choice, named, shown_from_here
 from kibitz.cli.place import STDIN, Place, absolute, parse_place, shown
 from kibitz.cli.workplace import Workplace
 from kibitz.errors import UserError
@@ -29,13 +29,40 @@ class Subject:
 
 
 def of_places(at: Workplace, places: Sequence[Place]) -> list[Subject]:
-    """The files that were named.  All of them are read before any of them is paid for."""
-    subjects: list[Subject] = []
+    """The files that were named, and those in folders that were; what is left out there is told.
+
+    All of them are read before any of them is paid for.
+    """
+    subjects: dict[tuple[str, str | None], Subject] = {}
     for place in places:
-        source = at.source(place)
-        order = Order("review", source.start, source.document, source.span, model=at.common.model)
-        subjects.append(Subject(source.shown, order))
-    return subjects
+        for each in _files_of(at, place):
+            source = at.source(each)
+            order = Order(
+                "review", source.start, source.document, source.span, model=at.common.model
+            )
+            lines = None if source.span is None else f"{source.span.start}-{source.span.end}"
+            subjects.setdefault((source.document.uri, lines), Subject(source.shown, order))
+    return list(subjects.values())
+
+
+def _files_of(at: Workplace, place: Place) -> Iterator[Place]:
+    """The place itself, or the files that git tracks in a folder."""
+    if place.is_stdin or place.first_line is not None or not Path(place.path).is_dir():
+        yield place
+        return
+    folder = absolute(place.path)
+    repository = at.desk.repository(folder)
+    if not repository.has_git:
+        raise UserError(
+            f"{shown(place.path)} is a folder in no repository, so what belongs to it is not "
+            "known; name the files to review."
+        )
+    gate = gate_of(repository.root, at.settings_in(folder).context)
+    choice = Choice(repository, gate, named([place.path], repository))
+    for path, _ in choice.texts():
+        yield Place(shown_from_here(repository.root, path))
+    if told := choice.told():
+        at.terminal.note(told)
 
 
 def of_changes(
