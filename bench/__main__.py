@@ -23,6 +23,7 @@ PARTS = (
     "cost_replay",
     "completion",
     "conversations",
+    "review",
     "determinism",
 )
 
