@@ -38,6 +38,9 @@ class Profile:
 
     `cursor` is what a request for code actions names where nothing is selected: the place, the
     character under the cursor, or the line that it is in.
+
+    `rest_after_answer_seconds`: so long after an answer nothing is sent, to a client that loses
+    what it reads together with one.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Profile:
     confirms_edits: bool = False
     versions: Versions = "compared"
     cursor: Cursor = "place"
+    rest_after_answer_seconds: float = 0.0
 
 
 PLAIN = Profile("plain")
@@ -72,7 +76,9 @@ _PROFILES = {
     "helix": Profile("helix", shows_documents=True, asks_messages=False, cursor="character"),
     # Asks the user about each edit by default: an answer may take as long as the user does.
     "eglot": Profile("eglot", echo_seconds=10.0),
-    "emacs": Profile("lsp-mode", echo_seconds=10.0),
+    # Until its versions of summer 2026 it waits for an answer in such a way that whatever it has
+    # read behind that answer is thrown away: requests, edits and findings.
+    "emacs": Profile("lsp-mode", echo_seconds=10.0, rest_after_answer_seconds=0.05),
     "zed": Profile("zed", shows_documents=False, versions="transformed"),
     # Ignores versions and answers before it applies: only the echo proves anything.
     "kakoune-lsp": Profile("kakoune", versions="ignored", cursor="character"),

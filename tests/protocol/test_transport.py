@@ -279,6 +279,20 @@ async def test_the_writer_waits_for_a_pipe_that_is_not_blocking() -> None:
     os.close(outlet)
 
 
+async def test_the_writer_rests_between_what_came_before_and_after(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    happened: list[object] = []
+    monkeypatch.setattr(transport, "_write_all", lambda outlet, data: happened.append(data))
+    monkeypatch.setattr(transport.time, "sleep", happened.append)
+    writer = PipeWriter(-1, lambda: None)
+    writer.write(b"answer")
+    writer.rest(0.5)
+    writer.write(b"more")
+    await writer.close()
+    assert happened == [b"answer", 0.5, b"more"]
+
+
 async def test_a_reader_in_a_thread_waits_until_each_chunk_is_taken() -> None:
     inlet, outlet = os.pipe()
     chunks: list[bytes] = []

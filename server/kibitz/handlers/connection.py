@@ -402,7 +402,7 @@ class Report:
 
     def end(self, message: str) -> None:
         """End the progress; a client without progress is told by a message."""
-        if not self._connection.session.client.progress and not self._is_quiet:
+        if not self.progress.is_shown and not self._is_quiet:
             self._connection.editor.tell(f"{self._job.title}: {message}")
         self.progress.end(message)
 

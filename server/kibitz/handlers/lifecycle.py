@@ -23,6 +23,9 @@ def initialize(connection: Connection, params: types.InitializeParams) -> None:
     """Take what the client says of itself; quick, and without reading a file."""
     session = connection.session
     session.client = client_of(params, connection.server.position_encoding)
+    connection.server.protocol.rest_after_answer_seconds = (
+        session.client.profile.rest_after_answer_seconds
+    )
     folders = [folder.uri for folder in params.workspace_folders or []]
     if not folders and params.root_uri:
         folders = [params.root_uri]

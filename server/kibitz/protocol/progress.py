@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Any
 
 from lsprotocol import types
 
@@ -16,6 +17,10 @@ from kibitz.protocol.pygls_mends import MendedServer
 logger = logging.getLogger(__name__)
 
 REPORT_INTERVAL_SECONDS = 0.25
+
+# How long a client may take to accept a token.  It does so by itself in no time; some never
+# answer, and the work does not wait for them.
+CREATE_SECONDS = 3.0
 
 
 class Progress:
@@ -27,20 +32,29 @@ class Progress:
         self._shown = shown
         self._last_report_at = 0.0
 
+    @property
+    def is_shown(self) -> bool:
+        """Whether the client shows it, as far as is known."""
+        return self._shown
+
     async def begin(self, title: str) -> None:
-        """Create the token and begin.  A client that refuses the token shows no progress."""
+        """Create the token and begin.  A client that does not accept it shows no progress."""
         if not self._shown:
             return
+        created = self._server.protocol.send_request_async(
+            types.WINDOW_WORK_DONE_PROGRESS_CREATE, types.WorkDoneProgressCreateParams(self._token)
+        )
+        accepted: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        created.add_done_callback(lambda done: _pass_on(done, accepted))
         try:
-            await self._server.window_work_done_progress_create_async(
-                types.WorkDoneProgressCreateParams(self._token)
-            )
+            # The request itself is not called off: its answer may still come.
+            await asyncio.wait([accepted], timeout=CREATE_SECONDS)
         except asyncio.CancelledError:
             # Stopped before it began: the end that follows must have a beginning.
             self._send(types.WorkDoneProgressBegin(title=title))
             raise
-        except Exception:  # noqa: BLE001 - the work goes on without its progress
-            logger.info("the editor refused a progress token")
+        if not (accepted.done() and accepted.result()):
+            logger.info("the editor accepted no progress token")
             self._shown = False
             return
         self._send(types.WorkDoneProgressBegin(title=title, cancellable=True))
@@ -66,3 +80,10 @@ class Progress:
         | types.WorkDoneProgressEnd,
     ) -> None:
         self._server.progress(types.ProgressParams(self._token, value))
+
+
+def _pass_on(created: asyncio.Future[Any], accepted: asyncio.Future[bool]) -> None:
+    """Say whether a token was accepted, also where nobody waits for it any more."""
+    is_accepted = not created.cancelled() and created.exception() is None
+    if not accepted.done():
+        accepted.set_result(is_accepted)

@@ -78,6 +78,9 @@ class MendedProtocol(LanguageServerProtocol):
         self.phase: Literal["new", "running", "shut down"] = "new"
         self.position_encoding: Encoding = "utf-16"
         self._send: Callable[[bytes], None] | None = None
+        self._rest: Callable[[float], None] | None = None
+        #: How long nothing is sent after an answer; see `kibitz.profiles`.
+        self.rest_after_answer_seconds = 0.0
         #: The client's requests and notifications whose handlers still run.
         self._answering: dict[MessageId, asyncio.Future[Any]] = {}
         self._noting: set[asyncio.Future[Any]] = set()
@@ -86,9 +89,15 @@ class MendedProtocol(LanguageServerProtocol):
         self._asked: dict[str, tuple[str, AnyFuture]] = {}
         self._asked_count = 0
 
-    def connect(self, send: Callable[[bytes], None]) -> None:
-        """Let `send` take the body of each message to the client; it must not block."""
+    def connect(
+        self, send: Callable[[bytes], None], rest: Callable[[float], None] | None = None
+    ) -> None:
+        """Let `send` take the body of each message to the client; it must not block.
+
+        `rest` keeps what is sent from then on back for so many seconds, and must not block either.
+        """
         self._send = send
+        self._rest = rest
 
     # What the client sends
 
@@ -237,7 +246,7 @@ class MendedProtocol(LanguageServerProtocol):
         except Exception as error:  # noqa: BLE001 - a handler made what cannot be sent
             self._answer_failure(message_id, method, error)
         else:
-            self._write(body)
+            self._write_answer(body)
 
     def _answer_failure(self, message_id: MessageId, method: str, error: BaseException) -> None:
         if isinstance(error, JsonRpcException):
@@ -251,7 +260,7 @@ class MendedProtocol(LanguageServerProtocol):
         told: dict[str, Any] = {"code": error.code, "message": error.message}
         if error.data is not None:
             told["data"] = error.data
-        self._write(self._encode({"id": message_id, "error": told}))
+        self._write_answer(self._encode({"id": message_id, "error": told}))
 
     # Notifications of the client
 
@@ -366,6 +375,11 @@ class MendedProtocol(LanguageServerProtocol):
         whole = {"jsonrpc": "2.0", **plain}
         # ASCII, so that half a surrogate pair, which a client may have sent, cannot fail here.
         return json.dumps(whole, separators=(",", ":"), allow_nan=False).encode("ascii")
+
+    def _write_answer(self, body: bytes) -> None:
+        self._write(body)
+        if self.rest_after_answer_seconds and self._rest is not None:
+            self._rest(self.rest_after_answer_seconds)
 
     def _write(self, body: bytes) -> None:
         if self._send is not None:

@@ -13,6 +13,7 @@ import queue
 import select
 import signal
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -75,7 +76,7 @@ async def talk(
     """Serve the client at two descriptors; returns the server's exit code."""
     server = make_server()
     writer = PipeWriter(outlet, server.ended.set)
-    server.protocol.connect(lambda body: writer.write(frame(body)))
+    server.protocol.connect(lambda body: writer.write(frame(body)), writer.rest)
     if opening.answered is not None:
         server.protocol.replay_initialize(opening.answered)
     take_all(server, opening.unread)
@@ -171,7 +172,8 @@ class PipeWriter:
         self._outlet = outlet
         self._lost = lost
         self._loop = asyncio.get_running_loop()
-        self._waiting: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        #: Bytes, seconds to rest, or None at the end.
+        self._waiting: queue.SimpleQueue[bytes | float | None] = queue.SimpleQueue()
         self._waiting_bytes = 0
         self._lock = threading.Lock()
         self._is_broken = False
@@ -191,6 +193,10 @@ class PipeWriter:
         else:
             self._waiting.put(data)
 
+    def rest(self, seconds: float) -> None:
+        """Send what is given from now on no sooner than that after what was given before."""
+        self._waiting.put(seconds)
+
     async def close(self) -> None:
         """Let what waits leave, for `FLUSH_SECONDS` at most, and write nothing any more."""
         self._waiting.put(None)
@@ -202,6 +208,9 @@ class PipeWriter:
     def _run(self) -> None:
         try:
             while (data := self._waiting.get()) is not None:
+                if isinstance(data, float):
+                    time.sleep(data)
+                    continue
                 _write_all(self._outlet, data)
                 with self._lock:
                     self._waiting_bytes -= len(data)

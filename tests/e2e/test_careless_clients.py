@@ -1,0 +1,60 @@
+"""Clients that leave requests unanswered, or throw away what they have read behind an answer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kibitz.protocol import progress
+from kibitz.server import create_server
+from kibitz.standin import Reply
+from support.workshop import open_workshop
+
+
+@pytest.mark.parametrize("stops", [False, True])
+async def test_work_does_not_wait_for_a_token_to_be_accepted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stops: bool
+) -> None:
+    monkeypatch.setattr(progress, "CREATE_SECONDS", 0.05)
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        accepts = asyncio.Event()
+
+        async def accept(_params: Any) -> None:
+            await accepts.wait()
+
+        shop.client.request_handlers["window/workDoneProgress/create"] = accept
+        shop.standin.enqueue(Reply("It adds."))
+        text = await shop.open()
+        await shop.start("kibitz.explain", text)
+        told = await shop.client.wait_until(
+            lambda: [said for said in shop.client.messages() if "Answer shown" in said]
+        )
+        assert len(told) == 1
+        assert "$" in told[0]
+        assert not shop.client.notifications("$/progress")
+        if not stops:
+            # Accepted too late: still nothing is shown.
+            accepts.set()
+
+
+@pytest.mark.parametrize(
+    ("name", "rests"), [("emacs", 0.05), ("Neovim", 0.0), ("Visual Studio Code", 0.0)]
+)
+async def test_after_an_answer_nothing_is_sent_for_a_while(name: str, rests: float) -> None:
+    happened: list[object] = []
+    protocol = create_server().protocol
+    protocol.connect(lambda body: happened.append(json.loads(body).get("id")), happened.append)
+
+    def ask(id: int, method: str, params: Any) -> None:
+        message = {"jsonrpc": "2.0", "id": id, "method": method, "params": params}
+        protocol.receive(json.dumps(message).encode())
+
+    ask(1, "initialize", {"capabilities": {}, "clientInfo": {"name": name}, "processId": None})
+    ask(2, "no/such", {})
+    protocol.notify("window/logMessage", {"type": 4, "message": "x"})
+    answers = [1, rests, 2, rests] if rests else [1, 2]
+    assert happened == [*answers, None]
