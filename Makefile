@@ -47,7 +47,7 @@ test: check compiled
 test-fast: $(VENV)/made-test compiled
 	$(BIN)/pytest -n 2 -m "not real" -x -q
 
-test-real: $(VENV)/made-real .cache/faults/bin/llmock compiled
+test-real: $(VENV)/made-real .cache/faults/bin/llmock .cache/lua-tools/node_modules compiled
 	$(BIN)/pytest -m real
 
 format: $(VENV)/made-test
@@ -69,6 +69,10 @@ bench-peers: .cache/peers/bin/python
 .cache/faults/bin/llmock:
 	$(PYTHON) -m venv .cache/faults
 	.cache/faults/bin/pip install --quiet --disable-pip-version-check llmock==0.2.2
+
+# A formatter of Lua, for clients/neovim; where npm is missing its test is left out.
+.cache/lua-tools/node_modules:
+	-npm install --silent --no-fund --no-audit --prefix .cache/lua-tools @johnnymorganz/stylua@2.5.2
 
 .cache/peers/bin/python:
 	$(PYTHON) -m venv .cache/peers

@@ -52,7 +52,7 @@ function M.faults()
   end
   local found = {}
   for name, value in vim.spairs(vim.g.kibitz) do
-    table.insert(found, M.fault(name, value))
+    found[#found + 1] = M.fault(name, value)
   end
   return found
 end
