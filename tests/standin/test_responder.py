@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kibitz.findings.verdicts import read_verdicts
 from kibitz.standin import Reply, Request, respond
+from kibitz.standin.responder import verdicts
 from kibitz.standin.smells import smells
 from kibitz.standin.task import Region, read_task
 
@@ -169,3 +171,13 @@ def test_a_region_may_contain_its_own_tag() -> None:
 def test_numbers_in_front_are_taken_off_only_where_all_lines_have_them() -> None:
     (read,) = read_task(task("explain", region("1\ta\n3\tb\n"))).regions
     assert read.text == "1\ta\n3\tb\n"
+    (read,) = read_task(task("review", region("1\ta\n2+\tb\n"))).regions
+    assert read.text == "a\nb\n", "in the review of a change those of changed lines are marked"
+
+
+def test_a_check_of_findings_refutes_those_that_name_no_fault() -> None:
+    said = verdicts(
+        '<finding number="1" lines="1-1">\nNothing stands out\nWhy.\n</finding>\n'
+        '<finding number="2" lines="2-2">\nBare except\nWhy.\n</finding>'
+    )
+    assert read_verdicts(said, 2) == {1: "It names no fault. (Scripted verdict of the stand-in.)"}

@@ -124,7 +124,7 @@ class Report:
             "verification": {
                 "checked": self.n_verified,
                 "unchecked": len(self.unverified),
-                "cost_usd": self.verify_usd,
+                "cost_usd": None if self.verify_usd is None else round(self.verify_usd, 6),
             },
             "usage": {
                 "input_tokens": usage.input_tokens,

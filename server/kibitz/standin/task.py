@@ -66,8 +66,9 @@ def _without_numbers(text: str, first_line: int) -> str:
     lines = text.removesuffix("\n").split("\n")
     bare: list[str] = []
     for number, line in enumerate(lines, first_line):
-        prefix = f"{number}\t"
-        if not line.startswith(prefix):
+        # In the review of a change the numbers of changed lines are marked.
+        prefix, tab, rest = line.partition("\t")
+        if not tab or prefix not in (f"{number}", f"{number}+"):
             return text
-        bare.append(line.removeprefix(prefix))
+        bare.append(rest)
     return "\n".join(bare) + "\n"
