@@ -107,6 +107,17 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
     "kibitz.actions.prompt_files.read_prompt_files": {
         "folder.glob": "names; each file is read through the gate",
     },
+    # A check that the user has named, in the repository or on a copy; what it prints goes on only
+    # after secrets were taken out.
+    "kibitz.edit_check.command.run": {
+        "asyncio.create_subprocess_exec": "the user's own command, from a guarded setting",
+    },
+    "kibitz.edit_check.workplace._copy_files": {"shutil.copy2": "into the copy, and nowhere else"},
+    "kibitz.edit_check.workplace._link_the_rest": {"os.scandir": "names, to link what they name"},
+    "kibitz.edit_check.workplace._is_on_disk": {
+        "path.read_bytes": "whether a text is saved, and no more of it",
+    },
+    "kibitz.edit_check.workplace._has_bom": {"path.open": "three bytes"},
     # Files of kibitz itself, of its user and of the system.
     "kibitz_context.parsing._query_text": {
         "(folder / f'{name}.scm').read_text": "queries that kibitz brings along",

@@ -40,6 +40,7 @@ LAYERS: tuple[dict[str, tuple[str, ...]], ...] = (
             "kibitz.bill",
             "kibitz.confirmation",
             "kibitz.dismissals",
+            "kibitz.edit_check",
             "kibitz.errors",
             "kibitz.failure_parts",
             "kibitz.failure_sentences",
@@ -52,6 +53,7 @@ LAYERS: tuple[dict[str, tuple[str, ...]], ...] = (
             "kibitz.paths",
             "kibitz.profiles",
             "kibitz.safe_markdown",
+            "kibitz.seen_clients",
             "kibitz.settings",
             "kibitz.settings_docs",
             "kibitz.settings_files",
@@ -72,6 +74,7 @@ LAYERS: tuple[dict[str, tuple[str, ...]], ...] = (
     },
     {"actions": ("kibitz.actions",)},
     {
+        "evaluation": ("kibitz.evaluation",),
         "session": (
             "kibitz.delivery",
             "kibitz.jobs",

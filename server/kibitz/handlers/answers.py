@@ -13,6 +13,7 @@ import logging
 import os
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 from lsprotocol import types
@@ -71,6 +72,14 @@ async def run_answer(
             if place is not None:
                 place.leave()
             panel.close(report)
+
+
+async def show_page(connection: Connection, job: Job, title: str, markdown: str) -> None:
+    """Show something in Markdown that comes of a job, where its answers would be shown."""
+    page = replace(job, title=title)
+    panel = _panel(connection, page)
+    await panel.add(markdown, markdown)
+    await panel.finish(markdown)
 
 
 class _Place:

@@ -21,7 +21,7 @@ from kibitz.actions.whole_review import review_steps
 from kibitz.edits.values import LineEdit, Refusal
 from kibitz.errors import UserError
 from kibitz.findings.suggestion import edit_for
-from kibitz.handlers import conversations, edits, file_edits, reviews
+from kibitz.handlers import conversations, file_edits, reviews, written_edits
 from kibitz.handlers.arguments import Arguments, parse
 from kibitz.handlers.connection import Connection
 from kibitz.handlers.job_starts import JobStarts
@@ -233,21 +233,21 @@ class Commands:
     # -- what does not -------------------------------------------------------------------------
 
     def _keep(self, given: Arguments) -> dict[str, Any]:
-        chosen = edits.edits_in(self._connection, given.uri, given.job)
-        kept = edits.keep(self._connection, chosen, given.hunk, given.offer)
+        chosen = written_edits.edits_in(self._connection, given.uri, given.job)
+        kept = written_edits.keep(self._connection, chosen, given.hunk, given.offer)
         return {"job": given.job, "kept": kept}
 
     def _apply_offer(self, given: Arguments) -> dict[str, str]:
         found = [
             (edit, offer)
-            for edit in edits.edits_in(self._connection, given.uri, given.job)
-            for offer in edits.chosen_offers(edit, given.offer or 0)
+            for edit in written_edits.edits_in(self._connection, given.uri, given.job)
+            for offer in written_edits.chosen_offers(edit, given.offer or 0)
         ]
         if not found:
             raise JsonRpcInvalidParams("There is no such change of kibitz's to apply here")
         edit, offer = found[0]
         job = self._connection.session.jobs.start(
-            lambda job: edits.apply_offer(self._connection, job, edit, offer),
+            lambda job: written_edits.apply_offer(self._connection, job, edit, offer),
             kind="offer",
             title="Apply Claude's version",
             uri=edit.uri,
@@ -255,11 +255,11 @@ class Commands:
         return {"job": job.id}
 
     def _revert(self, given: Arguments) -> dict[str, str]:
-        chosen = edits.edits_in(self._connection, given.uri, given.job)
+        chosen = written_edits.edits_in(self._connection, given.uri, given.job)
         if not chosen:
             raise JsonRpcInvalidParams("There is no edit of kibitz's to revert here")
         job = self._connection.session.jobs.start(
-            lambda job: edits.revert(self._connection, job, chosen, given.hunk),
+            lambda job: written_edits.revert(self._connection, job, chosen, given.hunk),
             kind="revert",
             title="Revert",
             uri=chosen[0].uri,

@@ -6,7 +6,7 @@ import logging
 
 from lsprotocol import types
 
-from kibitz.handlers import edits, reviews
+from kibitz.handlers import reviews, written_edits
 from kibitz.handlers.connection import Connection
 from kibitz.protocol import from_lsp
 from kibitz.session import ContentChange, DocumentChange
@@ -81,6 +81,6 @@ def did_close(connection: Connection, params: types.DidCloseTextDocumentParams) 
 
 def text_moved(connection: Connection, event: DocumentChange) -> None:
     """After each change: everything that stands at lines moves with them."""
-    edits.document_changed(connection, event)
+    written_edits.document_changed(connection, event)
     if connection.session.shelf.follow(event):
         reviews.publish(connection, event.after.uri)

@@ -10,18 +10,22 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from pygls.exceptions import JsonRpcInvalidParams
 
-from kibitz.actions.values import FilesChanged, Step
+from kibitz.actions.values import FilesChanged, Order, Step
+from kibitz.edits.composed import composed, ledger_of
 from kibitz.edits.file_changes import FileChange
-from kibitz.edits.hunks import HunkLedger, hunks_of
+from kibitz.edits.hunks import Hunk, hunks_of
 from kibitz.edits.passages import line_edits
 from kibitz.edits.region import text_changes
 from kibitz.edits.splices import same_lines
 from kibitz.edits.values import LineEdit
 from kibitz.errors import UserError
-from kibitz.handlers.connection import Connection
+from kibitz.handlers.connection import Connection, Report
+from kibitz.handlers.written_edits import drop_if_done
 from kibitz.jobs import Job
 from kibitz.plain_text import one_line
 from kibitz.protocol import to_lsp
@@ -55,23 +59,66 @@ def must_be_possible(client: Client) -> None:
         )
 
 
-async def run(connection: Connection, job: Job, steps: AsyncIterator[Step]) -> None:
-    """The body of a job whose `steps` end with a change of as many files as it takes."""
+async def run(connection: Connection, job: Job, steps: AsyncIterator[Step], order: Order) -> None:
+    """The body of a job whose `steps` carry out `order`, and end with a change of as many files as
+    it takes; what comes of it is checked as the user's settings say."""
     try:
         async with connection.reported(job) as report:
-            files: tuple[FileChange, ...] = ()
-            async for step in report.follow(steps):
-                if isinstance(step, FilesChanged):
-                    files = step.files
-            report.outcome = await _apply(connection, job, files)
+            files = await _changed(report, steps)
+            report.outcome, written = await _apply(connection, job, files)
+            if written:
+                from kibitz.handlers.edit_checks import check
+
+                changed = frozenset(file.file for file in written)
+                mend = partial(_mend, connection, job, report, order, changed)
+                await check(connection, job, report, order, mend)
     finally:
         connection.editor.refresh_code_lenses()
 
 
-async def _apply(connection: Connection, job: Job, files: Sequence[FileChange]) -> str:
-    """Apply all of `files`; how that ended.  Raises UserError when nothing was applied."""
+async def _changed(report: Report, steps: AsyncIterator[Step]) -> tuple[FileChange, ...]:
+    files: tuple[FileChange, ...] = ()
+    async for step in report.follow(steps):
+        if isinstance(step, FilesChanged):
+            files = step.files
+    return files
+
+
+async def _mend(
+    connection: Connection,
+    job: Job,
+    report: Report,
+    order: Order,
+    changed: frozenset[Path],
+    failure: str,
+) -> str:
+    """Have Claude mend what it has made of the files; gives the outcome, "" for no change."""
+    from kibitz.actions.mend import mend_files, mending
+
+    assert order.document is not None, "files are changed from a document"
+    documents = connection.session.documents
+    document = documents.get(order.document.uri)
+    if document is None:
+        raise UserError("the document was closed")
+    span = order.span if document.text == order.document.text else None
+    again = mending(order, failure, document, span, documents.overlays())
+    # Code that is tested stays as it is; but some has its tests within.
+    keeps_document = order.action == "test" and document.path not in changed
+    action = mend_files(keeps_document=keeps_document)
+    files = await _changed(report, action(again, connection.desk))
+    outcome, written = await _apply(connection, job, files)
+    return outcome if written else ""
+
+
+async def _apply(
+    connection: Connection, job: Job, files: Sequence[FileChange]
+) -> tuple[str, list[FileChange]]:
+    """Apply all of `files`; how that ended, and those that were changed.
+
+    Raises UserError when nothing was applied.
+    """
     if not files:
-        return "Nothing to change"
+        return "Nothing to change", []
     client = connection.session.client
     if any(file.is_new for file in files) and not client.creates_files:
         raise UserError(
@@ -79,7 +126,7 @@ async def _apply(connection: Connection, job: Job, files: Sequence[FileChange]) 
             "`kibitz refactor --files`."
         )
     if not await _is_allowed(connection, files):
-        return "Nothing was changed"
+        return "Nothing was changed", []
     targets = [_target(connection, file) for file in files]
     written = _Written(connection, job, targets)
     with contextlib.ExitStack() as following:
@@ -101,7 +148,7 @@ async def _apply(connection: Connection, job: Job, files: Sequence[FileChange]) 
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(client.profile.echo_seconds):
                     await written.all_arrived.wait()
-    return _outcome(written.done, written.missing)
+    return _outcome(written.done, written.missing), written.done
 
 
 async def _is_allowed(connection: Connection, files: Sequence[FileChange]) -> bool:
@@ -143,6 +190,12 @@ class _Written:
         self._connection = connection
         self._job = job
         self._waiting = {target.document.uri: target for target in targets}
+        # What the job has written before, where it stands now.
+        self._before = {
+            edit.uri: edit.ledger.hunks
+            for edit in connection.session.written.values()
+            if edit.job_id == job.id
+        }
         self.done: list[FileChange] = []
         self.all_arrived = asyncio.Event()
 
@@ -168,12 +221,22 @@ class _Written:
         document = target.document
         del self._waiting[document.uri]
         self.done.append(target.file)
-        ledger = HunkLedger()
-        for hunk in hunks_of(document.lines.lines, target.edits):
-            ledger.record(hunk)
-        edit = WrittenEdit(self._job.id, document.uri, self._job.title, ledger)
-        self._connection.session.written[edit.key] = edit
+        self._record(document, hunks_of(document.lines.lines, target.edits), target.file.after)
         self._tell_when_done()
+
+    def _record(self, document: Document, hunks: Sequence[Hunk], after: str) -> None:
+        """Keep the hunks; where the job has changed the file before, both times are one edit."""
+        written = self._connection.session.written
+        job_id, before = self._job.id, self._before.get(document.uri, ())
+        if (job_id, document.uri) in written:
+            both = composed(document.lines.lines, before, split_lines(after), hunks)
+            if both is None:
+                job_id = f"{job_id}-mend"
+            else:
+                hunks = both
+        edit = WrittenEdit(job_id, document.uri, self._job.title, ledger_of(hunks))
+        written[edit.key] = edit
+        drop_if_done(self._connection, edit)
 
     def _tell_when_done(self) -> None:
         if not self._waiting:

@@ -74,7 +74,7 @@ class JobStarts:
         lines = whole_lines(document, span)
         steps = refactor.refactor(order, self._connection.desk)
         shown = f"{title or action.capitalize()} {place(document, lines, span)}"
-        return self.start_edit(document, lines, steps, shown)
+        return self.start_edit(document, lines, steps, shown, order)
 
     def change_files(
         self, document: Document, span: Span | None, instruction: str, given: Arguments
@@ -85,7 +85,7 @@ class JobStarts:
         order = order_of(self._connection, "refactor", document, span, instruction, given)
         shown = place(document, whole_lines(document, span), span)
         steps = change_files(order, self._connection.desk)
-        return self._start_file_edits(document, span, steps, f"Refactor {shown} and other files")
+        return self._start_file_edits(order, steps, f"Refactor {shown} and other files")
 
     def write_tests(
         self, document: Document, span: Span | None, given: Arguments
@@ -98,32 +98,39 @@ class JobStarts:
         shown = place(document, whole_lines(document, span), span)
         may_create = connection.session.client.creates_files
         steps = write_tests(may_create=may_create)(order, connection.desk)
-        return self._start_file_edits(document, span, steps, f"Write tests for {shown}")
+        return self._start_file_edits(order, steps, f"Write tests for {shown}")
 
     def _start_file_edits(
-        self, document: Document, span: Span | None, steps: AsyncIterator[Step], title: str
+        self, order: Order, steps: AsyncIterator[Step], title: str
     ) -> dict[str, str]:
         from kibitz.handlers import file_edits
 
-        connection = self._connection
+        connection, document = self._connection, order.document
+        assert document is not None
         file_edits.must_be_possible(connection.session.client)
         job = connection.session.jobs.start(
-            lambda job: file_edits.run(connection, job, steps),
+            lambda job: file_edits.run(connection, job, steps, order),
             kind="edit",
             title=title,
             uri=document.uri,
-            lines=whole_lines(document, span),
+            lines=whole_lines(document, order.span),
         )
         connection.editor.refresh_code_lenses()
         return {"job": job.id}
 
     def start_edit(
-        self, document: Document, lines: tuple[int, int], steps: AsyncIterator[Step], title: str
+        self,
+        document: Document,
+        lines: tuple[int, int],
+        steps: AsyncIterator[Step],
+        title: str,
+        order: Order | None = None,
     ) -> dict[str, str]:
+        """Deliver `steps`; those of an `order` are checked as the user's settings say."""
         connection = self._connection
         body = self._edit_job(document, lines)
         job = connection.session.jobs.start(
-            lambda job: body.run(job, steps),
+            lambda job: body.run(job, steps, order),
             kind="edit",
             title=title,
             uri=document.uri,
@@ -172,10 +179,10 @@ class JobStarts:
                     from kibitz.handlers import file_edits
 
                     steps = change_files(order, connection.desk)
-                    await file_edits.run(connection, job, steps)
+                    await file_edits.run(connection, job, steps, order)
                 else:
                     body = self._edit_job(document, lines)
-                    await body.run(job, refactor.refactor(order, connection.desk))
+                    await body.run(job, refactor.refactor(order, connection.desk), order)
 
         job = connection.session.jobs.start(
             choose,

@@ -1,0 +1,138 @@
+"""Runs a command of the user's: without a shell, with a bound in time and output.
+
+It ends with whoever waits for it, and what it has started ends with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from kibitz.plain_text import one_line, visible
+
+# Longer: nobody still waits for the edit that it checks.
+MOST_SECONDS: Final = 300.0
+# Where it begins and where it ends is what a check has to say; what is between are its steps.
+FIRST_CHARACTERS: Final = 4_000
+LAST_CHARACTERS: Final = 12_000
+# How long it may take to end when it is told to.
+LAST_SECONDS: Final = 2.0
+
+_PIECE_BYTES = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended.
+
+    `status` is its exit status, negative for a signal; None where it never ended by itself, and
+    `problem` then says why, as the end of a sentence "COMMAND ...".  `output` is what it printed,
+    on both channels, without escape sequences; where it is long, without its middle.
+    """
+
+    status: int | None
+    output: str = ""
+    problem: str | None = None
+
+    @property
+    def has_passed(self) -> bool:
+        return self.status == 0
+
+
+def shown(command: Sequence[str]) -> str:
+    """The command as it is named in a sentence."""
+    return f"`{one_line(' '.join(command), 60)}`"
+
+
+async def run(command: Sequence[str], folder: Path, *, most_seconds: float = MOST_SECONDS) -> Ended:
+    """Run `command`, a program and its arguments, in `folder`.
+
+    When this is cancelled the command is ended, with all that it has started.
+    """
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            cwd=folder,
+            # The editor talks to us through our standard input; the command must not read it.
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env={**os.environ, "NO_COLOR": "1", "TERM": "dumb"},
+            start_new_session=True,  # So that all of it can be ended; not for Windows.
+        )
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "its words cannot be passed on"
+        return Ended(None, problem=f"cannot be started: {reason}")
+    kept = _Kept()
+    has_ended = False
+    try:
+        async with asyncio.timeout(most_seconds):
+            assert process.stdout is not None
+            while piece := await process.stdout.read(_PIECE_BYTES):
+                kept.add(piece)
+            status = await process.wait()
+        has_ended = True
+        return Ended(status, kept.text())
+    except TimeoutError:
+        return Ended(None, kept.text(), f"took longer than {most_seconds:g} s")
+    finally:
+        if not has_ended:
+            await _end(process)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """End the command, and what it has started, which may outlive it."""
+    _signal(process, signal.SIGTERM)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LAST_SECONDS):
+            await process.wait()
+    _signal(process, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
+    await process.wait()
+
+
+def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if sys.platform != "win32":
+            os.killpg(process.pid, number)
+        elif process.returncode is None:
+            process.terminate()
+
+
+class _Kept:
+    """The first and the last of an output."""
+
+    def __init__(self) -> None:
+        # A character has up to four bytes.
+        self._most_first, self._most_last = 4 * FIRST_CHARACTERS, 4 * LAST_CHARACTERS
+        self._first, self._last = bytearray(), bytearray()
+        self._is_cut = False
+
+    def add(self, piece: bytes) -> None:
+        room = self._most_first - len(self._first)
+        self._first += piece[:room]
+        self._last += piece[room:]
+        if len(self._last) > self._most_last:
+            self._is_cut = True
+            del self._last[: len(self._last) - self._most_last]
+
+    def text(self) -> str:
+        if not self._is_cut:
+            whole = visible(bytes(self._first + self._last).decode("utf-8", "replace"))
+            if len(whole) <= FIRST_CHARACTERS + LAST_CHARACTERS:
+                return whole
+            first, last = whole, whole
+        else:
+            first = visible(bytes(self._first).decode("utf-8", "replace"))
+            last = visible(bytes(self._last).decode("utf-8", "replace"))
+        first, last = first[:FIRST_CHARACTERS], last[-LAST_CHARACTERS:]
+        # Whole lines, where there are any.
+        first = first[: first.rfind("\n") + 1] or first
+        last = last[last.find("\n") + 1 :] or last
+        return f"{first}…\n{last}"
