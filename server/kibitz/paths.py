@@ -74,6 +74,11 @@ def audit_folder(environ: Mapping[str, str]) -> Path:
     return state_folder(environ) / "audit"
 
 
+def clients_folder(environ: Mapping[str, str]) -> Path:
+    """What each editor last said of itself."""
+    return state_folder(environ) / "clients"
+
+
 def answers_folder(environ: Mapping[str, str]) -> Path:
     return cache_folder(environ) / "answers"
 

@@ -11,7 +11,14 @@ from pathlib import Path
 from kibitz.backend import Backend
 from kibitz.claude.days import midnight
 from kibitz.claude.values import ClaudeFailure, ModelFacts
-from kibitz.cli import checks, context_checks, logbook, model_checks, provider_checks
+from kibitz.cli import (
+    checks,
+    context_checks,
+    editor_checks,
+    logbook,
+    model_checks,
+    provider_checks,
+)
 from kibitz.cli.arguments import Common, Parser
 from kibitz.cli.checks import Check
 from kibitz.cli.terminal import Terminal
@@ -31,12 +38,30 @@ def run(arguments: list[str]) -> int:
     parser = Parser(
         "doctor",
         "Check everything that kibitz needs: one line each, with what to do about it.",
-        examples=("kibitz doctor", "kibitz doctor --set base_url=https://gateway.example"),
+        examples=(
+            "kibitz doctor",
+            "kibitz doctor --set base_url=https://gateway.example",
+            "kibitz doctor --editor",
+            "kibitz doctor --editor neovim",
+        ),
         more="Nothing is spent.  Exits with 2 when something is set up wrongly, 3 when Claude\n"
         "cannot be reached, 4 when the budget is used up.\n",
     )
-    common = Common.of(parser.parse_args(arguments))
+    parser.add_argument(
+        "--editor",
+        metavar="NAME|FILE",
+        nargs="?",
+        const="",
+        help="only what an editor can do with kibitz: the one that started it last, the last one "
+        "of that name, or the one whose `initialize` is in a JSON file",
+    )
+    options = parser.parse_args(arguments)
+    common = Common.of(options)
     terminal = Terminal.here()
+    if options.editor is not None:
+        for check in editor_checks.checks(editor_checks.found(options.editor, os.environ)):
+            _show(terminal, check)
+        return 0
     codes = []
     for check in _checks(terminal, common):
         _show(terminal, check)

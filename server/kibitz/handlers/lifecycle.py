@@ -8,6 +8,7 @@ from typing import Any
 
 from lsprotocol import types
 
+from kibitz import seen_clients
 from kibitz.handlers import watched_files
 from kibitz.handlers.connection import Connection
 from kibitz.profiles import profile_for, with_plugin
@@ -17,6 +18,10 @@ from kibitz.session import Client
 logger = logging.getLogger(__name__)
 
 SETTINGS_SECTION = "kibitz"
+
+# A client that is busy with its own start may take some seconds; one that has lost the question
+# never answers, and what comes behind it would never happen.
+SETTINGS_SECONDS = 30.0
 
 
 def initialize(connection: Connection, params: types.InitializeParams) -> None:
@@ -38,6 +43,8 @@ def initialized(connection: Connection, _params: Any) -> None:
     """Ask for the settings and tell what is wrong with them, in the background."""
 
     async def prepare() -> None:
+        said = connection.server.protocol.client_said
+        await asyncio.to_thread(seen_clients.remember, said, connection.environ)
         await _ask_for_settings(connection)
         await asyncio.to_thread(connection.settings_of_first_folder)
         connection.tell_settings_problems()
@@ -74,9 +81,10 @@ async def _ask_for_settings(connection: Connection) -> None:
     if not connection.session.client.configuration:
         return
     try:
-        answer = await connection.server.workspace_configuration_async(
-            types.ConfigurationParams([types.ConfigurationItem(section=SETTINGS_SECTION)])
-        )
+        async with asyncio.timeout(SETTINGS_SECONDS):
+            answer = await connection.server.workspace_configuration_async(
+                types.ConfigurationParams([types.ConfigurationItem(section=SETTINGS_SECTION)])
+            )
     except asyncio.CancelledError:
         raise
     except Exception:  # noqa: BLE001 - the settings that came with `initialize` hold

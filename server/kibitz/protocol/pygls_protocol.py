@@ -77,6 +77,8 @@ class MendedProtocol(LanguageServerProtocol):
         self.command_handlers: dict[str, Callable[[str, list[Any]], Any]] = {}
         self.phase: Literal["new", "running", "shut down"] = "new"
         self.position_encoding: Encoding = "utf-16"
+        #: The params of `initialize` as they came.
+        self.client_said: dict[str, Any] = {}
         self._send: Callable[[bytes], None] | None = None
         self._rest: Callable[[float], None] | None = None
         #: How long nothing is sent after an answer; see `kibitz.profiles`.
@@ -189,6 +191,7 @@ class MendedProtocol(LanguageServerProtocol):
             raise JsonRpcInvalidParams("The params of `initialize` are an object")
         result = announce.initialize_result(raw)
         params = lenient.initialize_params(self._converter, raw)
+        self.client_said = raw
         self.phase = "running"
         self.position_encoding = result["capabilities"]["positionEncoding"]
         self.client_capabilities = params.capabilities
