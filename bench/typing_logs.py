@@ -17,6 +17,8 @@ LEAST_LINES, MOST_LINES = 3, 25
 MOST_FILE_CHARACTERS = 200_000
 # One keystroke in so many is wrong and taken back.
 TYPO_SHARE = 0.02
+# Nobody's completion is longer.
+MOST_COMING_STROKES = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,61 @@ class Addition:
     before: str
     typed: str
     after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """At `position` `deleted` characters go and `inserted` comes."""
+
+    position: int
+    deleted: int
+    inserted: str
+
+    def applied(self, text: str) -> str:
+        return text[: self.position] + self.inserted + text[self.position + self.deleted :]
+
+
+@dataclass(frozen=True, slots=True)
+class Stroke:
+    """What happens at once after `pause_seconds`: most often one character is typed."""
+
+    pause_seconds: float
+    patches: tuple[Patch, ...]
+
+    def applied(self, text: str) -> str:
+        for patch in self.patches:
+            text = patch.applied(text)
+        return text
+
+    @property
+    def cursor(self) -> int:
+        """Where the cursor stands then."""
+        return self.patches[-1].position + len(self.patches[-1].inserted) if self.patches else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Typing:
+    """One sitting at one file."""
+
+    path: str
+    language: str
+    start: str
+    strokes: tuple[Stroke, ...]
+
+    def coming(self, number: int, cursor: int) -> tuple[str, dict[str, int]]:
+        """What is typed at the cursor from the stroke `number` on, slips taken back, and after how
+        many strokes which part of it stands there."""
+        text, parts = "", dict[str, int]()
+        for count, stroke in enumerate(self.strokes[number : number + MOST_COMING_STROKES], 1):
+            if len(stroke.patches) != 1:
+                break
+            (patch,) = stroke.patches
+            start, end = patch.position - cursor, patch.position + patch.deleted - cursor
+            if not (0 <= start <= end == len(text)):
+                break
+            text = text[:start] + patch.inserted
+            parts.setdefault(text, count)
+        return text, parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +107,22 @@ def additions(repository: Path, count: int, seed: int) -> list[Addition]:
                 return found
             break  # one of each commit, so that no large one counts for many
     return found
+
+
+def typing(addition: Addition, seed: int) -> Typing:
+    """Somebody makes an addition."""
+    position = len(addition.before)
+    strokes: list[Stroke] = []
+    for key in keystrokes(addition.typed, random.Random(seed)):
+        if key.text:
+            strokes.append(Stroke(key.pause_seconds, (Patch(position, 0, key.text),)))
+            position += len(key.text)
+        else:
+            position -= 1
+            strokes.append(Stroke(key.pause_seconds, (Patch(position, 1, ""),)))
+    return Typing(
+        addition.path, addition.language, addition.before + addition.after, tuple(strokes)
+    )
 
 
 def keystrokes(typed: str, chance: random.Random) -> Iterator[Keystroke]:

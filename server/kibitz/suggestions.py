@@ -112,9 +112,10 @@ class _Flight:
             self.waiter.wake()
 
     def stop(self) -> None:
-        self.was_stopped = True
-        if not self.done and self.task is not None:
+        """Close the stream.  Asked once: to be cancelled again would interrupt the closing."""
+        if not self.was_stopped and not self.done and self.task is not None:
             self.task.cancel()
+        self.was_stopped = True
 
 
 class Suggestions:
@@ -137,6 +138,7 @@ class Suggestions:
         self._pace = Pace()
         self._waiting: dict[str, _Waiter] = {}
         self._flights: dict[str, _Flight] = {}
+        self._aloft: dict[str, set[asyncio.Task[None]]] = {}  # with those that are being closed
         self._shown: _Shown | None = None
         self._numbers = itertools.count(1)
 
@@ -261,20 +263,19 @@ class Suggestions:
                     flight.linger = self._call_later(LINGER_SECONDS, flight.stop)
 
     def _start(self, uri: str, spot: Spot, ask: Ask) -> None:
-        older = self._flights.get(uri)
         flight = self._flights[uri] = _Flight(uri, spot)
-        task = self._jobs.in_background(
-            self._fly(flight, ask, older.task if older is not None else None), "completion"
-        )
+        aloft = self._aloft.setdefault(uri, set())
+        task = self._jobs.in_background(self._fly(flight, ask, set(aloft)), "completion")
+        aloft.add(task)
         # Also where it was cancelled before it began.
-        task.add_done_callback(lambda _: self._landed(flight))
+        task.add_done_callback(lambda task: self._landed(flight, task))
         flight.task = task
 
-    async def _fly(self, flight: _Flight, ask: Ask, before: asyncio.Task[None] | None) -> None:
+    async def _fly(self, flight: _Flight, ask: Ask, before: set[asyncio.Task[None]]) -> None:
         try:
-            if before is not None:
-                # One stream at a time: that one is being closed.
-                await asyncio.wait([before])
+            if before:
+                # One stream at a time: those are being closed.
+                await asyncio.wait(before)
             text = await self._read(flight, ask)
             self._memory.remember(flight.uri, flight.spot, polished(text, flight.spot))
         except asyncio.CancelledError:
@@ -285,8 +286,12 @@ class Suggestions:
             if flight.waiter is None:
                 logger.info("a completion that nobody waits for: %s", type(error).__name__)
 
-    def _landed(self, flight: _Flight) -> None:
+    def _landed(self, flight: _Flight, task: asyncio.Task[None]) -> None:
         flight.done = True
+        aloft = self._aloft[flight.uri]
+        aloft.discard(task)
+        if not aloft:
+            del self._aloft[flight.uri]
         if flight.linger is not None:
             flight.linger.cancel()
         if self._flights.get(flight.uri) is flight:

@@ -41,6 +41,22 @@ def test_a_bracket_that_the_editor_closed_meanwhile_changes_nothing() -> None:
     assert memory.find(URI, spot("x = sum(", ")\n")) == Remembered("prices)", 4)
 
 
+def test_anything_else_behind_the_cursor_was_not_the_editor() -> None:
+    memory = Memory()
+    memory.remember(URI, spot("x = ", "\n"), "sum(prices)")
+    assert memory.find(URI, spot("x = sum(", "y\n")) is None
+    # Where nothing was typed the editor has closed nothing.
+    assert memory.find(URI, spot("x = ", ")\n")) is None
+    assert memory.find(URI, spot("x = s", "))\n")) is None
+
+
+def test_far_down_a_long_file_too() -> None:
+    memory, above = Memory(), "y = 1\n" * 1_000
+    memory.remember(URI, spot(above + "x = ", "\n" + above), "sum(prices)")
+    assert memory.find(URI, spot(above + "x = sum(pri", "\n" + above)) == Remembered("ces)", 7)
+    assert memory.find(URI, spot(above + "x = ", "\n" + above[:99] + "z")) is None
+
+
 def test_what_was_typed_to_its_end_is_over() -> None:
     memory = Memory()
     memory.remember(URI, spot("x = "), "1")

@@ -5,7 +5,13 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kibitz.completion.pace import FORGOTTEN_SECONDS, LEAST_SECONDS, MOST_SECONDS, Pace
+from kibitz.completion.pace import (
+    FORGOTTEN_SECONDS,
+    LEAST_SECONDS,
+    MOST_PATIENCE,
+    MOST_SECONDS,
+    Pace,
+)
 from kibitz.completion.spot import Spot
 
 LINE_START, WORD, OTHER = Spot("    ", ""), Spot("    ret", ""), Spot("x = (", "")
@@ -47,6 +53,32 @@ def test_what_is_not_wanted_comes_later_and_what_is_wanted_sooner() -> None:
     assert pace.delay_seconds(OTHER, 4.0) > 2 * usual
     pace.accepted(5.0)
     assert pace.delay_seconds(OTHER, 5.0) == LEAST_SECONDS, "right after one that was taken"
+
+
+def test_one_that_was_taken_hurries_the_next_one_only() -> None:
+    pace = typing(0.2)
+    usual = pace.delay_seconds(OTHER, 4.0)
+    pace.accepted(4.0)
+    assert pace.delay_seconds(OTHER, 4.0) == LEAST_SECONDS
+    assert LEAST_SECONDS < pace.delay_seconds(OTHER, 4.0) < usual
+
+
+def test_one_that_is_not_wanted_ends_the_hurry() -> None:
+    pace = typing(0.4)
+    pace.accepted(4.0)
+    pace.rejected(4.0)
+    assert pace.delay_seconds(OTHER, 4.0) > LEAST_SECONDS
+
+
+def test_patience_has_an_end_and_so_has_the_waiting() -> None:
+    pace = typing(1.0)
+    for _ in range(50):
+        pace.rejected(20.0)
+    assert pace.patience(20.0) == MOST_PATIENCE
+    assert pace.delay_seconds(WORD, 20.0) == MOST_SECONDS
+    for _ in range(50):
+        pace.accepted(20.0)
+    assert pace.patience(20.0) == 1 / MOST_PATIENCE
 
 
 def test_rejections_are_forgotten() -> None:

@@ -195,15 +195,17 @@ async def test_who_asks_again_where_there_was_nothing_is_taken_seriously(bench: 
 async def test_who_asks_where_only_a_bracket_is_left_to_show_is_taken_seriously(
     bench: Bench,
 ) -> None:
-    first = bench.request("total = ", "\n")
+    there = ("total = len(a", ")\n")
+    for place, reply in ((there, ""), (("total = ", "\n"), "len(a)")):
+        task = bench.request(*place)
+        await settle()
+        bench.replies[-1].give(OPEN + reply + CLOSE, None)
+        await settle()
+        assert (text(task) or "") == reply
+    # There was nothing to show, and with the bracket that the editor has closed nothing is left.
+    bench.request(*there)
     await settle()
-    bench.replies[0].give(OPEN + "len(a)" + CLOSE, None)
-    await settle()
-    assert text(first) == "len(a)"
-    # The editor has closed the bracket: of what is known nothing is left.
-    bench.request("total = len(a", ")\n")
-    await settle()
-    assert [reply.spot.before for reply in bench.replies] == ["total = ", "total = len(a"]
+    assert [reply.spot.before for reply in bench.replies] == [there[0], "total = ", there[0]]
 
 
 async def test_without_a_way_to_ask_a_running_stream_serves_and_nothing_is_begun(
