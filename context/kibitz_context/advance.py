@@ -14,7 +14,7 @@ from kibitz_context import layers
 from kibitz_context.changes import OVER_BUDGET, as_in_snapshot, not_shown
 from kibitz_context.log import AS_IN_SNAPSHOT, INTRODUCTION, Entry, Log, Told, section
 from kibitz_context.policy import Decision, TailEntry, not_longer
-from kibitz_context.prefix import PrefixState
+from kibitz_context.prefix_state import PrefixState, RestingLog
 from kibitz_context.tokens import estimate
 from kibitz_context.values import Omission, Plan, Step
 
@@ -78,10 +78,11 @@ class Advanced:
     omitted: tuple[Omission, ...]
 
 
-def pending(state: PrefixState, ground: Ground) -> list[Pending]:
+def pending(state: PrefixState, ground: Ground, known: PrefixState | None = None) -> list[Pending]:
     """What the log of `state` does not tell of `ground`, the most likely to matter first.
 
-    A file that the log speaks of and that does not differ any more is among it.
+    A file that the log speaks of and that does not differ any more is among it.  What was seen
+    before is remembered in `known`, where `state` has another log than that had.
     """
     untold = state.log.untold(ground.entries)
     named = {entry.path for entry in ground.entries} | set(ground.untellable)
@@ -91,7 +92,8 @@ def pending(state: PrefixState, ground: Ground) -> list[Pending]:
         if told.state != AS_IN_SNAPSHOT and path not in named
     ]
     # What is taken back takes next to no room, and a reader would be wrong without it.
-    return [Pending(entry, _sightings(state, ground, entry)) for entry in (*over, *untold)]
+    known = state if known is None else known
+    return [Pending(entry, _sightings(known, ground, entry)) for entry in (*over, *untold)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,22 +124,24 @@ def advance(
     state: PrefixState,
     ground: Ground,
     decision: Decision,
+    resting: RestingLog | None = None,
     *,
     now: float,
 ) -> Advanced:
-    """Take the step that was decided.  With the step `keep` the ground
-    must be that of the state, and all that was sent before stays as it is.
+    """Take the step that was decided.  With the step `keep` the ground must be that of the state,
+    and all that was sent before stays as it is.  A step that gives up the log goes on with
+    `resting`, where there is one, and else with an empty one.
     """
     if decision.step == "keep":
         assert (state.base, state.snapshot_key) == (ground.base, ground.snapshot_key)
-        log, waiting = state.log, pending(state, ground)
-    else:
-        log = Log()
-        waiting = [Pending(entry, _sightings(state, ground, entry)) for entry in ground.entries]
-    log, waiting = _promoted(log, waiting, decision.promote_at, ground.log_tokens)
+        assert resting is None
+    begun = begun_with(state, ground, decision.step, resting, now=now)
+    log, waiting = _promoted(
+        begun.log, pending(begun, ground, state), decision.promote_at, ground.log_tokens
+    )
     tail, omitted = _tail(log, waiting, ground)
     after = replace(
-        _begun(state, ground, decision.step, now),
+        begun,
         log=log,
         sightings={each.entry.path: (each.entry.state, each.sightings) for each in waiting},
     )
@@ -240,16 +244,18 @@ def _tail(
     return tail, tuple(Omission(path, OVER_BUDGET) for path in left_out)
 
 
-def _begun(state: PrefixState, ground: Ground, step: Step, now: float) -> PrefixState:
-    """The state with what the step gives up taken out of it."""
+def begun_with(
+    state: PrefixState, ground: Ground, step: Step, resting: RestingLog | None, *, now: float
+) -> PrefixState:
+    """The state with what the step gives up taken out of it, and the log that it returns to."""
     if step == "keep":
         return state
-    state = replace(state, generation=state.generation + 1, log_lease=None, log_blocks_leased=0)
-    if step == "fold":
-        return state
-    return state.with_snapshot(
-        ground.base, ground.snapshot_key, ground.snapshot_digest, ground.snapshot_tokens, now
-    )
+    after = replace(state.without_log(now), generation=state.generation + 1)
+    if step in ("first", "rebuild"):
+        after = after.with_snapshot(
+            ground.base, ground.snapshot_key, ground.snapshot_digest, ground.snapshot_tokens, now
+        )
+    return after if resting is None else after.with_log(resting, now)
 
 
 def _told(entry: Entry) -> Told:

@@ -20,8 +20,11 @@ from kibitz_context.advance import (
     stale_tokens,
 )
 from kibitz_context.baseline import Bases, Sources, baseline
+from kibitz_context.log import Log
 from kibitz_context.policy import Decision
-from kibitz_context.prefix import PrefixRequest, PrefixState, PrefixStore
+from kibitz_context.prefix import PrefixRequest, PrefixStore
+from kibitz_context.prefix_state import PrefixState, RestingLog
+from kibitz_context.returning import with_resting_log
 from kibitz_context.values import PrefixId
 from kibitz_context.view import View
 
@@ -111,8 +114,12 @@ def with_prefix(
     for _ in range(MAX_ATTEMPTS):
         view, decision = _decided(lookout, request, state, now)
         ground = _within(view, request, state)
+        resting = _readable(view, ground, state, now) if decision.step != "first" else []
+        decision, chosen = with_resting_log(
+            state, ground, decision, resting, request.prices, now=now
+        )
         if not request.record:
-            return Course(view, advance(state, ground, decision, now=now))
+            return Course(view, advance(state, ground, decision, chosen, now=now))
         done: list[Advanced] = []
 
         def step(
@@ -120,11 +127,12 @@ def with_prefix(
             seen: PrefixState = state,
             ground: Ground = ground,
             decision: Decision = decision,
+            chosen: RestingLog | None = chosen,
             done: list[Advanced] = done,
         ) -> PrefixState:
             if _stands_elsewhere(fresh, seen):
                 return fresh
-            done.append(advance(fresh, ground, decision, now=now))
+            done.append(advance(fresh, ground, decision, chosen, now=now))
             return done[0].state
 
         if decision.step != "keep":
@@ -134,7 +142,7 @@ def with_prefix(
             recorded = replace(prefix, generation=done[0].state.generation)
             return Course(view, done[0], prefix=recorded)
         state = store.get(prefix.key)
-    return Course(view, advance(state, ground, decision, now=now))
+    return Course(view, advance(state, ground, decision, chosen, now=now))
 
 
 def _stands_elsewhere(fresh: PrefixState, seen: PrefixState) -> bool:
@@ -150,7 +158,7 @@ def _decided(
     lookout: Lookout, request: PrefixRequest, state: PrefixState, now: float
 ) -> tuple[View, Decision]:
     view, forced = _standing(lookout, state)
-    must_fold = forced is None and state.was_sent and _tells_what_is_private(view, state)
+    must_fold = forced is None and state.was_sent and _tells_what_is_private(view, state.log)
     known = PrefixState(request_times=state.request_times) if forced is not None else state
     decision = policy.decide(_policy_state(lookout, view, request, known, now))
     if forced is not None:
@@ -186,18 +194,24 @@ def _standing(lookout: Lookout, state: PrefixState) -> tuple[View, str | None]:
     return lookout.preferred, "what may be sent has changed, or how it is shown"
 
 
-def _tells_what_is_private(view: View, state: PrefixState) -> bool:
-    """Whether the log holds text of a file that may not be sent now."""
+def _readable(view: View, ground: Ground, state: PrefixState, now: float) -> list[RestingLog]:
+    """The logs that were sent behind this snapshot, may be sent still and are in the cache."""
+    resting = state.resting_behind(ground.base, ground.snapshot_digest, now)
+    return [each for each in resting if not _tells_what_is_private(view, each.log)]
+
+
+def _tells_what_is_private(view: View, log: Log) -> bool:
+    """Whether a log holds text of a file that may not be sent now."""
     gate = view.sources.gate
-    if any(gate.name_refusal(path) is not None for path in state.log.newest):
+    if any(gate.name_refusal(path) is not None for path in log.newest):
         return True
-    return bool(view.sources.repository.ignored(_unlisted(view, state)))
+    return bool(view.sources.repository.ignored(_unlisted(view, log)))
 
 
-def _unlisted(view: View, state: PrefixState) -> list[str]:
+def _unlisted(view: View, log: Log) -> list[str]:
     """Files that the log tells of and that are there, though nobody has listed them as new: they
     are ignored now, or too large, or one of too many."""
-    paths = state.log.newest.keys() - view.base.by_path.keys() - view.changes.texts.keys()
+    paths = log.newest.keys() - view.base.by_path.keys() - view.changes.texts.keys()
     root = view.sources.gate.root
     return sorted(path for path in paths if os.path.lexists(root / path))
 
@@ -267,7 +281,7 @@ def _rebuild_of_folder(view: View, real: Callable[[int], int]) -> policy.Rebuild
 def _within(view: View, request: PrefixRequest, state: PrefixState) -> Ground:
     """The ground of `view` with the room that the prompt leaves for the changes."""
     ground = view.ground
-    if unlisted := _unlisted(view, state):
+    if unlisted := _unlisted(view, state.log):
         ground = replace(ground, untellable=(*ground.untellable, *unlisted))
     left = left_tokens(view, request)
     if left is None:

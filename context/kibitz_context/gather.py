@@ -16,7 +16,8 @@ from kibitz_context.buffers import allowed_buffers
 from kibitz_context.changes import changes_budget
 from kibitz_context.course import Course, Lookout, left_tokens, with_prefix, without_prefix
 from kibitz_context.gate import Gate
-from kibitz_context.prefix import PrefixRequest, PrefixState
+from kibitz_context.prefix import PrefixRequest
+from kibitz_context.prefix_state import PrefixState
 from kibitz_context.related import Parse
 from kibitz_context.repository import Repository
 from kibitz_context.symbols import symbols

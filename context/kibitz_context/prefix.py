@@ -14,14 +14,12 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from kibitz_context.database import Database
 from kibitz_context.gate import Gate
-from kibitz_context.log import Log, LogBlock, Told
 from kibitz_context.policy import (
     LIFETIME_SECONDS,
     OPEN_TIMES_KEPT,
@@ -29,6 +27,7 @@ from kibitz_context.policy import (
     Lease,
     TtlSetting,
 )
+from kibitz_context.prefix_state import PrefixState, as_json, from_json
 from kibitz_context.values import CacheLifetime, Context, PrefixId, Prices
 
 FILE_NAME = "prefixes.sqlite"
@@ -42,7 +41,7 @@ CREATE TABLE prefixes (
     used_at REAL NOT NULL
 );
 """
-_SCHEMA_VERSION = 2
+_SCHEMA_VERSION = 3
 
 _logger = logging.getLogger(__name__)
 
@@ -67,59 +66,6 @@ class PrefixRequest:
     caller_tokens: int = 0
     rules_tokens: int = 0
     keep_warm: bool = True
-
-
-@dataclass(frozen=True)
-class PrefixState:
-    """What is remembered of one prefix.
-
-    `base` is the commit that the snapshot stands for, `snapshot_key` names what its bytes were
-    made of and `snapshot_digest` the bytes.  `resting` has the leases of other snapshots that were
-    sent before, by digest.  `sightings` has, for each path that the log does not tell, the state
-    it was last seen in and in how many requests running.  `log_blocks_leased` is how many blocks
-    of the log `log_lease` covers.  A new `generation` begins when bytes that were sent before are
-    given up.
-    """
-
-    base: str | None = None
-    snapshot_key: str = ""
-    generation: int = 0
-    snapshot_digest: str = ""
-    snapshot_tokens: int = 0
-    log: Log = field(default_factory=Log)
-    sightings: Mapping[str, tuple[str, int]] = field(default_factory=dict)
-    request_times: tuple[float, ...] = ()
-    open_times: tuple[float, ...] = ()
-    snapshot_lease: Lease | None = None
-    resting: Mapping[str, Lease] = field(default_factory=dict)
-    log_lease: Lease | None = None
-    log_blocks_leased: int = 0
-
-    @property
-    def was_sent(self) -> bool:
-        return self.generation > 0
-
-    def lease_of(self, digest: str) -> Lease | None:
-        """The entry of a snapshot's bytes, as far as it is known, dead or alive."""
-        if digest == self.snapshot_digest:
-            return self.snapshot_lease
-        return self.resting.get(digest)
-
-    def with_snapshot(
-        self, base: str | None, key: str, digest: str, tokens: int, now: float
-    ) -> PrefixState:
-        """The state with another snapshot, whose bytes may have been sent before."""
-        leases = {**self.resting, self.snapshot_digest: self.snapshot_lease}
-        alive = {each: lease for each, lease in leases.items() if lease and lease.alive(now)}
-        return replace(
-            self,
-            base=base,
-            snapshot_key=key,
-            snapshot_digest=digest,
-            snapshot_tokens=tokens,
-            snapshot_lease=alive.pop(digest, None),
-            resting=alive,
-        )
 
 
 def prefix_key(gate: Gate, model: str, max_tokens: int) -> str:
@@ -157,7 +103,7 @@ class PrefixStore:
                 if after is not before:
                     connection.execute(
                         "INSERT OR REPLACE INTO prefixes VALUES (?, ?, ?)",
-                        (key, json.dumps(_as_json(after)), time.time()),
+                        (key, json.dumps(as_json(after)), time.time()),
                     )
                 if not before.was_sent:
                     connection.execute(
@@ -229,7 +175,7 @@ def missed(context: Context) -> None:
     def without_leases(state: PrefixState) -> PrefixState:
         if state.generation != prefix.generation:
             return state
-        return replace(state, snapshot_lease=None, resting={}, log_lease=None, log_blocks_leased=0)
+        return state.without_leases()
 
     store_in(prefix.cache).update(prefix.key, without_leases)
 
@@ -266,51 +212,7 @@ def _selected(connection: sqlite3.Connection, key: str) -> PrefixState:
     if row is None:
         return PrefixState()
     try:
-        return _from_json(json.loads(row[0]))
+        return from_json(json.loads(row[0]))
     except (ValueError, TypeError, KeyError) as error:
         _logger.warning("What was sent before cannot be read: %s", error)
         return PrefixState()
-
-
-def _as_json(state: PrefixState) -> dict[str, Any]:
-    return {
-        "base": state.base,
-        "snapshot_key": state.snapshot_key,
-        "generation": state.generation,
-        "snapshot_digest": state.snapshot_digest,
-        "snapshot_tokens": state.snapshot_tokens,
-        "log": [
-            [block.text, [[each.path, each.state, each.form, each.tokens] for each in block.told]]
-            for block in state.log.blocks
-        ],
-        "sightings": {path: list(seen) for path, seen in state.sightings.items()},
-        "request_times": state.request_times,
-        "open_times": state.open_times,
-        "snapshot_lease": asdict(state.snapshot_lease) if state.snapshot_lease else None,
-        "resting": {digest: asdict(lease) for digest, lease in state.resting.items()},
-        "log_lease": asdict(state.log_lease) if state.log_lease else None,
-        "log_blocks_leased": state.log_blocks_leased,
-    }
-
-
-def _from_json(stored: dict[str, Any]) -> PrefixState:
-    return PrefixState(
-        base=stored["base"],
-        snapshot_key=stored["snapshot_key"],
-        generation=stored["generation"],
-        snapshot_digest=stored["snapshot_digest"],
-        snapshot_tokens=stored["snapshot_tokens"],
-        log=Log(
-            tuple(
-                LogBlock(text, tuple(Told(*fields) for fields in told))
-                for text, told in stored["log"]
-            )
-        ),
-        sightings={path: (seen[0], seen[1]) for path, seen in stored["sightings"].items()},
-        request_times=tuple(stored["request_times"]),
-        open_times=tuple(stored["open_times"]),
-        snapshot_lease=Lease(**stored["snapshot_lease"]) if stored["snapshot_lease"] else None,
-        resting={digest: Lease(**lease) for digest, lease in stored["resting"].items()},
-        log_lease=Lease(**stored["log_lease"]) if stored["log_lease"] else None,
-        log_blocks_leased=stored["log_blocks_leased"],
-    )

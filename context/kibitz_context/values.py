@@ -13,7 +13,7 @@ from kibitz_context.lines import Span
 FileForm = Literal["full", "outline", "name", "excerpt"]
 LayerName = Literal["rules", "snapshot", "changes", "task"]
 CacheLifetime = Literal["5m", "1h"]
-Step = Literal["first", "keep", "fold", "rebuild"]
+Step = Literal["first", "keep", "fold", "return", "rebuild"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from kibitz_context.advance import (
 from kibitz_context.changes import OVER_BUDGET, Now, entry_of
 from kibitz_context.log import AS_IN_SNAPSHOT
 from kibitz_context.policy import Decision, Lease
-from kibitz_context.prefix import PrefixState
+from kibitz_context.prefix_state import PrefixState
 from kibitz_context.tokens import estimate
 from kibitz_context.values import Context, Layer, Step
 from support.context_reader import NOT_SHOWN, as_read

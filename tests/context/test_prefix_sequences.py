@@ -267,10 +267,12 @@ class Session:
             assert before.plan is not None
             sent = (before.snapshot.text, *before.plan.changes_log)
             if blocks[: len(sent)] != sent:
-                assert plan.step in ("fold", "rebuild"), after
+                assert plan.step in ("fold", "return", "rebuild"), after
                 assert plan.reason, after
-            if plan.step == "fold":
+            if plan.step in ("fold", "return"):
                 assert blocks[0] == sent[0], after
+            if plan.step == "return":
+                assert plan.log_blocks_alive, after
             if plan.step == "keep":
                 assert blocks[: len(sent)] == sent, after
         # A snapshot that was sent once before, for another commit, may be there unexpectedly.

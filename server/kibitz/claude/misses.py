@@ -85,7 +85,7 @@ def _foreseen(outlook: Outlook, expectation: Expectation | None) -> Foreseen | N
             return None
         case "keep":
             return None if expectation.blocks_alive else "expired"
-        case "fold":
+        case "fold" | "return":
             return "folded" if expectation.blocks_alive else "expired"
         case "rebuild":
             return "rebuilt"

@@ -18,6 +18,7 @@ from kibitz.models_file import KnownModels
 from kibitz.settings import Settings
 from kibitz.trust import Trust
 from kibitz_context import prefix
+from kibitz_context.prefix_state import PrefixState
 from kibitz_context.repository import Repository
 
 # Prices change a few times a year.
@@ -106,9 +107,9 @@ def _subject(found: Repository, settings: Settings, known: Catalogue) -> Subject
     return Subject(found, gate, snapshot_tokens(settings, known, "standard"))
 
 
-def _state(subject: Subject, settings: Settings, environ: Mapping[str, str]) -> prefix.PrefixState:
+def _state(subject: Subject, settings: Settings, environ: Mapping[str, str]) -> PrefixState:
     cache = paths.context_folder(environ)
     if not cache.exists():
-        return prefix.PrefixState()
+        return PrefixState()
     key = prefix.prefix_key(subject.gate, settings.models.standard, subject.max_tokens)
     return prefix.store_in(cache).get(key)

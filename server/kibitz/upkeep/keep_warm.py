@@ -29,7 +29,7 @@ from kibitz.errors import UserError
 from kibitz_context import prefix as prefixes
 from kibitz_context.lease import LIFETIME_SECONDS, PING_MARGIN_SECONDS
 from kibitz_context.policy import Ping, Warmth, next_ping
-from kibitz_context.prefix import PrefixState
+from kibitz_context.prefix_state import PrefixState
 from kibitz_context.tokens import CHARACTERS_PER_TOKEN
 from kibitz_context.values import Context, Prices
 

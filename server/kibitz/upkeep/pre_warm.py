@@ -21,7 +21,7 @@ from kibitz.errors import UserError
 from kibitz.upkeep.keep_warm import pinging
 from kibitz_context import prefix as prefixes
 from kibitz_context.policy import Opening, Prewarm, prewarm
-from kibitz_context.prefix import PrefixState
+from kibitz_context.prefix_state import PrefixState
 from kibitz_context.values import PrefixId, Prices
 
 if TYPE_CHECKING:
