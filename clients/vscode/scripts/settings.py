@@ -64,7 +64,9 @@ def _type(key: Key) -> dict[str, Any]:
             return {"type": "string", **multiline}
 
 
-def updated(package: dict[str, Any], words: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+def updated(
+    package: dict[str, Any], words: dict[str, str]
+) -> tuple[dict[str, Any], dict[str, str]]:
     """Both files as they are to be."""
     contributes = package["contributes"]
     own, _ = contributes["configuration"]

@@ -21,7 +21,6 @@ export const SERVER_COMMANDS = [
   "kibitz.fix",
   "kibitz.document",
   "kibitz.test",
-  "kibitz.test",
   "kibitz.ask",
   "kibitz.converse",
   "kibitz.runPrompt",

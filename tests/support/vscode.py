@@ -1,0 +1,431 @@
+"""A real VS Code, driven as a user drives it: what a test needs of it.
+
+The editor is code-server in Chromium; both are real, as is the extension, which is installed from
+its package.  Keys and the mouse go through the browser.  What cannot be read off the screen (the
+whole text of a document, its diagnostics) a companion extension tells over a socket.
+Nothing here sleeps for a race: a test waits for what it is to see, and fails when
+`DEADLINE_SECONDS` have passed without it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+from kibitz.standin import StandIn
+from support.raw_client import clean_environment
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, FrameLocator, Locator, Page
+
+DEADLINE_SECONDS = 30.0
+ROOT = Path(__file__).parents[2]
+RIG = ROOT / ".cache" / "vscode"
+PACKAGE = ROOT / "clients" / "vscode" / "kibitz.vsix"
+COMPANION = ROOT / "tests" / "clients" / "vscode" / "rig" / "companion"
+KIBITZ = Path(sys.executable).parent / "kibitz"
+CHROMIUM = "/usr/bin/chromium"
+
+_NODE = RIG / "bin" / "node"
+_CODE_SERVER = RIG / "node_modules" / "code-server" / "out" / "node" / "entry.js"
+
+#: For whoever sits at it: nothing is saved, asked or sent behind their back.
+SETTINGS: Mapping[str, Any] = {
+    "files.autoSave": "off",
+    "files.hotExit": "off",
+    "window.confirmBeforeClose": "never",
+    "workbench.startupEditor": "none",
+    "workbench.tips.enabled": False,
+    "workbench.enableExperiments": False,
+    "workbench.secondarySideBar.defaultVisibility": "hidden",
+    "chat.disableAIFeatures": True,
+    "telemetry.telemetryLevel": "off",
+    "extensions.ignoreRecommendations": True,
+    "git.openRepositoryInParentFolders": "never",
+    "security.workspace.trust.startupPrompt": "never",
+    "security.workspace.trust.banner": "never",
+    "editor.minimap.enabled": False,
+    "editor.cursorBlinking": "solid",
+    "workbench.reduceMotion": "on",
+    "remote.autoForwardPorts": False,
+    "git.showActionButton": {"publish": False, "commit": True, "sync": True},
+}
+
+
+def must_be_installed() -> None:
+    """Skip the test where a part of the rig is missing, and say which."""
+    for path, what in (
+        (_CODE_SERVER, "code-server (`make test-real` installs it)"),
+        (Path(CHROMIUM), "Chromium (`apt-get install chromium`)"),
+        (PACKAGE, "the packaged extension (`make test-real` packages it)"),
+    ):
+        if not path.exists():
+            pytest.skip(f"{what} is missing: {path}")
+    pytest.importorskip("playwright", reason="playwright is missing: `make test-real` installs it")
+
+
+@dataclass
+class CodeServer:
+    """A running code-server with the extension; windows are opened in it by address."""
+
+    address: str
+    data: Path
+    process: psutil.Process
+
+    @classmethod
+    @contextlib.contextmanager
+    def start(cls, folder: Path, *, restricted: bool = False) -> Iterator[CodeServer]:
+        """Start one whose files lie in `folder`; with `restricted` no workspace is trusted yet.
+
+        It is killed on leaving, and whatever it has started with it.
+        """
+        data, extensions = folder / "data", folder / "extensions"
+        environment = clean_environment(folder / "home")
+        for name in list(environment):
+            if name.startswith(("VSCODE", "ELECTRON")):
+                del environment[name]
+        base = [
+            *(str(_NODE), str(_CODE_SERVER)),
+            *("--config", str(folder / "config.yaml")),
+            *("--user-data-dir", str(data), "--extensions-dir", str(extensions)),
+        ]
+        (folder / "config.yaml").write_text("auth: none\n")
+        shutil.copytree(COMPANION, extensions / "kibitz-tests.companion-1.0.0")
+        subprocess.run(
+            [*base, "--install-extension", str(PACKAGE)],
+            env=environment, check=True, capture_output=True, timeout=DEADLINE_SECONDS,
+        )  # fmt: skip
+        trust = [] if restricted else ["--disable-workspace-trust"]
+        log = folder / "code-server.log"
+        with log.open("w") as output:
+            running = subprocess.Popen(
+                [
+                    *base, *trust, "--auth", "none", "--bind-addr", "127.0.0.1:0",
+                    "--disable-telemetry", "--disable-update-check",
+                ],
+                env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            )  # fmt: skip
+        process = psutil.Process(running.pid)
+        try:
+            yield cls(_address(log, running), data, process)
+        finally:
+            started = [process, *process.children(recursive=True)]
+            for each in started:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    each.kill()
+            running.wait()
+
+    def configure(self, settings: Mapping[str, Any], machine: Mapping[str, Any]) -> None:
+        """Write the user's settings, and those that only this machine's file may hold."""
+        for place, values in (("User", {**SETTINGS, **settings}), ("Machine", machine)):
+            file = self.data / place / "settings.json"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(values))
+
+
+def _address(log: Path, process: subprocess.Popen[bytes]) -> str:
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        found = re.search(r"listening on (http://\S+?)/?\s", log.read_text())
+        if found:
+            return found.group(1)
+        time.sleep(0.05)
+    raise TimeoutError(f"code-server does not listen:\n{log.read_text()}")
+
+
+@contextlib.contextmanager
+def browser() -> Iterator[Browser]:
+    """A Chromium without a window."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=[
+                "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+                "--disable-background-networking", "--disable-component-update", "--disable-sync",
+            ],
+        )  # fmt: skip
+        try:
+            yield running
+        finally:
+            running.close()
+
+
+@dataclass
+class Window:
+    """A window of the editor with one folder open.  Make it with `open_window`."""
+
+    page: Page
+    root: Path
+    log: list[str] = field(default_factory=list[str])
+    _socket: socket.socket | None = None
+    _unread: bytes = b""
+
+    # -- asking the editor -----------------------------------------------------------------------
+
+    def ask(self, code: str, *args: Any, wait_seconds: float | None = None) -> Any:
+        """What a piece of JavaScript returns in the extension host; it has `vscode` and `args`."""
+        wait = None if wait_seconds is None else {"wait": int(wait_seconds * 1000)}
+        question = {"code": code, "args": args, **(wait or {})}
+        connection = self._connection()
+        connection.sendall(json.dumps(question).encode() + b"\n")
+        while b"\n" not in self._unread:
+            received = connection.recv(1 << 16)
+            if not received:
+                raise EOFError("the window has ended")
+            self._unread += received
+        line, _, self._unread = self._unread.partition(b"\n")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise RuntimeError(answer["error"])
+        return answer["value"]
+
+    def wait(self, expression: str, *args: Any) -> Any:
+        """The value of a JavaScript expression as soon as it is true."""
+        value = self.ask(f"return {expression}", *args, wait_seconds=DEADLINE_SECONDS)
+        if not value:
+            raise TimeoutError(f"waited {DEADLINE_SECONDS:g} s for {expression} {args!r}")
+        return value
+
+    def _connection(self) -> socket.socket:
+        if self._socket is None:
+            deadline = time.monotonic() + DEADLINE_SECONDS
+            while True:
+                connection = socket.socket(socket.AF_UNIX)
+                connection.settimeout(DEADLINE_SECONDS * 1.5)
+                try:
+                    connection.connect(str(self.root.parent / "companion"))
+                except OSError:
+                    connection.close()
+                    if time.monotonic() > deadline:
+                        raise
+                    self.page.wait_for_timeout(50)
+                else:
+                    self._socket = connection
+                    break
+        return self._socket
+
+    def close(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+
+    # -- as a user -------------------------------------------------------------------------------
+
+    def open(self, name: str, *, beside: bool = False) -> None:
+        """Show a file of the folder, and wait until it has the focus."""
+        self.ask(
+            """
+            const uri = vscode.Uri.joinPath(vscode.workspace.workspaceFolders[0].uri, args[0]);
+            const column = args[1] ? vscode.ViewColumn.Beside : vscode.ViewColumn.One;
+            await vscode.window.showTextDocument(uri, { viewColumn: column, preview: false });
+            """,
+            name,
+            beside,
+        )
+        self.page.locator(".monaco-editor.focused").first.wait_for()
+
+    def wait_for_server(self) -> None:
+        """Wait until the status item says that kibitz is ready."""
+        self.status().and_(self.page.locator("[aria-label*='ready']")).wait_for()
+
+    def select(self, first: int, last: int) -> None:
+        """Select whole lines, 1-based, both included."""
+        self.ask(
+            """
+            const editor = vscode.window.activeTextEditor;
+            editor.selection = new vscode.Selection(args[0] - 1, 0, args[1], 0);
+            editor.revealRange(editor.selection);
+            """,
+            first,
+            last,
+        )
+
+    def go_to(self, line: int, column: int = 0) -> None:
+        """Put the cursor at a 1-based line and a 0-based character."""
+        self.ask(
+            """
+            const editor = vscode.window.activeTextEditor;
+            editor.selection = new vscode.Selection(args[0] - 1, args[1], args[0] - 1, args[1]);
+            editor.revealRange(editor.selection);
+            """,
+            line,
+            column,
+        )
+
+    def press(self, keys: str) -> None:
+        self.page.keyboard.press(keys)
+
+    def keys(self, *chord: str) -> None:
+        """Press the keys of a chord, one after the other."""
+        self.page.locator(".monaco-editor.focused").first.wait_for()
+        for key in chord:
+            self.press(key)
+
+    def type(self, text: str) -> None:
+        self.page.keyboard.type(text)
+
+    def palette(self, title: str) -> None:
+        """Run a command by its name in the palette."""
+        self.press("F1")
+        box = self.page.locator(".quick-input-widget input")
+        box.fill(f">{title}")
+        row = self.page.locator(".quick-input-list .monaco-list-row", has_text=title).first
+        row.wait_for()
+        self.press("Enter")
+
+    def palette_offers(self, text: str) -> list[str]:
+        """The commands that the palette offers for `text`."""
+        self.press("F1")
+        self.page.locator(".quick-input-widget input").fill(f">{text}")
+        rows = self.page.locator(".quick-input-list .monaco-list-row")
+        rows.first.wait_for()
+        names = [name.strip() for name in rows.locator(".label-name").all_inner_texts()]
+        self.press("Escape")
+        return names
+
+    def answer(self, text: str) -> None:
+        """Type into the box that asks for something, and press Enter."""
+        box = self.page.locator(".quick-input-widget input:visible").first
+        box.wait_for()
+        box.fill(text)
+        self.press("Enter")
+
+    def menu(self) -> Locator:
+        """Open the menu of code actions at the cursor; gives its entries."""
+        # Asked through the editor first: the key finds no menu before the provider is known there.
+        self.wait(
+            "(await vscode.commands.executeCommand('vscode.executeCodeActionProvider', "
+            "vscode.window.activeTextEditor.document.uri, "
+            "vscode.window.activeTextEditor.selection)).length"
+        )
+        self.press("Control+.")
+        entries = self.page.locator(".action-widget .monaco-list-row.action")
+        entries.first.wait_for()
+        return entries
+
+    def run_action(self, title: str) -> None:
+        """Choose a code action by its title."""
+        self.menu().filter(has_text=title).first.click()
+
+    # -- what there is to see --------------------------------------------------------------------
+
+    def text(self, name: str | None = None) -> str:
+        """The text of the active editor, or of an open file of the folder."""
+        return self.ask(
+            """
+            const found = args[0] === null
+              ? vscode.window.activeTextEditor.document
+              : vscode.workspace.textDocuments.find((each) => each.uri.path.endsWith(args[0]));
+            return found.getText();
+            """,
+            name,
+        )
+
+    def wait_for_text(self, text: str, name: str | None = None) -> None:
+        """Wait until the document contains `text`."""
+        self.wait(
+            "(args[1] === null ? vscode.window.activeTextEditor?.document : "
+            "vscode.workspace.textDocuments.find((each) => each.uri.path.endsWith(args[1])))"
+            "?.getText().includes(args[0])",
+            text,
+            name,
+        )
+
+    def status(self) -> Locator:
+        return self.page.locator("[id='kibitz.kibitz.kibitz.status']")
+
+    def status_label(self, *parts: str) -> str:
+        """What a screen reader says of the status item, once all `parts` are in it."""
+        item = self.status()
+        for part in parts:
+            item = item.and_(self.page.locator(f'[aria-label*="{part}"]'))
+        item.wait_for()
+        return item.get_attribute("aria-label") or ""
+
+    def preview(self) -> FrameLocator:
+        """The rendered Markdown beside the code."""
+        return self.page.frame_locator("iframe.webview").first.frame_locator("iframe").first
+
+    def show_view(self, title: str) -> None:
+        """Show a view container of the activity bar, unless it is shown."""
+        tab = self.page.locator(f'.activitybar [role="tab"][aria-label^="{title}"]')
+        tab.wait_for()
+        if tab.get_attribute("aria-selected") != "true":
+            tab.click()
+
+    def notifications(self) -> Locator:
+        return self.page.locator(".notification-list-item-message")
+
+    def picture(self, file: Path) -> None:
+        self.page.screenshot(path=file)
+
+
+@contextlib.contextmanager
+def open_window(
+    running: CodeServer,
+    chromium: Browser,
+    root: Path,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
+    server: str | None = None,
+    size: tuple[int, int] = (1280, 800),
+) -> Iterator[Window]:
+    """A window on the folder `root`, with these settings and the server's `environment`.
+
+    The server is the installed `kibitz`, or the program `server` ("" lets the extension look).
+
+    The browser's storage is the window's own, so that nothing stays for the next one.
+    """
+    machine = {
+        "kibitz.server.path": server if server is not None else str(KIBITZ),
+        "kibitz.server.environment": dict(environment or {}),
+    }
+    running.configure(settings or {}, machine)
+    context = chromium.new_context(
+        viewport={"width": size[0], "height": size[1]},
+        permissions=["clipboard-read", "clipboard-write"],
+    )
+    context.set_default_timeout(DEADLINE_SECONDS * 1000)
+    page = context.new_page()
+    window = Window(page, root)
+    page.on("console", lambda message: window.log.append(message.text))
+    page.goto(f"{running.address}/?folder={root}")
+    try:
+        page.locator(".monaco-workbench").wait_for()
+        window.wait("true")
+        yield window
+    except BaseException:
+        # What the user would have seen, for whoever looks into why.
+        window.picture(root.parent / "failed.png")
+        raise
+    finally:
+        window.close()
+        context.close()
+
+
+@dataclass
+class VSCodeWorkshop:
+    """What a test drives: the window, Claude and the files."""
+
+    window: Window
+    standin: StandIn
+    root: Path
+    home: Path
+
+
+OpenWorkshop = Callable[..., contextlib.AbstractContextManager[VSCodeWorkshop]]
