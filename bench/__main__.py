@@ -18,6 +18,7 @@ PARTS = (
     "context",
     "edits",
     "delivery",
+    "neovim",
     "index",
     "recall",
     "cost_replay",

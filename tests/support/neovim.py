@@ -179,7 +179,7 @@ class Neovim:
         self.lua("user.run_action(...)", title)
 
     def execute(self, command: str, **argument: Any) -> str:
-        """Run a command with `client:exec_cmd`; gives the id of the job that it has started.
+        """Run a command in the server; gives the id of the job that it has started.
 
         Raises RuntimeError with the server's sentence.
         """

@@ -46,13 +46,11 @@ end
 --- Run a command and wait for its answer: its result, and the message of its error.
 function user.execute(command, argument)
   local result, failure
-  client():exec_cmd(
-    { title = command, command = command, arguments = { argument } },
-    {},
-    function(err, value)
-      failure, result = err and err.message, value or {}
-    end
-  )
+  -- Not by `exec_cmd`, which keeps the answer to itself where a plugin has a command of that name.
+  local params = { command = command, arguments = { argument } }
+  client():request('workspace/executeCommand', params, function(err, value)
+    failure, result = err and err.message, value or {}
+  end, vim.api.nvim_get_current_buf())
   vim.wait(20000, function()
     return failure or result
   end, 5)

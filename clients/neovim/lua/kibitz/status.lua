@@ -24,9 +24,14 @@ local running = {}
 ---@type string[]
 local order = {}
 
+--- Whether somebody shows the line; a status line is not drawn anew for nothing.
+local is_shown = false
+
 local function changed()
   vim.api.nvim_exec_autocmds('User', { pattern = 'KibitzStatus', modeline = false })
-  vim.cmd('redrawstatus!')
+  if is_shown then
+    vim.cmd('redrawstatus!')
+  end
 end
 
 --- `kibitz/status`: the whole state; the newest replaces those before.
@@ -75,6 +80,7 @@ end
 --- It holds no `%`, which a status line would read as an item of its own.
 ---@return string
 function M.line()
+  is_shown = true
   if not status and #order == 0 then
     return ''
   end
