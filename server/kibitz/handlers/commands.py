@@ -15,7 +15,7 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcInvalidParams
 
 from kibitz.actions import answer, pages
-from kibitz.actions.scope import comment_above, instruction_of, whole_lines
+from kibitz.actions.scope import whole_lines
 from kibitz.actions.values import Changed, Order, Step
 from kibitz.actions.whole_review import review_steps
 from kibitz.edits.values import LineEdit, Refusal
@@ -27,11 +27,13 @@ from kibitz.handlers.connection import Connection
 from kibitz.handlers.job_starts import JobStarts
 from kibitz.handlers.orders import (
     LONGEST_NAME,
+    closed_file,
     kept_finding,
     meant_span,
     open_document,
     order_of,
     prompt_named,
+    wish_of_comment,
 )
 from kibitz.plain_text import one_line
 from kibitz.protocol import from_lsp
@@ -172,21 +174,18 @@ class Commands:
         return {"job": job.id}
 
     def _refactor(self, given: Arguments) -> dict[str, str]:
+        if (path := closed_file(self._connection, given)) is not None:
+            return self._start.edit_closed(path, given, "refactor", given.instruction)
         document = open_document(self._connection, given)
         span = meant_span(self._connection, document, given)
         if given.files:
             file_edits.must_be_possible(self._connection.session.client)
         if given.instruction.strip():
             return self._carry_out(document, span, given.instruction, given)
-        lines = whole_lines(document, span)
-        comment = comment_above(document.lines.lines, lines[0])
-        if comment is not None:
-            number, instruction = comment
-            table = document.lines
-            first = min(number, lines[0])
-            span = Span(table.starts[first], table.starts[lines[1]] if lines[1] < table.line_count
-                        else len(document.text))  # fmt: skip
-            return self._carry_out(document, span, instruction_of(instruction), given)
+        wish = wish_of_comment(document, span)
+        if wish is not None:
+            instruction, span = wish
+            return self._carry_out(document, span, instruction, given)
         return self._start.offer_presets(document, span, given)
 
     def _carry_out(
@@ -197,20 +196,26 @@ class Commands:
         return self._start.edit(document, span, instruction, given, "refactor")
 
     def _fix(self, given: Arguments) -> dict[str, str]:
-        document = open_document(self._connection, given)
-        span = meant_span(self._connection, document, given)
         if not given.diagnostics and not given.instruction.strip():
             raise JsonRpcInvalidParams("Give the diagnostics to fix as `diagnostics`")
         words = given.instruction.strip() or FIX_INSTRUCTION
+        if (path := closed_file(self._connection, given)) is not None:
+            return self._start.edit_closed(path, given, "fix", words)
+        document = open_document(self._connection, given)
+        span = meant_span(self._connection, document, given)
         return self._start.edit(document, span, words, given, "fix")
 
     def _document(self, given: Arguments) -> dict[str, str]:
+        words = given.instruction.strip() or DOCUMENT_INSTRUCTION
+        if (path := closed_file(self._connection, given)) is not None:
+            return self._start.edit_closed(path, given, "document", words)
         document = open_document(self._connection, given)
         span = meant_span(self._connection, document, given)
-        words = given.instruction.strip() or DOCUMENT_INSTRUCTION
         return self._start.edit(document, span, words, given, "document")
 
     def _test(self, given: Arguments) -> dict[str, str]:
+        if (path := closed_file(self._connection, given)) is not None:
+            return self._start.edit_closed(path, given, "test", given.instruction)
         document = open_document(self._connection, given)
         span = meant_span(self._connection, document, given)
         return self._start.write_tests(document, span, given)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -62,16 +63,22 @@ def must_be_possible(client: Client) -> None:
 async def run(connection: Connection, job: Job, steps: AsyncIterator[Step], order: Order) -> None:
     """The body of a job whose `steps` carry out `order`, and end with a change of as many files as
     it takes; what comes of it is checked as the user's settings say."""
-    try:
-        async with connection.reported(job) as report:
-            files = await _changed(report, steps)
-            report.outcome, written = await _apply(connection, job, files)
-            if written:
-                from kibitz.handlers.edit_checks import check
+    async with connection.reported(job) as report:
+        await carry_out(connection, job, report, steps, order)
 
-                changed = frozenset(file.file for file in written)
-                mend = partial(_mend, connection, job, report, order, changed)
-                await check(connection, job, report, order, mend)
+
+async def carry_out(
+    connection: Connection, job: Job, report: Report, steps: AsyncIterator[Step], order: Order
+) -> None:
+    """As `run`, within a report that has begun."""
+    try:
+        files = await _changed(report, steps)
+        report.outcome, written = await _apply(connection, job, files)
+        if written:
+            from kibitz.handlers.edit_checks import check
+
+            mend = partial(_mend, connection, job, report, order, written)
+            await check(connection, job, report, order, mend)
     finally:
         connection.editor.refresh_code_lenses()
 
@@ -89,21 +96,24 @@ async def _mend(
     job: Job,
     report: Report,
     order: Order,
-    changed: frozenset[Path],
+    written: Sequence[FileChange],
     failure: str,
 ) -> str:
     """Have Claude mend what it has made of the files; gives the outcome, "" for no change."""
     from kibitz.actions.mend import mend_files, mending
 
     assert order.document is not None, "files are changed from a document"
-    documents = connection.session.documents
-    document = documents.get(order.document.uri)
+    documents, before = connection.session.documents, order.document
+    assert before.path is not None, "files are changed by their names"
+    real = Path(await asyncio.to_thread(os.path.realpath, before.path))
+    after = next((file.after for file in written if file.file == real), None)
+    document = documents.at(real)
     if document is None:
-        raise UserError("the document was closed")
-    span = order.span if document.text == order.document.text else None
+        document = before if after is None else Document(before.uri, before.path, after)
+    span = order.span if document.text == before.text else None
     again = mending(order, failure, document, span, documents.overlays())
     # Code that is tested stays as it is; but some has its tests within.
-    keeps_document = order.action == "test" and document.path not in changed
+    keeps_document = order.action == "test" and after is None
     action = mend_files(keeps_document=keeps_document)
     files = await _changed(report, action(again, connection.desk))
     outcome, written = await _apply(connection, job, files)

@@ -7,6 +7,7 @@ text from then on.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 from pygls.exceptions import JsonRpcInvalidParams
 
@@ -18,8 +19,9 @@ from kibitz.errors import UserError
 from kibitz.handlers import answers, edits, reviews
 from kibitz.handlers.arguments import Arguments
 from kibitz.handlers.connection import Connection
-from kibitz.handlers.orders import order_of, place
+from kibitz.handlers.orders import LONGEST_NAME, order_of, place
 from kibitz.jobs import Job
+from kibitz.plain_text import one_line
 from kibitz_context.document import Document
 from kibitz_context.lines import Span
 
@@ -99,6 +101,25 @@ class JobStarts:
         may_create = connection.session.client.creates_files
         steps = write_tests(may_create=may_create)(order, connection.desk)
         return self._start_file_edits(order, steps, f"Write tests for {shown}")
+
+    def edit_closed(
+        self, path: Path, given: Arguments, action: str, instruction: str
+    ) -> dict[str, str]:
+        """Edit a file that no editor has open: nothing is streamed, one edit comes at the end."""
+        from kibitz.handlers import closed_edits, file_edits
+
+        connection = self._connection
+        if not file_edits.are_possible(connection.session.client):
+            raise JsonRpcInvalidParams("The document is not open in the editor; open it first")
+        shown = one_line(path.name, LONGEST_NAME)
+        what = "Write tests for" if action == "test" else action.capitalize()
+        job = connection.session.jobs.start(
+            lambda job: closed_edits.run(connection, job, path, given, action, instruction),
+            kind="edit",
+            title=f"{what} {shown}",
+            uri=given.uri,
+        )
+        return {"job": job.id}
 
     def _start_file_edits(
         self, order: Order, steps: AsyncIterator[Step], title: str

@@ -6,23 +6,28 @@ the client saw it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from pygls.exceptions import JsonRpcInvalidParams
 
+from kibitz.actions.preparing import gate_of
 from kibitz.actions.prompt_files import PromptFile
-from kibitz.actions.scope import definition_around
+from kibitz.actions.scope import comment_above, definition_around, instruction_of, whole_lines
 from kibitz.actions.values import Order
+from kibitz.errors import UserError
 from kibitz.findings.fingerprint import fingerprint
 from kibitz.findings.track import Tracked
 from kibitz.findings.values import Finding
 from kibitz.handlers.arguments import Arguments, span_in
 from kibitz.handlers.connection import Connection
 from kibitz.plain_text import one_line
+from kibitz.protocol import from_lsp
 from kibitz_context.document import Document
 from kibitz_context.lines import Span
+from kibitz_context.values import Refused
 
 LONGEST_NAME = 80  # of a file, in a title
 
@@ -37,6 +42,51 @@ def open_document(connection: Connection, given: Arguments) -> Document:
     if not document.text.strip():
         raise JsonRpcInvalidParams("The document is empty")
     return document
+
+
+def closed_file(connection: Connection, given: Arguments) -> Path | None:
+    """The file that a command is about, where no editor has it open; None for what is open, or no
+    file of the disk's."""
+    if given.uri is None or connection.session.documents.get(given.uri) is not None:
+        return None
+    path = from_lsp.path(given.uri)
+    real = Path(os.path.realpath(path)) if path is not None else None
+    if real is None or connection.session.documents.at(real) is not None:
+        return None
+    return path
+
+
+def read_closed(connection: Connection, path: Path, uri: str) -> Document:
+    """A file that no editor has open, as the disk has it.  Blocking.
+
+    Raises UserError when it may not be read.
+    """
+    from kibitz.edits.secrets import restore
+
+    desk = connection.desk
+    repository = desk.repository(connection.start_of(path), tuple(connection.session.folders))
+    gate = gate_of(repository.root, desk.settings_in(repository.root).context)
+    answer = gate.read(path)
+    shown = one_line(path.name, LONGEST_NAME)
+    if isinstance(answer, Refused):
+        raise UserError(f"{shown} is not sent: {answer.reason}.")
+    if not answer.text.strip():
+        raise UserError(f"{shown} is empty.")
+    return Document(uri, path, restore(answer.text, answer.secrets))
+
+
+def wish_of_comment(document: Document, span: Span | None) -> tuple[str, Span] | None:
+    """What a ``kibitz:`` comment at the lines of `span` asks for, with the lines and the comment;
+    None where there is no such comment."""
+    lines = whole_lines(document, span)
+    comment = comment_above(document.lines.lines, lines[0])
+    if comment is None:
+        return None
+    number, instruction = comment
+    table = document.lines
+    first = min(number, lines[0])
+    stop = table.starts[lines[1]] if lines[1] < table.line_count else len(document.text)
+    return instruction_of(instruction), Span(table.starts[first], stop)
 
 
 def meant_span(connection: Connection, document: Document, given: Arguments) -> Span | None:
