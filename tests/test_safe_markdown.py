@@ -7,16 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from kibitz.plain_text import visible
 from kibitz.safe_markdown import safe_document, safe_markdown
 
-LIVE = {"link_open", "image", "html_inline", "html_block"}
+LIVE = {"link_open", "image", "html_inline", "html_block", "hidden"}
 
 
 def live_tokens(markdown: str) -> set[str]:
     found: set[str] = set()
     for token in MarkdownIt("commonmark").parse(markdown):
-        found.add(token.type)
-        found |= {child.type for child in token.children or ()}
+        for each in (token, *(token.children or ())):
+            found.add(each.type)
+            if each.type != "inline" and visible(each.content) != each.content:
+                found.add("hidden")
     return found & LIVE
 
 
@@ -30,6 +33,8 @@ def live_tokens(markdown: str) -> set[str]:
         ("**bold** and *soft*", "**bold** and *soft*"),
         ("[run](command:evil)", "[run]\\(command:evil)"),
         ("![see](http://spy/x.png)", "\\![see]\\(http://spy/x.png)"),
+        ("a &lt; b &amp;&amp; c", "a &lt; b &amp;&amp; c"),
+        ("&#x202e;gnp", "\\&#x202e;gnp"),
         ("tabs\tstay\x1b[31m, escapes go\u202e", "tabs\tstay, escapes go"),
     ],
 )
@@ -52,11 +57,34 @@ def test_what_is_shown(written: str, shown: str) -> None:
         "<!-- hidden -->",
         "![a][b]\n\n[b]: http://spy/",
         "[![a](b)](c)",
+        "&#x202e;gnp.exe",
+        "a&#8203;b &rlm;c &ZeroWidthSpace;",
+        "\\\\&#x1b;[31m",
+        "[&#x202e;](command:x)",
     ],
 )
 def test_nothing_live_is_left(attack: str) -> None:
     assert live_tokens(attack) or "\\" in attack
     assert not live_tokens(safe_markdown(attack))
+
+
+PIECES = st.sampled_from(
+    (
+        *("[x](command:kibitz.revert)", "<command:x>", "](command:y", "[a]: command:z\n", "[a][]"),
+        *("![i](http://spy/x.png)", "<img src=x onerror=y>", "<a href='command:x'>", "</", "<!--"),
+        *("&lt;img&gt;", "&#60;b&#62;", "&#x202e;", "&#8238;", "&rlm;", "&zwj;", "&amp;"),
+        *("\u202e", "\u2066", "\u200b", "\x1b[31m", "\x9b1m", "\x00", "\x07", "\U000e0041"),
+        *("`", "``", "```\n", "\\", "\n", "\n\n", "- ", "> ", "    ", "a", " ", "*", "#"),
+    )
+)
+
+
+@given(st.lists(PIECES, max_size=12).map("".join))
+def test_of_no_attack_on_a_hover_anything_is_left(text: str) -> None:
+    """Neither a command, an image or HTML nor a character that nobody sees, also as an entity."""
+    shown = safe_markdown(text)
+    assert not live_tokens(shown)
+    assert visible(shown) == shown
 
 
 @given(st.text(alphabet="[]()<>!:`\\ab \n-~#", max_size=60))

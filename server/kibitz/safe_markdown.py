@@ -8,6 +8,7 @@ is left, look-alikes take the place of the special characters.
 
 from __future__ import annotations
 
+import html
 import re
 from functools import cache
 from typing import TYPE_CHECKING
@@ -16,10 +17,13 @@ from kibitz.plain_text import visible
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
+    from markdown_it.token import Token
 
 _CODE_SPAN = re.compile(r"(?<![\\`])(`+)(?!`)(?:.+?)(?<!`)\1(?!`)")
 # What begins something live, with the backslashes in front: an odd number escapes it already.
 _LIVE = re.compile(r"(?<!\\)(\\*)(<|!\[|(?<=\])[(\[:])")
+# An entity may stand for a character that nobody sees.
+_ENTITY = re.compile(r"(?<!\\)(\\*)(&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]*);)")
 _LIVE_TOKENS = {"link_open", "image", "html_inline", "html_block"}
 
 
@@ -63,19 +67,37 @@ def _escape_outside_code(line: str) -> str:
 
 
 def _escape(text: str) -> str:
+    text = _ENTITY.sub(_shown_entity, text)
     return _LIVE.sub(
         lambda match: match[0] if len(match[1]) % 2 else f"{match[1]}\\{match[2]}", text
     )
 
 
+def _shown_entity(match: re.Match[str]) -> str:
+    """The entity, escaped where it stands for a character that is taken out elsewhere."""
+    backslashes, entity = match.groups()
+    character = html.unescape(entity)
+    if len(backslashes) % 2 or visible(character) == character != entity:
+        return match[0]
+    return f"{backslashes}\\{entity}"
+
+
 def _defused(text: str) -> str:
     """`text` with look-alikes in the place of what could be live: ugly, and certain."""
+    text = text.replace("&", "＆")
     return text.replace("<", "‹").replace("](", "] (").replace("][", "] [").replace("]:", "] :")
 
 
 def _is_live(markdown: str) -> bool:
     return any(
-        token.type in _LIVE_TOKENS
-        or any(child.type in _LIVE_TOKENS for child in token.children or ())
+        _is_live_token(each)
         for token in _parser().parse(markdown)
+        for each in (token, *(token.children or ()))
     )
+
+
+def _is_live_token(token: Token) -> bool:
+    if token.type in _LIVE_TOKENS:
+        return True
+    # Text that was decoded from entities; a container holds its children's source.
+    return token.type != "inline" and visible(token.content) != token.content

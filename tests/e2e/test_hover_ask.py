@@ -9,7 +9,7 @@ import pytest
 
 from kibitz.standin import Reply
 from support.raw_client import EditorText
-from support.workshop import Workshop, open_workshop
+from support.workshop import Workshop, lines, open_workshop
 
 ASK = {"KIBITZ_HOVER_MODE": "ask"}
 BODY_OF_TOTAL = {"line": 7, "character": 6}
@@ -67,6 +67,46 @@ async def test_a_pointer_that_moves_on_ends_the_request(
         assert "adds tax" in str(await hovered(shop, text, BODY_OF_TAX))
         assert await first is None
         await shop.standin.journal.wait_for_disconnect(held)
+
+
+async def test_a_pointer_that_rests_where_something_is_known_ends_the_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch, environment=ASK) as shop:
+        text = await trusted(shop)
+        shop.standin.enqueue(Reply("It adds tax.\n"))
+        await shop.do("kibitz.explain", text, range=lines(13, 14))
+        shop.standin.enqueue(Reply("It adds the prices up.", chunk_size=3).hold_at("adds"))
+        first = asyncio.ensure_future(hovered(shop, text, BODY_OF_TOTAL))
+        held = await shop.standin.reached()
+
+        assert "adds tax" in str(await hovered(shop, text, BODY_OF_TAX))
+        assert await first is None
+        await shop.standin.journal.wait_for_disconnect(held)
+
+
+async def test_nothing_that_a_model_wrote_is_live(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attack = "It [adds](command:evil) ![x](http://spy/) <img src=x> \u202eup\x1b[31m &#x202e;"
+    async with open_workshop(tmp_path, monkeypatch, environment=ASK) as shop:
+        text = await trusted(shop)
+        shop.standin.enqueue(Reply(attack))
+        shown = await hovered(shop, text, BODY_OF_TOTAL)
+        assert shown is not None
+        assert "](" not in shown.replace("\\(", "") and "\\<img" in shown and "\\!" in shown
+        assert "\u202e" not in shown and "\x1b" not in shown and "\\&#x202e;" in shown
+
+
+async def test_who_shows_plain_text_is_shown_no_backslashes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = {"textDocument": {"hover": {"contentFormat": ["plaintext"]}}}
+    async with open_workshop(tmp_path, monkeypatch, environment=ASK, capabilities=plain) as shop:
+        text = await trusted(shop)
+        shop.standin.enqueue(Reply("It returns a List<int>\u202e."))
+        answer = await shop.client.hover(text, BODY_OF_TOTAL)
+        assert answer["contents"] == {"kind": "plaintext", "value": "It returns a List<int>."}
 
 
 async def test_two_hovers_over_the_same_code_make_one_request(

@@ -23,6 +23,7 @@ from kibitz.claude.values import ClaudeFailure
 from kibitz.errors import UserError
 from kibitz.glances import Glances, key_of
 from kibitz.handlers.connection import Connection, project_root
+from kibitz.plain_text import visible
 from kibitz.safe_markdown import safe_markdown
 from kibitz.session import touches
 from kibitz_context.document import Document
@@ -53,6 +54,7 @@ class Hovers:
         self._glances: Glances | None = None
         self._asked: _Asked | None = None
         self._last: tuple[bytes, str] | None = None
+        self._pointed_at: bytes | None = None
 
     def answer(
         self, params: types.HoverParams
@@ -68,10 +70,12 @@ class Hovers:
         document = connection.session.documents.get(uri)
         path = document.path if document is not None else None
         mode = connection.settings_of(path).hover.mode
+        self._pointed_at = None
         if mode == "off":
             return None
         known = hover(connection, uri, first_line, last_line)
         if known is not None or mode != "ask" or document is None:
+            self._look_away()
             return known
         lines = document.lines.lines
         if is_range:
@@ -80,21 +84,25 @@ class Hovers:
             first, end = definition_around(lines, first_line)
         code = "".join(lines[first:end])
         if not LEAST_CHARACTERS <= len(code.strip()) <= MOST_CHARACTERS:
+            self._look_away()
             return None
-        return self._explained(document, first, end, code)
+        settings = connection.settings_of(path)
+        model = settings.models.of(settings.route.get("hover", "fast"))
+        self._pointed_at = key = key_of(code, document.language, model)
+        self._look_away(unless=key)
+        return self._explained(key, document, first, end)
 
     async def _explained(
-        self, document: Document, first: int, end: int, code: str
+        self, key: bytes, document: Document, first: int, end: int
     ) -> types.Hover | None:
         connection = self._connection
-        settings = connection.settings_of(document.path)
-        model = settings.models.of(settings.route.get("hover", "fast"))
-        key = key_of(code, document.language, model)
         markdown = await asyncio.to_thread(self._kept, key)
         if markdown is None:
             root = project_root(connection.root_of(document.path))
             if not await asyncio.to_thread(connection.is_trusted, root):
                 return None
+            if self._pointed_at != key:
+                return None  # the pointer has moved on meanwhile
             markdown = await self._ask(key, document, first, end)
         return None if markdown is None else _shown(connection, markdown)
 
@@ -104,8 +112,7 @@ class Hovers:
             return self._last[1]  # It has come since this was looked for.
         asked = self._asked
         if asked is None or asked.key != key:
-            if asked is not None and asked.task is not None:
-                asked.task.cancel()
+            self._look_away()
             asked = self._asked = _Asked(key, asyncio.get_running_loop().create_future())
             asked.task = self._connection.session.jobs.in_background(
                 self._fetch(asked, self._order(document, first, end)), "hover"
@@ -117,6 +124,12 @@ class Hovers:
             asked.waiting -= 1
             if not asked.waiting and asked.task is not None:
                 asked.task.cancel()  # the pointer has moved on
+
+    def _look_away(self, unless: bytes | None = None) -> None:
+        """The pointer is elsewhere: what is being asked about other code is not wanted."""
+        asked = self._asked
+        if asked is not None and asked.task is not None and asked.key != unless:
+            asked.task.cancel()
 
     async def _fetch(self, asked: _Asked, order: Order) -> None:
         markdown = None
@@ -177,9 +190,9 @@ def hover(connection: Connection, uri: str, first_line: int, last_line: int) -> 
 
 
 def _shown(connection: Connection, markdown: str) -> types.Hover:
-    kind = (
-        types.MarkupKind.Markdown
-        if connection.session.client.markdown_hover
-        else types.MarkupKind.PlainText
-    )
-    return types.Hover(types.MarkupContent(kind, safe_markdown(markdown)))
+    if connection.session.client.markdown_hover:
+        content = types.MarkupContent(types.MarkupKind.Markdown, safe_markdown(markdown))
+    else:
+        # Nothing is live there, and a backslash would be read as one.
+        content = types.MarkupContent(types.MarkupKind.PlainText, visible(markdown))
+    return types.Hover(content)
