@@ -138,15 +138,14 @@ def main(arguments: Sequence[str] = ()) -> None:
             for fault in faults(repository, options.faults, SEED)
         ]
         n_files = len({(fault.path, fault.lines) for fault in found})
-        _tell(
-            "review-anchoring",
-            f"**Review: where findings are put.** {len(found)} mends in {n_files} texts of {len(options.repositories)} repositories, "
-            f"seed {SEED}. The lines that a commit has changed are what a finding is about, its "
-            "message is the finding's; the quote and the line number are then spoilt as the rows "
-            "say. Goals: 0.99 on their line where the quote stands in the file, and all dropped that "
-            f"never stood there.\n\n{anchoring(found)}",
-            write=options.write,
+        about = (
+            f"**Review: where findings are put.** {len(found)} mends in {n_files} texts of "
+            f"{len(options.repositories)} repositories, seed {SEED}. The lines that a commit has "
+            "changed are what a finding is about, its message is the finding's; the quote and the "
+            "line number are then spoilt as the rows say. Goals: 0.99 on their line where the "
+            "quote stands in the file, and all dropped that never stood there."
         )
+        _tell("review-anchoring", f"{about}\n\n{anchoring(found)}", write=options.write)
     if options.only in (None, "delay"):
         _tell("review-delay", review_delay.report(), write=options.write)
     if options.only in (None, "cost"):

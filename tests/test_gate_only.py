@@ -97,6 +97,25 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
         "path.read_bytes": "the very bytes of a file that the gate has let pass, to write them "
         "back; what is sent of them passes Gate.admit",
     },
+    "kibitz.evaluation.clone": {
+        "import subprocess": "checks out commits in a clone, which is then read through the gate",
+    },
+    "kibitz.evaluation.execution.run_program": {
+        "asyncio.create_subprocess_exec": "our own Python with a program that it is given",
+        "output.open": "what that program has printed",
+    },
+    "kibitz.evaluation.problems": {"import gzip": "for the file of problems below"},
+    "kibitz.evaluation.problems.read_problems": {
+        "path.open": "a file of public problems that the user names",
+    },
+    "kibitz.evaluation.results.Results.add": {
+        "os.open": "kibitz's state folder",
+        "os.fdopen": "kibitz's state folder",
+    },
+    "kibitz.evaluation.results.Results._read": {"self.path.read_text": "kibitz's state folder"},
+    "kibitz.cli.eval_common._words": {
+        "Path(path).read_text": "instructions that the user names on the command line",
+    },
     "kibitz.cli.patch.write": {
         "real.read_bytes": "whether the file is still what was shown, before it is replaced",
         "os.fdopen": "writes the new text",

@@ -29,13 +29,14 @@ COMMANDS = {
     "usage": "what was spent: by day, task, model or repository",
     "audit": "what was asked of Claude, request by request",
     "replay": "send a recorded request again, and compare the replies",
+    "eval": "measure reviews or completions here, with your own key",
     "doctor": "check credentials, endpoint, models, settings, trust and budget",
     "setup": "what to tell an editor so that it starts kibitz",
     "trust": "let automatic features send this repository's code",
 }
 
 # Those that ask Claude for something.
-ASKING = frozenset({"explain", "review", "refactor", "ask"})
+ASKING = frozenset({"explain", "review", "refactor", "ask", "eval"})
 
 EXIT_FAULT = (
     70  # "internal software error" of sysexits.h: no result of a command is mistaken for it

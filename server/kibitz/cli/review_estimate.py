@@ -27,12 +27,7 @@ async def tell_estimate(at: Workplace, orders: Sequence[Order], n_files: int) ->
 
     Raises UserError when that is more than a limit leaves: then nothing is to be sent.
     """
-    first = orders[0]
-    async with aclosing(at.desk.prepare(first)) as preparing:
-        with at.progress:
-            async for step in preparing:
-                at.progress.count(step)
-    brief = await at.desk.brief(first, record=False)
+    brief = await _brief_of(at, orders[0])
     likely, most = await asyncio.to_thread(
         lambda: (list(_costs(at, brief, orders, LIKELY)), list(_costs(at, brief, orders, MUCH)))
     )
@@ -61,6 +56,30 @@ async def tell_estimate(at: Workplace, orders: Sequence[Order], n_files: int) ->
             f"with --set budget.{exceeded.limit}_usd=USD.",
             EXIT_BUDGET,
         )
+
+
+async def likely_costs(
+    at: Workplace, orders: Sequence[Order]
+) -> tuple[list[float | None], float | None]:
+    """What the reviews of `orders` are likely to cost in USD, one after the other, and what the
+    first would cost if nothing were in the cache; None for an unknown price."""
+    brief = await _brief_of(at, orders[0])
+    cold = replace(brief, context=replace(brief.context, plan=None))
+    return await asyncio.to_thread(
+        lambda: (
+            list(_costs(at, brief, orders, LIKELY)),
+            next(_costs(at, cold, orders[:1], LIKELY)),
+        )
+    )
+
+
+async def _brief_of(at: Workplace, first: Order) -> Brief:
+    """What all of the prompts have in common, as it would be for `first`."""
+    async with aclosing(at.desk.prepare(first)) as preparing:
+        with at.progress:
+            async for step in preparing:
+                at.progress.count(step)
+    return await at.desk.brief(first, record=False)
 
 
 @dataclass(frozen=True, slots=True)
