@@ -2,6 +2,7 @@
 #   make demo        the main job in the terminal, no key and no editor needed
 #   make test        format, lint, types, layers and tests (under five minutes)
 #   make test-real   real Neovim and a real model behind /v1/messages (slower)
+#   make vscode      the extension for VS Code, packaged as clients/vscode/kibitz.vsix
 #   make bench       every figure that this repository states
 #   make bench-peers  install what some figures are measured beside, into .cache
 #   make lock        write the lock files anew
@@ -12,7 +13,7 @@ BIN := $(VENV)/bin
 LOCKS := requirements/run.txt requirements/test.txt requirements/real.txt
 
 .DEFAULT_GOAL := test
-.PHONY: compiled demo test test-fast test-real check format bench bench-peers lock clean
+.PHONY: compiled demo test test-fast test-real check format bench bench-peers vscode lock clean
 
 $(VENV)/made-run: requirements/run.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("kibitz needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
@@ -47,7 +48,7 @@ test: check compiled
 test-fast: $(VENV)/made-test compiled
 	$(BIN)/pytest -n 2 -m "not real" -x -q
 
-test-real: $(VENV)/made-real .cache/faults/bin/llmock .cache/lua-tools/node_modules compiled
+test-real: $(VENV)/made-real .cache/faults/bin/llmock .cache/lua-tools/node_modules vscode compiled
 	$(BIN)/pytest -m real
 
 format: $(VENV)/made-test
@@ -73,6 +74,21 @@ bench-peers: .cache/peers/bin/python
 # A formatter of Lua, for clients/neovim; where npm is missing its test is left out.
 .cache/lua-tools/node_modules:
 	-npm install --silent --no-fund --no-audit --prefix .cache/lua-tools @johnnymorganz/stylua@2.5.2
+
+# The extension for VS Code, checked and packaged, and a VS Code to test it in.  Where code-server
+# cannot be built, its tests skip and say why.
+VSCODE := clients/vscode
+VSCODE_SOURCES := $(wildcard $(VSCODE)/src/* $(VSCODE)/test/* $(VSCODE)/media/* $(VSCODE)/l10n/*) \
+	$(addprefix $(VSCODE)/,package.json package-lock.json package.nls.json esbuild.mjs tsconfig.json)
+
+vscode: $(VSCODE)/kibitz.vsix
+
+.cache/vscode/made: tests/clients/vscode/rig/install.sh tests/clients/vscode/rig/package-lock.json $(VENV)/made-run
+	-sh tests/clients/vscode/rig/install.sh $(BIN)/pip .cache/vscode && touch $@
+
+$(VSCODE)/kibitz.vsix: $(VSCODE_SOURCES) .cache/vscode/made
+	cd $(VSCODE) && export PATH="$(CURDIR)/.cache/vscode/bin:$$PATH" && \
+		npm ci --no-fund --no-audit --loglevel=error && npm run check && npm test && npm run package
 
 .cache/peers/bin/python:
 	$(PYTHON) -m venv .cache/peers

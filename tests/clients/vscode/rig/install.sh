@@ -7,7 +7,7 @@
 # It needs a compiler and libkrb5's headers; Chromium is Debian's.  Where they are missing and may
 # be installed, they are; else the tests skip and say what is missing.
 set -eu
-pip=$1
+pip=$(realpath -s "$1")
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$2"
 cd "$2"
