@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kibitz.actions.prompt_files import PromptFile, read_prompt_files
+from kibitz.standin import Reply
 from kibitz_context.gate import Gate
 from support.workshop import EXAMPLE, cursor, lines, open_workshop
 
@@ -132,10 +133,37 @@ async def test_diagnostics_of_any_server_can_be_fixed(
         (fix, *_) = await shop.client.code_actions(text, cursor(8), diagnostics=[diagnostic])
 
         assert fix["kind"] == "quickfix.kibitz"
-        assert fix["title"] == "Fix with Claude: line 8: ruff: Unused variable really [F841]"
+        assert fix["title"] == "Fix with Claude: ruff: Unused variable really [F841]"
         assert fix["diagnostics"][0]["message"] == diagnostic["message"]
         (argument,) = fix["command"]["arguments"]
         assert argument["diagnostics"] == ["line 8: ruff: Unused variable\nreally [F841]"]
+
+
+async def test_what_a_diagnostic_relates_to_goes_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        text = await shop.open()
+        related = {
+            "location": {"uri": "file:///r/cart.py", "range": lines(3, 3)},
+            "message": "called here",
+        }
+        diagnostics = [
+            {"range": lines(8, 8), "message": "Use sum()", "relatedInformation": [related]},
+            {"range": lines(7, 7), "message": "No type"},
+        ]
+        (fix, *_) = await shop.client.code_actions(text, cursor(8), diagnostics=diagnostics)
+        assert fix["title"] == "Fix with Claude: Use sum() and 1 more"
+        shop.standin.enqueue(Reply("<replacement>\ndef total(p): ...\n</replacement>"))
+        answer = await shop.client.execute("kibitz.fix", *fix["command"]["arguments"])
+        end = await shop.client.progress_end(answer["job"])
+
+        assert end["message"].startswith("1 change · still parses · ")
+        said = shop.standin.journal.last.request.last_user_text
+        assert (
+            "<diagnostics>\nline 8: Use sum()\n  see line 3 of cart.py: called here\n"
+            "line 7: No type\n</diagnostics>"
+        ) in said
 
 
 async def test_diagnostics_of_a_later_protocol_come_back_as_they_are(
@@ -153,7 +181,7 @@ async def test_diagnostics_of_a_later_protocol_come_back_as_they_are(
         actions = await shop.client.code_actions(text, lines(3, 3), diagnostics=[diagnostic])
 
         fix = next(action for action in actions if action["title"].startswith("Fix"))
-        assert fix["title"] == "Fix with Claude: line 3: Magic number"
+        assert fix["title"] == "Fix with Claude: Magic number"
         assert fix["diagnostics"] == [diagnostic]
         assert shop.client.messages() == []
 
@@ -177,6 +205,21 @@ async def test_prompt_files_and_comments_are_actions(
         request = shop.standin.journal.last.request
         assert "Which tax rules does this code assume?" in request.last_user_text
         assert request.model == "claude-opus-5-5"
+
+
+async def test_what_is_wrong_with_a_prompt_is_said_once_when_it_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faulty = PROMPT_FILE.replace("output: answer", "output: poem")
+    files = {"prices.py": EXAMPLE, ".kibitz/prompts/tax.md": faulty}
+    async with open_workshop(tmp_path, monkeypatch, files=files) as shop:
+        text = await shop.open()
+        for _ in range(2):
+            shop.standin.enqueue(Reply("None."))
+            message = await shop.do("kibitz.runPrompt", text, prompt="tax")
+            assert message.startswith("Answer shown")
+        (said,) = shop.client.messages()
+        assert said == "The prompt tax.md: output is 'poem', not answer, edit or findings."
 
 
 async def test_prompt_files_are_read_when_they_are_new(

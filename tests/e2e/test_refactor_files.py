@@ -9,7 +9,7 @@ import pytest
 
 from kibitz.standin import Reply, ToolCall
 from support.raw_wire import ResponseError
-from support.workshop import EXAMPLE, Workshop, open_workshop
+from support.workshop import EXAMPLE, Workshop, lines, open_workshop
 
 CART = "from prices import total\n\n\ndef checkout(cart):\n    return total(cart)\n"
 FILES: dict[str, str | bytes] = {
@@ -158,6 +158,63 @@ async def test_edits_that_do_not_hold_are_mended_once(
         (said,) = shop.client.messages()
         assert "Claude's edits do not hold" in said
         assert len(applied(shop)) == 1
+
+
+async def test_what_claude_is_told_of_edits_that_do_not_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One edit comes of it, in which the editor asks about what takes effect by itself."""
+    annotates = {"workspace": {"workspaceEdit": {"changeAnnotationSupport": {}}}}
+    async with open_workshop(
+        tmp_path, monkeypatch, profile="vscode", files=FILES, capabilities=annotates
+    ) as shop:
+        ambiguous = edit("cart.py", ("total", "sum_of"))
+        missing = edit(".github/workflows/ci.yml", ("on: pull", "on: push"))
+        message = await change(shop, edits(PRICES, ambiguous, missing), edits(CALLERS, CI))
+
+        assert message.startswith("3 files changed")
+        first, second = (each.request for each in shop.standin.journal.messages)
+        assert second.body["messages"][: len(first.body["messages"])][0]["role"] == "user"
+        results = second.body["messages"][-1]["content"]
+        told = [(bool(each.get("is_error")), str(each["content"])) for each in results]
+        assert [is_error for is_error, _ in told] == [False, True, True]
+        assert "This edit holds" in told[0][1]
+        assert "more than once" in told[1][1] or "2 times" in told[1][1] or "twice" in told[1][1]
+        assert "not" in told[2][1]
+        assert "send all edits of it again" in told[1][1]
+        (asked,) = applied(shop)
+        needs = [
+            part["textDocument"]["uri"].rpartition("/")[2]
+            for part in asked["edit"]["documentChanges"]
+            if any("annotationId" in each for each in part["edits"])
+        ]
+        assert needs == ["ci.yml"]
+
+
+async def test_without_an_instruction_the_comment_says_it_or_the_user_chooses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch, files=FILES) as shop:
+        prices = await shop.open()
+        place = lines(6, 10)
+        shop.standin.enqueue(edits(PRICES, CALLERS))
+        shop.client.pick = 0
+        job = await shop.start("kibitz.refactor", prices, range=place, files=True)
+        end = await shop.client.progress_end(job)
+        assert end["message"].startswith("2 files changed")
+        assert [each["kind"] for each in shop.client.progress(job)].count("begin") == 1
+        (asked,) = shop.client.notifications("window/showMessageRequest")
+        assert "Better name everywhere" in str(asked["actions"])
+        said = shop.standin.journal.last.request.last_user_text
+        assert "change it wherever it is used" in said
+
+        marked = await shop.open("marked.py", "# kibitz: rename it\ndef a():\n    pass\n")
+        shop.standin.enqueue(Reply("It is fine as it is."))
+        await shop.do("kibitz.refactor", marked, range=lines(2, 2), files=True)
+        assert "<instruction>\nrename it\n" in shop.standin.journal.last.request.last_user_text
+
+        shop.client.pick = None
+        assert await shop.do("kibitz.refactor", prices, range=place, files=True) == "Nothing chosen"
 
 
 async def test_what_does_not_parse_any_more_is_said_at_the_end(

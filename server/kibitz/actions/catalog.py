@@ -7,6 +7,7 @@ what needs a selection is not offered without one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,8 @@ from kibitz.actions.scope import (
 from kibitz.test_layout.conventions import convention_of, is_test_by_name
 from kibitz_context.document import Document
 from kibitz_context.lines import Span
+
+_LINE = re.compile(r"^line \d+: ")
 
 EXPLAIN_KIND = "source.kibitz.explain"
 REVIEW_KIND = "source.kibitz.review"
@@ -133,7 +136,7 @@ def offers(
     if diagnostics and lines is not None:
         found.append(
             Offer(
-                f"Fix with Claude: {_short(diagnostics[0])}",
+                f"Fix with Claude: {_named(diagnostics)}",
                 QUICKFIX_KIND,
                 "kibitz.fix",
                 lines,
@@ -216,6 +219,14 @@ def _in_files(document: Document, lines: tuple[int, int]) -> list[Offer]:
 
 #: All that is offered in a conversation that ends with a question.
 SEND = Offer("Send", SEND_KIND, "kibitz.ask", edits=True)
+
+
+def _named(diagnostics: Sequence[str]) -> str:
+    """How the menu names what is to be mended: what the first one says, and how many there are."""
+    # The line is the cursor's, and what is related stands below the message.
+    first = _LINE.sub("", diagnostics[0]).partition("\n  see line ")[0]
+    more = len(diagnostics) - 1
+    return _short(first) + (f" and {more} more" if more else "")
 
 
 def _short(text: str, limit: int = 48) -> str:

@@ -223,6 +223,8 @@ class Commands:
     def _run_prompt(self, given: Arguments) -> dict[str, str]:
         document = open_document(self._connection, given)
         prompt = prompt_named(self._connection, document, given.prompt)
+        if prompt.problem:
+            self._connection.tell_once(f"The prompt {prompt.name}.md: {prompt.problem}.")
         given = replace(given, tier=given.tier or prompt.tier)
         span = meant_span(self._connection, document, given)
         words = "\n\n".join(part for part in (prompt.instruction, given.instruction) if part)
@@ -231,7 +233,7 @@ class Commands:
             return self._start.edit(document, span, words, given, "refactor", title=prompt.title)
         if prompt.output == "findings":
             order = order_of(self._connection, "review", document, span, words, given)
-            return self._start.findings(order, self._review_steps(order))
+            return self._start.findings(order, self._review_steps(order), prompt.title)
         order = replace(order, span=span or document.whole)
         return self._start.answer(order, answer.ask(order, self._connection.desk), prompt.title)
 

@@ -235,14 +235,11 @@ class Connection:
     # -- jobs ----------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def reported(
-        self, job: Job, *, ends: bool = True, is_quiet: bool = False
-    ) -> AsyncIterator[Report]:
+    async def reported(self, job: Job, *, is_quiet: bool = False) -> AsyncIterator[Report]:
         """Run the body of a job with its progress, and tell how it ended, once.
 
         A failure that the user can do something about is one message; a stop is no failure; a
-        bug goes on to the jobs' own report.  With `ends` false a body that comes to its end
-        leaves the progress to a further one.  One that `is_quiet` was not asked for: what becomes
+        bug goes on to the jobs' own report.  One that `is_quiet` was not asked for: what becomes
         of it stands in its progress and nowhere else.
         """
         report = Report(self, job, is_quiet=is_quiet)
@@ -265,8 +262,7 @@ class Connection:
             report.end("Failed: a fault in kibitz; see its log")
             raise
         else:
-            if ends:
-                report.end(report.summary())
+            report.end(report.summary())
         finally:
             self.tell_settings_problems()
             self.announce_status()
@@ -284,9 +280,13 @@ class Connection:
             known.catalogue, model, self.settings_of_first_folder(), midnight().date()
         )
         for sentence in (*notes, *known.problems):
-            if sentence not in self.session.told_problems:
-                self.session.told_problems.add(sentence)
-                self.editor.tell(sentence, "warning")
+            self.tell_once(sentence)
+
+    def tell_once(self, sentence: str) -> None:
+        """Warn of something, once while the server runs."""
+        if sentence not in self.session.told_problems:
+            self.session.told_problems.add(sentence)
+            self.editor.tell(sentence, "warning")
 
     def _tell_of_pause(self, refusal: ClaudeFailure | None) -> None:
         """Automatic features pause after repeated failures, or are back."""

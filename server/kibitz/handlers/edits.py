@@ -20,7 +20,6 @@ from kibitz.session import DocumentChange, WrittenEdit
 from kibitz_context.document import Document
 from kibitz_context.lines import Span
 
-
 # Larger documents get their edit in one piece: a client re-parses the text on each.
 MAX_LIVE_CHARACTERS = 1_000_000
 MAX_LIVE_LINES = 20_000
@@ -61,14 +60,20 @@ class EditJob:
 
         Where they carry out an `order`, what comes of it is checked as the user's settings say.
         """
-        try:
-            async with self._connection.reported(job) as report:
-                count = await self._write(job, report, steps, job.id)
-                if count and order is not None:
-                    from kibitz.handlers.edit_checks import check
+        async with self._connection.reported(job) as report:
+            await self.carry_out(job, report, steps, order)
 
-                    mend = partial(self._mend, job, report, order)
-                    await check(self._connection, job, report, order, mend)
+    async def carry_out(
+        self, job: Job, report: Report, steps: AsyncIterator[Step], order: Order | None
+    ) -> None:
+        """As `run`, within a report that has begun."""
+        try:
+            count = await self._write(job, report, steps, job.id)
+            if count and order is not None:
+                from kibitz.handlers.edit_checks import check
+
+                mend = partial(self._mend, job, report, order)
+                await check(self._connection, job, report, order, mend)
         finally:
             self._leave()
 

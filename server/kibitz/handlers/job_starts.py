@@ -50,13 +50,15 @@ class JobStarts:
         )
         return {"job": job.id}
 
-    def findings(self, order: Order, steps: AsyncIterator[Step]) -> dict[str, str]:
+    def findings(
+        self, order: Order, steps: AsyncIterator[Step], what: str = "Review"
+    ) -> dict[str, str]:
         assert order.document is not None
         lines = whole_lines(order.document, order.span)
         job = self._connection.session.jobs.start(
             lambda job: reviews.run_review(self._connection, job, order, steps, lines),
             kind="review",
-            title=f"Review {place(order.document, lines, order.span)}",
+            title=f"{what} {place(order.document, lines, order.span)}",
             uri=order.document.uri,
             lines=lines,
         )
@@ -162,10 +164,13 @@ class JobStarts:
 
     def _edit_job(self, document: Document, lines: tuple[int, int]) -> edits.EditJob:
         connection = self._connection
-        if not connection.session.client.apply_edit:
-            raise JsonRpcInvalidParams("This editor does not let a server edit its documents")
+        self._must_take_edits()
         streaming = connection.settings_of(document.path).edit.streaming
         return edits.EditJob(connection, document, lines, streaming)
+
+    def _must_take_edits(self) -> None:
+        if not self._connection.session.client.apply_edit:
+            raise JsonRpcInvalidParams("This editor does not let a server edit its documents")
 
     def offer_presets(
         self, document: Document, span: Span | None, given: Arguments
@@ -174,11 +179,11 @@ class JobStarts:
         connection = self._connection
         lines = whole_lines(document, span)
         presets = FILE_PRESETS if given.files else PRESETS
+        self._must_take_edits()
 
         async def choose(job: Job) -> None:
             titles = [preset.title.capitalize() for preset in presets]
-            chosen = None
-            async with connection.reported(job, ends=False) as report:
+            async with connection.reported(job) as report:
                 if not connection.session.client.show_message_request:
                     raise UserError(
                         "Say what to refactor: write a comment `kibitz: …` above the code and run "
@@ -187,12 +192,11 @@ class JobStarts:
                     )
                 chosen = await connection.editor.choose("What shall kibitz change?", titles)
                 if chosen is None:
-                    report.end("Nothing chosen")
+                    report.outcome = "Nothing chosen"
                     return
                 current = connection.session.documents.get(document.uri)
                 if current is None or current.text != document.text:
                     raise UserError("The text has changed meanwhile; choose again.")
-            if chosen is not None:
                 instruction = presets[titles.index(chosen)].instruction
                 order = order_of(connection, "refactor", document, span, instruction, given)
                 if given.files:
@@ -200,10 +204,11 @@ class JobStarts:
                     from kibitz.handlers import file_edits
 
                     steps = change_files(order, connection.desk)
-                    await file_edits.run(connection, job, steps, order)
+                    await file_edits.carry_out(connection, job, report, steps, order)
                 else:
                     body = self._edit_job(document, lines)
-                    await body.run(job, refactor.refactor(order, connection.desk), order)
+                    steps = refactor.refactor(order, connection.desk)
+                    await body.carry_out(job, report, steps, order)
 
         job = connection.session.jobs.start(
             choose,
