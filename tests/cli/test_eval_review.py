@@ -90,6 +90,7 @@ def test_cases_are_listed_for_nothing(clone: CommandLine) -> None:
     assert outcome.code == 0
     kinds = [line.split()[0] for line in outcome.out.splitlines()]
     assert kinds == ["mutation", "harmless", "fix"]
+    assert outcome.out.endswith(": Fix a wrong limit\n")
     assert outcome.out == evaluate(clone, "--list").out
     assert not clone.asked
 
@@ -142,6 +143,7 @@ def test_it_goes_on_after_a_failure(clone: CommandLine) -> None:
     clone.standin.enqueue(Fault.spend_limit())
     outcome = evaluate(clone, "--yes", "--json")
     assert (outcome.code, outcome.out) == (3, "")
+    assert evaluate(clone, "--yes", "--set", "budget.day_usd=0.0001").code == 4
     clone.standin.when(lambda _: True, reviewer([""]))
     outcome = evaluate(clone, "--yes", "--json")
     assert outcome.code == 0

@@ -42,7 +42,7 @@ def fixed(lines: list[str], fix: dict[str, Any]) -> str:
 
 def test_a_document(commands: CommandLine) -> None:
     commands.standin.enqueue(
-        reported(finding(), finding(title="No tests", category="Tests", severity="hint"))
+        reported(finding(), finding(title="No tests", category="tests", severity="hint"))
     )
     outcome = commands.run("review", "prices.py", "--format", "sarif", "--fail-on", "warning")
     assert outcome.code == 1
@@ -55,14 +55,16 @@ def test_a_document(commands: CommandLine) -> None:
         "version": __version__,
         "rules": [
             {
-                "id": "kibitz/tests",
-                "name": "Tests",
-                "shortDescription": {"text": "Review: Tests"},
-            },
-            {
                 "id": "kibitz/correctness",
                 "name": "correctness",
                 "shortDescription": {"text": "Review: correctness"},
+                "properties": {"tags": ["correctness"]},
+            },
+            {
+                "id": "kibitz/tests",
+                "name": "tests",
+                "shortDescription": {"text": "Review: tests"},
+                "properties": {"tags": ["tests"]},
             },
         ],
     }
@@ -70,7 +72,7 @@ def test_a_document(commands: CommandLine) -> None:
     first, second = run["results"]
     assert (first["ruleId"], first["ruleIndex"], first["level"]) == (
         "kibitz/correctness",
-        1,
+        0,
         "warning",
     )
     assert first["locations"][0]["physicalLocation"] == {

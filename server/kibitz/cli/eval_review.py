@@ -44,6 +44,7 @@ from kibitz.evaluation.clone import check_out, head_of, make_clone
 from kibitz.evaluation.results import Results, evaluation_folder
 from kibitz.evaluation.verdicts import ReviewFigures, verdict
 from kibitz.findings.values import Finding
+from kibitz.plain_text import one_line
 from kibitz_context.change_set import Scope, change_set
 from kibitz_context.commits import CommitsProblem, log
 
@@ -175,6 +176,7 @@ class _Evaluation:
         self._results = results
         self._commit = commit
         self._purse = Purse(wanted.most_usd)
+        self._n_reviews = self._n_done = 0
         self._root = at.desk.repository(at.start).root
         self._gate = gate_of(self._root, at.settings_in(at.start).context)
 
@@ -185,7 +187,8 @@ class _Evaluation:
             raise UserError("There is no source file in it that a fault could be put into.")
         if self._wanted.lists:
             for case in cases:
-                terminal.write(f"{case.id}{'' if case.faults else ' wrong'}\n")
+                summary = f": {one_line(case.what, 100)}" if case.kind == "fix" else ""
+                terminal.write(f"{one_line(case.id)}{summary}\n")
             return 0
         if self._wanted.again:
             self._results.forget()
@@ -193,7 +196,7 @@ class _Evaluation:
             (each, [case for case in cases if self._results.get(each.name, case.id) is None])
             for each in self._compared
         ]
-        n_reviews = sum(len(waiting) for _, waiting in todo)
+        n_reviews = self._n_reviews = sum(len(waiting) for _, waiting in todo)
         terminal.note(
             f"{len(cases)} cases, {len(self._compared)} configurations: {n_reviews} reviews to be "
             f"made; results are kept in {self._results.path}."
@@ -306,8 +309,11 @@ class _Evaluation:
                         self._fail(one, failure)
                         if not one.parts:
                             self._keep(configuration, one)
-                            done = len(self._results.of(configuration.name))
-                            terminal.note(f"{configuration.name}: {done} done, {one.case.id}")
+                            self._n_done += 1
+                            terminal.note(
+                                f"{self._n_done} of {self._n_reviews}: {configuration.name}, "
+                                f"{one.case.id}"
+                            )
                     case step:
                         self._at.tell_of(step)
                 if self._purse.is_empty:

@@ -48,6 +48,8 @@ def sarif(report: Report) -> str:
                 "id": _rule_id(category),
                 "name": category,
                 "shortDescription": {"text": f"Review: {category}"},
+                # Code scanning shows what is tagged `security` apart from the rest.
+                "properties": {"tags": [_slug(category)]},
             }
             for category in categories
         ],
@@ -131,5 +133,8 @@ def _replaced(edit: LineEdit, lines: Sequence[str]) -> dict[str, Any]:
 
 def _rule_id(category: str) -> str:
     """The category as an identifier: "error handling" is ``kibitz/error-handling``."""
-    name = re.sub(r"[^a-z0-9]+", "-", category.lower()).strip("-")
-    return f"kibitz/{name or 'general'}"
+    return f"kibitz/{_slug(category)}"
+
+
+def _slug(category: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", category.lower()).strip("-") or "general"

@@ -100,7 +100,7 @@ def mutated(
         where = () if fault is None else (Place(path, *mutations.place_after(fault, changes)),)
         kind: Kind = "mutation" if faulty else "harmless"
         line = changes[-1].start + 1
-        what = fault.kind if fault is not None else "nothing"
+        what = fault.kind if fault is not None else "nothing wrong"
         yield Case(f"{kind} {path}:{line} {what}", kind, commit, {path: text}, where, what)
 
 
@@ -142,9 +142,7 @@ def reverted(repository: Repository, gate: Gate, fix: Commit, chance: random.Ran
             mutations.applied(lines, _decoys(file.path, lines, wrong, chance))
         )
         faults += [Place(file.path, start + 1, end) for start, end in file.lines]
-    return Case(
-        f"fix {fix.id[:12]}", "fix", fix.id, texts, tuple(faults), f"{fix.id[:12]} taken back"
-    )
+    return Case(f"fix {fix.id[:12]}", "fix", fix.id, texts, tuple(faults), fix.summary)
 
 
 def _is_wanted(path: str, gate: Gate) -> bool:
