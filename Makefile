@@ -5,6 +5,7 @@
 #   make vscode      the extension for VS Code, packaged as clients/vscode/kibitz.vsix
 #   make bench       every figure that this repository states
 #   make bench-peers  install what some figures are measured beside, into .cache
+#   make editors     play the scenes in every editor, and write docs/editors.md from the results
 #   make lock        write the lock files anew
 
 PYTHON ?= python3
@@ -13,7 +14,7 @@ BIN := $(VENV)/bin
 LOCKS := requirements/run.txt requirements/test.txt requirements/real.txt
 
 .DEFAULT_GOAL := test
-.PHONY: compiled demo test test-fast test-real check format bench bench-peers vscode lock clean
+.PHONY: compiled demo test test-fast test-real check format bench bench-peers editors vscode lock clean
 
 $(VENV)/made-run: requirements/run.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("kibitz needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
@@ -50,6 +51,10 @@ test-fast: $(VENV)/made-test compiled
 
 test-real: $(VENV)/made-real .cache/faults/bin/llmock .cache/lua-tools/node_modules vscode compiled
 	$(BIN)/pytest -m real
+
+editors: $(VENV)/made-real compiled
+	-$(BIN)/pytest tests/clients/plain -m real --junitxml .cache/editors.xml
+	$(BIN)/python tests/support/editor_table.py .cache/editors.xml
 
 format: $(VENV)/made-test
 	$(BIN)/ruff format server context tests bench requirements

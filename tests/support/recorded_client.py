@@ -143,7 +143,12 @@ class _Recorded(PlainClient):
         asked = self._client.notifications("window/showDocument")
         if not (asked and self._ways.shows):
             return None
-        return Path(unquote(urlsplit(asked[-1]["uri"]).path)).read_text()
+        uri = asked[-1]["uri"]
+        if urlsplit(uri).scheme == "file":
+            return Path(unquote(urlsplit(uri).path)).read_text()
+        request = self._client.request("workspace/textDocumentContent", {"uri": uri})
+        text: str = self._loop.run(request)["text"]
+        return text
 
 
 class _Loop:

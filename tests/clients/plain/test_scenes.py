@@ -87,10 +87,10 @@ def test_explain(client: PlainClient, name: str) -> None:
     client.standin.enqueue(Reply(ANSWER, chunk_size=7))
     client.go_to(8)
     client.run("Explain this")
+    assert "$" in client.wait_until_told("Answer ")
     answer = client.wait_for_answer()
     assert answer.way == ("window" if name in SHOWS else "message")
     assert answer.text == f"# Explain prices.py:6-10\n\n{ANSWER}"
-    assert "$" in client.wait_until_told("Answer ")
     assert client.text() == EXAMPLE
 
 
