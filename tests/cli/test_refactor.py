@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import threading
 
 import pytest
@@ -197,3 +198,53 @@ def test_secrets_are_not_sent_and_not_lost(commands: CommandLine) -> None:
     assert outcome.code == 0
     assert key not in str(commands.asked[-1].request.body)
     assert (commands.root / "k.py").read_text() == f'KEY = "{key}"\nx = 2\n'
+
+
+CHECK = (
+    "import pathlib, sys\n"
+    'if "sum" not in pathlib.Path("prices.py").read_text(): sys.exit("no sum in here")\n'
+)
+WRONG = "def total(prices):\n    return 0\n"
+
+
+def checked(commands: CommandLine, *replies: Reply) -> str:
+    """What is said on stderr where a check is named and the change is written."""
+    commands.write("check.py", CHECK)
+    commands.write("prices.py", EXAMPLE.replace("sum", "total"))
+    commands.standin.enqueue(*replies)
+    check = f"edit.check={sys.executable} check.py"
+    outcome = commands.run("refactor", "prices.py:6-10", "use sum", "--write", "--set", check)
+    assert outcome.code == 0
+    return outcome.err
+
+
+def test_what_was_written_is_checked(commands: CommandLine) -> None:
+    said = checked(commands, rewritten())
+    assert "check.py` passed." in said
+    assert len(commands.standin.journal.messages) == 1
+
+
+def test_claude_sees_once_what_the_check_says(commands: CommandLine) -> None:
+    said = checked(commands, rewritten(WRONG), rewritten())
+    assert "check.py` failed; Claude sees what it says." in said
+    assert "passes now that Claude has mended the change." in said
+    assert "ended with status 1 and said:\nno sum in here\n" in commands.task
+    assert (
+        '<region path="prices.py" first_line="6">\ndef total(prices):\n    return 0\n</region>'
+        in (commands.task)
+    )
+    assert (commands.root / "prices.py").read_text().count("return sum(prices)") == 1
+
+
+def test_a_check_that_goes_on_failing_is_shown(commands: CommandLine) -> None:
+    said = checked(commands, rewritten(WRONG), Reply("It is meant so."))
+    assert "Claude did not change the code: It is meant so." in said
+    assert "\nno sum in here\n" in said
+    assert "ended with status 1; the change stays as it is written." in said
+    assert "return 0" in (commands.root / "prices.py").read_text()
+
+
+def test_what_does_not_parse_any_more_is_said(commands: CommandLine) -> None:
+    commands.standin.enqueue(rewritten("def total(prices:\n    return 0\n"))
+    outcome = commands.run("refactor", "prices.py:6-10", "break it")
+    assert "prices.py does not parse any more." in outcome.err

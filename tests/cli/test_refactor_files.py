@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -197,3 +198,16 @@ def test_no_secret_moves_into_another_file(shop: CommandLine, path: str) -> None
     assert outcome.code == 3
     assert "secrets stay where they are" in outcome.err
     assert texts(shop) == BEFORE
+
+
+def test_what_was_written_is_checked_and_mended_once(shop: CommandLine) -> None:
+    code = 'import pathlib; assert "sum_of" in pathlib.Path("cart.py").read_text()\n'
+    shop.write("check.py", code)
+    shop.standin.enqueue(edits(PRICES), edits(CALLERS))
+    check = f"edit.check={sys.executable} check.py"
+    arguments = ("refactor", "prices.py", "rename it", "--files", "--write", "--set", check)
+    outcome = shop.run(*arguments)
+    assert outcome.code == 0
+    assert "passes now that Claude has mended the change." in outcome.err
+    assert texts(shop)["cart.py"] == renamed(CART).replace("\n", "\r\n")
+    assert "AssertionError" in shop.task

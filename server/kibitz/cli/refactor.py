@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Coroutine
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
+from kibitz.actions.mend import mending
 from kibitz.actions.refactor import refactor
 from kibitz.actions.scope import comment_above
 from kibitz.actions.values import Changed, Order, Region
 from kibitz.cli import patch
 from kibitz.cli.arguments import Common, Parser
+from kibitz.cli.edit_check import check
 from kibitz.cli.place import STDIN, Source, parse_place, stdin_text
 from kibitz.cli.terminal import Terminal
 from kibitz.cli.workplace import Workplace, work
+from kibitz.edits.check import checked
 from kibitz.edits.values import LineEdit, apply_line_edits
 from kibitz.errors import EXIT_USAGE, UserError
 from kibitz.plain_text import visible
+from kibitz_context.document import Document
 from kibitz_context.lines import Span
 from kibitz_context.repository import Repository
 
@@ -80,8 +86,40 @@ def run(arguments: list[str]) -> int:
 
 async def _refactor(at: Workplace, source: Source, order: Order, *, writes: bool) -> int:
     with at.progress:
-        text = await _changed_text(at, order)
-        return _deliver(at.terminal, source, text, writes=writes)
+        text, region = await _changed(at, order)
+        await _note_complaints(at, source, text)
+        code = _deliver(at.terminal, source, text, writes=writes)
+        if writes and not code and text != source.document.text:
+            await check(at, order.root, partial(_mend, at, source, order, text, region))
+        return code
+
+
+async def _mend(
+    at: Workplace, source: Source, order: Order, text: str, region: Span, failure: str
+) -> bool:
+    """Have Claude mend what was written; returns whether it changed anything."""
+    document = Document(source.document.uri, source.path, text)
+    mended, _ = await _changed(at, mending(order, failure, document, region, {}))
+    if mended == text:
+        return False
+    try:
+        patch.write(source.path, source.encoded(text), source.encoded(mended))
+    except patch.Conflict:
+        raise UserError(
+            f"{source.shown} was changed meanwhile; what Claude mended is not written."
+        ) from None
+    await _note_complaints(at, source, mended)
+    return True
+
+
+async def _note_complaints(at: Workplace, source: Source, text: str) -> None:
+    """Say what has become worse in the file."""
+    before = source.document.text
+    if source.document.path is not None and text != before:
+        name = source.document.path.name
+        found = await asyncio.to_thread(checked, name, before, text, at.desk.syntax_faults)
+        for complaint in found.complaints:
+            at.terminal.note(f"{source.shown} {complaint}.")
 
 
 def _instruction(source: Source, given: str | None) -> tuple[str, Span | None]:
@@ -104,8 +142,8 @@ def _instruction(source: Source, given: str | None) -> tuple[str, Span | None]:
     return instruction, Span(min(table.starts[line], source.span.start), source.span.end)
 
 
-async def _changed_text(at: Workplace, order: Order) -> str:
-    """The whole document after the change.  Raises what the action raises."""
+async def _changed(at: Workplace, order: Order) -> tuple[str, Span]:
+    """The whole document after the change, and the region in it.  Raises what the action raises."""
     assert order.document is not None
     region: Region | None = None
     edits: list[LineEdit] = []
@@ -122,7 +160,9 @@ async def _changed_text(at: Workplace, order: Order) -> str:
     lines = order.document.lines.lines
     end = region.first_line + len(region.lines)
     changed = apply_line_edits(list(region.lines), edits)
-    return "".join([*lines[: region.first_line], *changed, *lines[end:]])
+    above, within = "".join(lines[: region.first_line]), "".join(changed)
+    span = Span(len(above), len(above) + len(within))
+    return "".join([above, within, *lines[end:]]), span
 
 
 def _deliver(terminal: Terminal, source: Source, text: str, *, writes: bool) -> int:

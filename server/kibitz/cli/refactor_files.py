@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import aclosing
+from functools import partial
 
 from kibitz.actions.change_files import change_files
+from kibitz.actions.mend import mend_files, mending
 from kibitz.actions.values import FilesChanged, Order
 from kibitz.cli import patch
+from kibitz.cli.edit_check import check, note_complaints
 from kibitz.cli.place import BOM
 from kibitz.cli.refactor import show_diff
 from kibitz.cli.terminal import Terminal
@@ -15,6 +18,7 @@ from kibitz.cli.workplace import Workplace
 from kibitz.edits.file_changes import FileChange
 from kibitz.errors import EXIT_USAGE, UserError
 from kibitz.plain_text import one_line
+from kibitz_context.document import Document
 
 
 async def refactor_files(at: Workplace, order: Order, *, writes: bool) -> int:
@@ -25,16 +29,36 @@ async def refactor_files(at: Workplace, order: Order, *, writes: bool) -> int:
             async for step in steps:
                 if isinstance(step, FilesChanged):
                     files = step.files
-        return _deliver(at.terminal, files, writes=writes)
+        code = _deliver(at.terminal, files, writes=writes)
+        if writes and files and not code:
+            await check(at, order.root, partial(_mend, at, order, files))
+        return code
+
+
+async def _mend(at: Workplace, order: Order, written: Sequence[FileChange], failure: str) -> bool:
+    """Have Claude mend what was written; returns whether it changed anything."""
+    before = order.document
+    assert before is not None
+    assert before.path is not None
+    real = before.path.resolve()
+    after = next((file.after for file in written if file.file == real), before.text)
+    document = Document(before.uri, before.path, after)
+    span = order.span if after == before.text else None
+    again = mending(order, failure, document, span, {})
+    files: tuple[FileChange, ...] = ()
+    action = mend_files(keeps_document=False)
+    async with aclosing(at.steps(action(again, at.desk))) as steps:
+        async for step in steps:
+            if isinstance(step, FilesChanged):
+                files = step.files
+    return bool(files) and not _deliver(at.terminal, files, writes=True)
 
 
 def _deliver(terminal: Terminal, files: Sequence[FileChange], *, writes: bool) -> int:
     if not files:
         terminal.note("There is nothing to change.")
         return 0
-    for file in files:
-        for complaint in file.checked.complaints:
-            terminal.note(f"{_shown(file)} {complaint}.")
+    note_complaints(terminal, files)
     if not writes:
         _show(terminal, files)
         return 0

@@ -51,6 +51,12 @@ def shown(command: Sequence[str]) -> str:
     return f"`{one_line(' '.join(command), 60)}`"
 
 
+def failure(command: Sequence[str], ended: Ended) -> str:
+    """What a check that has failed said, in words for Claude."""
+    words = " ".join(command)
+    return f"{words}\nended with status {ended.status} and said:\n{ended.output or '(nothing)'}"
+
+
 async def run(command: Sequence[str], folder: Path, *, most_seconds: float = MOST_SECONDS) -> Ended:
     """Run `command`, a program and its arguments, in `folder`.
 

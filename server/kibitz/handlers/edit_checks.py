@@ -20,7 +20,7 @@ from kibitz.actions.values import Noted, Order
 from kibitz.claude.values import ClaudeFailure
 from kibitz.delivery import Conflict
 from kibitz.edit_check import workplace
-from kibitz.edit_check.command import Ended, run, shown
+from kibitz.edit_check.command import Ended, failure, run, shown
 from kibitz.handlers import answers
 from kibitz.handlers.connection import Connection, Report
 from kibitz.jobs import Job
@@ -60,12 +60,12 @@ async def check(connection: Connection, job: Job, report: Report, order: Order, 
     report.tell(Noted(f"{name} failed; Claude sees what it says"))
     before = report.outcome
     try:
-        mended = await mend(_failure(command, ended))
+        mended = await mend(failure(command, ended))
         why_not = "Claude changed nothing"
     except errors.UserError as error:
         mended, why_not = "", error.sentence
-    except ClaudeFailure as failure:
-        mended, why_not = "", errors.sentence_for(failure)
+    except ClaudeFailure as problem:
+        mended, why_not = "", errors.sentence_for(problem)
     except Conflict as conflict:
         mended, why_not = "", f"Claude's mend was stopped: {conflict.sentence}"
     report.outcome = before
@@ -130,12 +130,6 @@ async def _copied(repository: Repository, texts: dict[Path, str], closing: ExitS
 def _in_thread(work: Callable[[], T]) -> asyncio.Future[T]:
     """Do something that blocks, and that is done to its end when nobody waits for it any more."""
     return asyncio.get_running_loop().run_in_executor(None, work)
-
-
-def _failure(command: tuple[str, ...], ended: Ended) -> str:
-    """What Claude is told."""
-    words = " ".join(command)
-    return f"{words}\nended with status {ended.status} and said:\n{ended.output or '(nothing)'}"
 
 
 def _page(name: str, ended: Ended) -> str:
