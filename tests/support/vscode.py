@@ -253,6 +253,7 @@ class Window:
             first,
             last,
         )
+        self._wait_for_cursor(f"Ln {last + 1}, Col 1 (")
 
     def go_to(self, line: int, column: int = 0) -> None:
         """Put the cursor at a 1-based line and a 0-based character."""
@@ -265,6 +266,11 @@ class Window:
             line,
             column,
         )
+        self._wait_for_cursor(f"Ln {line}, Col {column + 1}")
+
+    def _wait_for_cursor(self, place: str) -> None:
+        """Wait until the window has moved the cursor: keys go there from now on."""
+        self.page.locator("[id='status.editor.selection']", has_text=place).wait_for()
 
     def press(self, keys: str) -> None:
         self.page.keyboard.press(keys)

@@ -19,6 +19,13 @@ import { Server } from "./server";
 import { Status } from "./status";
 import { StreamedEdits } from "./streamedEdits";
 
+let running: Server | undefined;
+
+/** The editor waits for what is returned: the server has time to end by itself. */
+export function deactivate(): Promise<void> | undefined {
+  return running?.stop();
+}
+
 export function activate(context: ExtensionContext): void {
   const log = window.createOutputChannel("kibitz", { log: true });
   const status = new Status();
@@ -59,6 +66,7 @@ export function activate(context: ExtensionContext): void {
   ];
 
   const server = new Server(context, log, middleware, attach);
+  running = server;
   context.subscriptions.push(
     log,
     status,

@@ -118,7 +118,6 @@ export class Server implements Disposable {
   }
 
   dispose(): void {
-    void this.stop();
     this.changed.dispose();
   }
 

@@ -44,9 +44,10 @@ def open_workshop(code_server: CodeServer, chromium: Browser, tmp_path: Path) ->
 
     @contextlib.contextmanager
     def opened(
-        files: Mapping[str, str] = {"prices.py": EXAMPLE}, **more: Any
+        files: Mapping[str, str] = {"prices.py": EXAMPLE}, root: Path | None = None, **more: Any
     ) -> Iterator[VSCodeWorkshop]:
-        root = make_repository(tmp_path / "repository", files)
+        if root is None:
+            root = make_repository(tmp_path / "repository", files)
         home = tmp_path / "home"
         config = home / "config" / "kibitz" / "config.toml"
         config.parent.mkdir(parents=True, exist_ok=True)

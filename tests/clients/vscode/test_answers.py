@@ -74,4 +74,4 @@ def test_a_conversation_is_a_document_that_one_sends_from(open_workshop: OpenWor
         window.press("Control+Enter")
         window.wait_for_text("Nobody but the tests.")
 
-        assert "Who calls total?" in str(shop.standin.journal.last.body)
+        assert "Who calls total?" in str(shop.standin.journal.last.request.body)
