@@ -215,12 +215,13 @@ def _block(block: str) -> Sequence[RenderableType]:
 async def _choice(
     stage: Stage, editor: Editor, buffer: Buffer, where: Region, kind: str
 ) -> dict[str, Any]:
-    """The first entry of a kind in the menu of these lines."""
+    """The first entry of a kind in the menu of these lines, or the one for the whole file."""
     begun_at = time.perf_counter()
     menu = await editor.menu(buffer, where.first, where.end, kind)
     milliseconds = (time.perf_counter() - begun_at) * 1000
-    # The last one of a kind is about the whole file.
-    choice = menu[-1 if where == WHOLE else 0] if menu else None
+    # The last one of a command is about the whole file; what comes after it is about more.
+    same = [each for each in menu if each["command"]["command"] == menu[0]["command"]["command"]]
+    choice = same[-1 if where == WHOLE else 0] if same else None
     if choice is None:
         raise UserError(f"The menu offers nothing of the kind {kind}.", 1)
     asked = f"The menu was there in {milliseconds:.1f} ms; “{choice['title']}” is chosen."
