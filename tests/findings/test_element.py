@@ -12,7 +12,7 @@ from kibitz.findings.values import Dropped, Finding
 GOOD: dict[str, object] = {
     "path": "src/app.py",
     "severity": "error",
-    "category": "bug",
+    "category": "correctness",
     "start_line": 3,
     "end_line": 4,
     "quote": "x = 1",
@@ -134,7 +134,7 @@ def test_a_message_keeps_its_lines() -> None:
 def test_a_category_may_be_missing() -> None:
     assert checked(category=None).category == "general"
     assert checked(category=" ").category == "general"
-    assert checked(category="Error\nhandling").category == "Error handling"
+    assert checked(category="Error\nhandling").category == "error handling"
 
 
 def test_quote_and_suggestion_are_verbatim() -> None:
@@ -170,3 +170,20 @@ def test_whatever_a_field_holds_the_result_is_safe_to_send(fields: dict[str, obj
         text.encode("utf-8")
     if isinstance(result, Finding):
         assert 1 <= result.start_line <= result.end_line
+
+
+@pytest.mark.parametrize(
+    ("written", "category"),
+    [
+        ("correctness", "correctness"),
+        ("Error-Handling", "error handling"),
+        ("error_handling", "error handling"),
+        ("api", "API"),
+        ("Testing", "tests"),
+        ("bug", "correctness"),
+        ("Licensing", "Licensing"),
+        ("", "general"),
+    ],
+)
+def test_a_category_is_called_as_the_contract_calls_it(written: str, category: str) -> None:
+    assert checked(category=written).category == category

@@ -19,7 +19,7 @@ def element(number: int = 1, **fields: object) -> dict[str, object]:
     return {
         "path": "src/app.py",
         "severity": "warning",
-        "category": "bug",
+        "category": "correctness",
         "start_line": number,
         "end_line": number,
         "quote": f"x = {number}",

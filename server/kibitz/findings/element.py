@@ -13,12 +13,32 @@ from pathlib import PureWindowsPath
 from typing import Final
 
 from kibitz import plain_text
-from kibitz.findings.values import SEVERITIES, Dropped, Finding, Severity
+from kibitz.findings.values import CATEGORIES, SEVERITIES, Dropped, Finding, Severity
 
 TITLE_MAX_CHARS: Final = 200
 MESSAGE_MAX_CHARS: Final = 8_000
 CATEGORY_MAX_CHARS: Final = 40
 DEFAULT_CATEGORY: Final = "general"
+
+_CATEGORIES: Final = {category.lower(): category for category in CATEGORIES}
+# Dismissals and the rules of SARIF go by the category, and models do not keep to one word.
+_OTHER_NAMES: Final = {
+    "bug": "correctness",
+    "logic": "correctness",
+    "vulnerability": "security",
+    "race condition": "concurrency",
+    "thread safety": "concurrency",
+    "error": "error handling",
+    "errors": "error handling",
+    "exception handling": "error handling",
+    "interface": "api",
+    "api design": "api",
+    "test": "tests",
+    "testing": "tests",
+    "style": "readability",
+    "naming": "readability",
+    "maintainability": "readability",
+}
 
 _LINE_MAX: Final = 10_000_000  # past any file that can be read here
 _BREAKS = re.compile(r"\r\n?|[\x85\u2028\u2029]")
@@ -51,8 +71,7 @@ def check(value: Mapping[str, object], default_path: str) -> Finding | Dropped:
         return Finding(
             path=_path(value, default_path),
             severity=_severity(value),
-            category=one_line(_text(value, "category", DEFAULT_CATEGORY), CATEGORY_MAX_CHARS)
-            or DEFAULT_CATEGORY,
+            category=_category(_text(value, "category", DEFAULT_CATEGORY)),
             start_line=start_line,
             end_line=max(start_line, _line(value, "end_line", start_line)),
             quote=_SURROGATES.sub("\ufffd", _text(value, "quote")),
@@ -73,6 +92,14 @@ def one_line(text: str, max_chars: int) -> str:
 def _message(text: str) -> str:
     text = plain_text.visible(_SURROGATES.sub("\ufffd", _BREAKS.sub("\n", text))).strip()
     return text if len(text) <= MESSAGE_MAX_CHARS else text[: MESSAGE_MAX_CHARS - 1] + "…"
+
+
+def _category(given: str) -> str:
+    """The category as the contract writes it; one that it does not know is kept as it is, so that
+    nothing is told under a wrong name."""
+    category = one_line(given, CATEGORY_MAX_CHARS) or DEFAULT_CATEGORY
+    plain = re.sub(r"[\s_-]+", " ", category).strip().lower()
+    return _CATEGORIES.get(_OTHER_NAMES.get(plain, plain), category)
 
 
 def _text(value: Mapping[str, object], field: str, default: str | None = None) -> str:

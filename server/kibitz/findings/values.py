@@ -8,6 +8,17 @@ from typing import Literal
 Severity = Literal["error", "warning", "info", "hint"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info", "hint")  # worst first
 
+CATEGORIES = (
+    "correctness",
+    "security",
+    "concurrency",
+    "performance",
+    "error handling",
+    "API",
+    "tests",
+    "readability",
+)
+
 DropReason = Literal[
     "malformed",
     "unknown_file",
