@@ -119,7 +119,8 @@ class Typist:
             self._cursor = stroke.cursor
             self._next += 1
             self._tally.keystrokes += 1
-            self._tally.characters += sum(len(patch.inserted) for patch in stroke.patches)
+            lengths = [len(patch.inserted) for patch in stroke.patches]
+            self._tally.characters += sum(each for each in lengths if each <= LONGEST_KEYSTROKE)
             way.typed(before, stroke)
             if len(stroke.patches) == 1 and not self._is_paste(stroke):
                 spot = Spot.at(self._text, self._cursor, self._typing.language)

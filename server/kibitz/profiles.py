@@ -39,6 +39,10 @@ class Profile:
     `cursor` is what a request for code actions names where nothing is selected: the place, the
     character under the cursor, or the line that it is in.
 
+    `lists_edits`: what is chosen from the list of names goes in as its edit says; else it is given
+    as the text to insert, and one line at a time, for a client that takes of an edit no more than
+    its first word and indents lines below the first anew.
+
     `rest_after_answer_seconds`: so long after an answer nothing is sent, to a client that loses
     what it reads together with one.
     """
@@ -55,6 +59,7 @@ class Profile:
     confirms_edits: bool = False
     versions: Versions = "compared"
     cursor: Cursor = "place"
+    lists_edits: bool = True
     rest_after_answer_seconds: float = 0.0
 
 
@@ -65,8 +70,8 @@ _PROFILES = {
     # and holds didChange back for 150 ms after the first edit.  It opens documents at version 0
     # and compares only versions above that: an edit for 0 would go wherever its lines are by now,
     # over what the user has typed since.  Version 1 stands for the same text, as the first change
-    # makes it 3 or more, and is compared.
-    "neovim": Profile("neovim", versioned_edits=True, least_edit_version=1),
+    # makes it 3 or more, and is compared.  Its omni completion inserts the first word of an edit.
+    "neovim": Profile("neovim", versioned_edits=True, least_edit_version=1, lists_edits=False),
     "visual studio code": Profile("vscode", confirms_edits=True),
     "code-server": Profile("vscode", confirms_edits=True),
     "vscodium": Profile("vscode", confirms_edits=True),

@@ -162,6 +162,17 @@ async def test_a_list_of_names_has_it_with_the_word_that_was_begun(
         }
 
 
+async def test_for_a_client_that_takes_one_word_of_an_edit_it_is_a_text_of_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch, profile="neovim", capabilities=LISTED) as shop:
+        shop.standin.enqueue(completion("items = prices\n    return total(items)"))
+        text = await shop.open(text=UNFINISHED.removesuffix("return ") + "my_")
+        (item,) = await listed(shop, text, {**LAST, "character": 7})
+        assert (item["insertText"], item["label"]) == ("my_items = prices",) * 2
+        assert "textEdit" not in item
+
+
 async def test_a_list_that_comes_with_typing_asks_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

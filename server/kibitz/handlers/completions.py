@@ -131,9 +131,14 @@ class Completions:
         if suggestion is None:
             return types.CompletionList(is_incomplete=True, items=[])
         begun = _word_before(place.spot)
-        text = begun + _with_endings(place.document, suggestion.text)
+        lists_edits = self._connection.session.client.profile.lists_edits
+        text = suggestion.text if lists_edits else suggestion.text.partition("\n")[0]
+        if not text:
+            return types.CompletionList(is_incomplete=True, items=[])
+        text = begun + _with_endings(place.document, text)
         first_line = text.strip().partition("\n")[0].rstrip()
         more = " …" if "\n" in text.strip() or len(first_line) > LONGEST_LABEL else ""
+        edit = types.TextEdit(self._range(place, place.offset - len(begun)), text)
         item = types.CompletionItem(
             label=first_line[:LONGEST_LABEL] + more,
             kind=types.CompletionItemKind.Text,
@@ -142,7 +147,8 @@ class Completions:
             filter_text=begun or None,
             # Behind the names that other servers know for certain.
             sort_text="\uffff",
-            text_edit=types.TextEdit(self._range(place, place.offset - len(begun)), text),
+            text_edit=edit if lists_edits else None,
+            insert_text=None if lists_edits else text,
             insert_text_format=types.InsertTextFormat.PlainText,
             insert_text_mode=types.InsertTextMode.AsIs,
             command=_accepting(suggestion),
