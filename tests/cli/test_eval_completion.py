@@ -62,8 +62,9 @@ def test_what_passes_is_what_was_run(commands: CommandLine) -> None:
     ]
     for name, text in replies.items():
         commands.standin.when(f"# {name}\n", says(text))
-    outcome = evaluate(commands, problems=given)
+    outcome = evaluate(commands, "--verbose", problems=given)
     told = figures(outcome)
+    assert f"{len(given)} requests" in outcome.last_line
     assert (told["passed"]["part"], told["passed"]["whole"]) == (2, 5)
     assert told["same_as_original"]["part"] == 1
     assert told["nothing_shown"]["part"] == 1
@@ -80,6 +81,18 @@ def test_the_filters_of_the_editor_apply(commands: CommandLine) -> None:
     # What stands before the cursor is often said again.
     commands.standin.when(lambda _: True, says("    return number * 2"))
     assert figures(evaluate(commands))["passed"]["part"] == 2
+
+
+def test_whole_lines_that_are_missing(commands: CommandLine) -> None:
+    commands.standin.when(lambda _: True, says("    twice = number * 2"))
+    gap = problem(
+        "p/0",
+        prompt="def double(number):\n",
+        canonical_solution="    twice = number + number\n",
+        suffix="    return twice\n",
+    )
+    assert figures(evaluate(commands, problems=[gap]))["passed"]["part"] == 1
+    assert "{{CURSOR}}\n    return twice" in commands.asked[0].request.last_user_text
 
 
 def test_problems_that_cannot_pass_are_left_out(commands: CommandLine) -> None:

@@ -97,8 +97,9 @@ def test_cases_are_listed_for_nothing(clone: CommandLine) -> None:
 
 def test_a_reviewer_who_finds_everything_and_one_who_sees_ghosts(clone: CommandLine) -> None:
     clone.standin.when(lambda _: True, reviewer([""]))
-    outcome = evaluate(clone, "--yes", "--json")
+    outcome = evaluate(clone, "--yes", "--json", "--verbose")
     assert outcome.code == 0, outcome.err
+    assert "3 requests" in outcome.last_line
     (figures,) = json.loads(outcome.out)["configurations"]
     assert (figures["recall"]["part"], figures["recall"]["whole"]) == (2, 2)
     assert figures["recall_by_kind"]["fix"]["part"] == 1

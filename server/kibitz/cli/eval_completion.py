@@ -36,6 +36,7 @@ from kibitz.cli.eval_common import (
     shown_usd,
 )
 from kibitz.cli.place import absolute
+from kibitz.cli.progress import tell_bill
 from kibitz.cli.workplace import Workplace, work
 from kibitz.completion.filters import polished
 from kibitz.completion.reader import CompletionReader, CutOffError
@@ -134,6 +135,7 @@ class _Evaluation:
         self._problems = problems
         self._results = results
         self._purse = Purse(wanted.most_usd)
+        self._n_asked = 0
 
     async def run(self) -> int:
         terminal = self._at.terminal
@@ -158,6 +160,7 @@ class _Evaluation:
                 fit = [problem for problem in waiting if problem.id not in unfit]
                 await self._at_once(fit, partial(self._complete, configuration))
         self._tell()
+        tell_bill(terminal, self._at.tally, verbose=self._at.common.verbose)
         return 0
 
     async def _unfit(self) -> set[str]:
@@ -240,7 +243,8 @@ class _Evaluation:
             raise failure
 
     async def _complete(self, configuration: Configuration, problem: Problem) -> None:
-        completion, cost_usd, failed = "", 0.0, ""
+        number = self._n_asked = self._n_asked + 1
+        cost_usd, failed = 0.0, ""
         known = True
         spot = _spot(problem)
         reader = CompletionReader(spot)
@@ -252,12 +256,12 @@ class _Evaluation:
                     match piece:
                         case str():
                             reader.feed(piece)
-                        case Spent() as spent:
-                            known = known and spent.cost_usd is not None
-                            cost_usd += spent.cost_usd or 0.0
-                            self._at.tally.count(spent)
                         case step:
+                            self._at.tally.count(step, number)
                             self._at.tell_of(step)
+                            if isinstance(step, Spent):
+                                known = known and step.cost_usd is not None
+                                cost_usd += step.cost_usd or 0.0
         except CutOffError:
             closed = False
         except UserError as error:

@@ -35,6 +35,7 @@ from kibitz.cli.eval_common import (
     shown_usd,
 )
 from kibitz.cli.place import absolute
+from kibitz.cli.progress import tell_bill
 from kibitz.cli.review_estimate import likely_costs
 from kibitz.cli.terminal import Terminal
 from kibitz.cli.workplace import Workplace, work
@@ -208,6 +209,7 @@ class _Evaluation:
             for configuration, waiting in todo:
                 await self._review(configuration, waiting)
         self._tell()
+        tell_bill(terminal, self._at.tally, verbose=self._at.common.verbose)
         return 0
 
     def _cases(self) -> Iterator[Case]:
@@ -293,6 +295,8 @@ class _Evaluation:
         async with aclosing(review_many(orders, self._at.desk)) as steps:
             async for told in steps:
                 one = running[told.number]
+                if not isinstance(told.step, Ended):
+                    self._at.tally.count(told.step, told.number)
                 match told.step:
                     case Found(finding):
                         one.found.append(finding)

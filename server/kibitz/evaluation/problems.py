@@ -85,11 +85,15 @@ def _problem(line: str) -> Problem | str:
             return f"`{name}` is no text"
     if texts["entry_point"] and not texts["entry_point"].isidentifier():
         return "`entry_point` is no name"
+    solution, after = texts["canonical_solution"], texts["suffix"]
+    if solution.endswith("\n"):
+        # Whole lines are missing.  In an editor the cursor stands on a line of its own there.
+        solution, after = solution[:-1], f"\n{after}"
     return Problem(
         texts["task_id"],
         texts["prompt"],
-        texts["suffix"],
-        texts["canonical_solution"],
+        after,
+        solution,
         texts["test"],
         texts["entry_point"],
     )
