@@ -159,16 +159,21 @@ async def test_where_the_user_types_meanwhile_nothing_of_theirs_is_lost(
     checked = Checked(tmp_path)
     async with checked.open(tmp_path, monkeypatch) as shop:
         text = await shop.open()
-        shop.standin.enqueue(WRONG, RIGHT.hold_at("0.3"))
+        shop.standin.enqueue(WRONG.hold_at("0.9"), RIGHT.hold_at("0.3"))
         job = await shop.start("kibitz.refactor", text, instruction="Raise it.", range=lines(3, 3))
-        await shop.standin.reached()
+        await shop.standin.reached("0.9")
+        shop.client.type(text, 0, "# mine\n" * 3)
+        shop.standin.release("0.9")
+        await shop.standin.reached("0.3")
+        region = shop.standin.journal.last.request.last_user_text
+        assert '<region path="prices.py" first_line="6">\nRATE = 0.9\n</region>' in region
         shop.client.type(text, 0, "# mine\n")
-        shop.standin.release()
+        shop.standin.release("0.3")
         message = (await shop.client.progress_end(job))["message"]
         assert "now it passes" in message
-        assert text.text == "# mine\n" + EXAMPLE.replace("0.2", "0.3", 1)
+        assert text.text == "# mine\n" * 4 + EXAMPLE.replace("0.2", "0.3", 1)
         await shop.do("kibitz.revert")
-        assert text.text == "# mine\n" + EXAMPLE
+        assert text.text == "# mine\n" * 4 + EXAMPLE
 
 
 async def test_in_the_repository_itself_where_all_is_saved(
