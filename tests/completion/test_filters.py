@@ -102,6 +102,12 @@ CASES: dict[str, tuple[filters.Filter, str, str, str]] = {
         "path, 'r') as file:",
         "open(path▮, 'r') as file:",
     ),
+    "nor is a semicolon": (
+        filters.without_rest_of_line,
+        "x = ▮;",
+        "1;",
+        "x = 1▮;",
+    ),
     "a line below is not doubled": (
         filters.without_lines_below,
         "a = 1\n▮\nprint(a + b)",
@@ -241,6 +247,25 @@ def test_all_filters_agree_with_the_one(name: str) -> None:
 )
 def test_a_good_completion_is_shown_as_it_is(picture: str, reply: str) -> None:
     assert polished(reply, spot(picture)) == reply
+
+
+@pytest.mark.parametrize(
+    ("mend", "picture", "reply", "language"),
+    [
+        (filters.without_wrapping, "▮", "Sure, this is a letter.", "markdown"),
+        (filters.without_wrapping, "▮", 'TEXT = """\n```\ncode\n```\n"""', "python"),
+        (filters.without_wrapping, "# ▮", "here is why", "python"),
+        (filters.without_prefix, "}\n▮", "}\nx = 1", "javascript"),
+        (filters.without_lines_below, "▮\npass", "if a:\n    pass", "python"),
+        (filters.without_repetition, "▮", "a\nb\na\nb\nc", "python"),
+        (filters.indented, "    f(▮", "1,\n)", "python"),
+    ],
+)
+def test_what_only_looks_like_a_fault_stays(
+    mend: filters.Filter, picture: str, reply: str, language: str
+) -> None:
+    place = Spot(*picture.split("▮"), language, was_invoked=True)
+    assert mend(reply, place) == reply
 
 
 def test_a_line_in_the_middle_gets_one_line() -> None:

@@ -53,6 +53,20 @@ def test_a_block_without_indentation_goes_on() -> None:
     assert read(reply, place)[0] == "if x:\n    return 1\nreturn 2"
 
 
+def test_a_reply_that_has_lost_its_indentation_altogether_goes_on() -> None:
+    place = spot("class A:\n    def f(self):\n        ▮")
+    reply = "<completion>if self.x:\n    return 1\nreturn 2\nreturn 3</completion>"
+    assert read(reply, place)[0] == "if self.x:\n    return 1\nreturn 2\nreturn 3"
+
+
+def test_what_looks_like_the_end_and_is_none_belongs_to_it() -> None:
+    reader = CompletionReader(TYPED)
+    reader.feed("<completion>a <")
+    assert reader.text == "a "
+    reader.finish(closed=True)
+    assert reader.text == "a <"
+
+
 def test_who_only_types_is_shown_few_lines() -> None:
     reply = "<completion>" + "".join(f"x{n} = {n}\n" for n in range(100))
     assert read(reply, Spot("", ""))[0].count("\n") == 12

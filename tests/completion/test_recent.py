@@ -79,7 +79,7 @@ def test_lines_that_were_added_above_move_it() -> None:
     editor.type("a.py", 10, "new\n")
     # Nearby: it goes on, now further down.
     editor.type("a.py", 4, "above\n" * 20)
-    editor.type("a.py", 32, "newer\n")
+    editor.type("a.py", 38, "newer\n")
     assert editor.told == []
 
 

@@ -12,6 +12,7 @@ from kibitz.completion.window import (
     CHARACTERS_ABOVE,
     CHARACTERS_BELOW,
     LINES_ABOVE,
+    LINES_BELOW,
     LIVELY_LINES,
     STEP_LINES,
     Window,
@@ -72,6 +73,18 @@ def test_its_beginning_moves_in_steps(line: int, typed: int) -> None:
 def test_what_is_typed_in_a_line_changes_nothing_of_its_head(line: int, typed: str) -> None:
     before = numbered(line)
     assert window(Spot(before, "")).head == window(Spot(before + typed, "")).head != ""
+
+
+def test_wide_lines_make_it_shorter_by_whole_steps() -> None:
+    wide = "".join(f"{number:0199}\n" for number in range(200))
+    part = window(Spot(wide, wide))
+    text = part.head + part.before
+    assert CHARACTERS_ABOVE - STEP_LINES * 200 < len(text) <= CHARACTERS_ABOVE
+    assert text.startswith(f"{part.first_line:0199}\n") and part.first_line % STEP_LINES == 0
+
+
+def test_below_the_cursor_it_ends_soon() -> None:
+    assert window(Spot("", numbered(1_000))).after == numbered(LINES_BELOW + 1)
 
 
 def test_of_one_endless_line_the_end_is_there() -> None:

@@ -13,6 +13,7 @@ from support.completion_pictures import spot
     [
         ("def total(prices):\n    ▮", None),
         ("total = sum(▮)", None),
+        ("print(len(names)▮)", None),
         ("names = ['anna', ▮]", None),
         ("total = price▮s + 1", "inside a word"),
         ("total = ▮ + tax + 1", "inside a line"),

@@ -220,10 +220,9 @@ def in_scope(text: str, spot: Spot) -> str:
     for line in rest:
         if line.strip():
             goes_on = _CONTINUES_BLOCK.match(line.strip()) is not None
-            outside = width_of(line) < base or (
+            if width_of(line) < base or (
                 width_of(line) == base and not spot.at_line_start and not goes_on
-            )
-            if outside and not (goes_on and width_of(line) == base):
+            ):
                 break
         kept.append(line)
     return "\n".join(kept).rstrip()
