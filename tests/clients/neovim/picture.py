@@ -1,9 +1,9 @@
-"""Draws the picture of kibitz in Neovim, from the screen of a real one.
+"""Draws the pictures of kibitz in Neovim, from the screen of a real one.
 
-    .venv/bin/python tests/clients/neovim/picture.py docs/pictures/neovim.svg
+    .venv/bin/python tests/clients/neovim/picture.py docs/pictures
 
 needs what `make test-real` installs, and tmux.  The sample and the scripted replies are those of
-`kibitz demo`: a review has found four things, and a refactoring is in the middle of its reply.
+`kibitz demo`, and the plugin is installed as its README says.
 """
 
 from __future__ import annotations
@@ -32,12 +32,13 @@ from kibitz.demo.sample import lay_out, region
 from kibitz.demo.script import AT_ONCE, Script
 from kibitz.standin import Reply, StandIn
 from support.neovim import (
+    CLIENT,
     DEADLINE_SECONDS,
     Neovim,
     connected,
     environment_of_user,
     nvim,
-    plain_init,
+    plugin_init,
     readme_block,
 )
 
@@ -45,9 +46,20 @@ COLUMNS, ROWS = 110, 32
 TOP_LINE = 18
 #: Slow enough for the progress to be shown more than once.
 PACE_SECONDS = 0.04
-FILE = "fairshare/expenses.py"
+FILE, EXPLAINED_FILE = "fairshare/expenses.py", "fairshare/settle.py"
 #: The reply waits here: one function is written, the next one is still to come.
 WAITS_AT = "    return shares\n"
+
+EXPLANATION = """\
+`split` divides **whole cents**, so that nothing is lost to rounding: 100 cents for three people
+are 34, 33 and 33.
+
+- `divmod` gives what everybody bears, and how many cents are left over.
+- Those go to the first ones in the list, one cent each.
+
+Nobody bears more than one cent more than the others. Since the order of `people` is that of the
+sentence that was read, the same expense is always divided in the same way.
+"""
 
 INIT = """
 vim.o.termguicolors = true
@@ -73,7 +85,7 @@ _THEME = TerminalTheme((20, 22, 27), (224, 226, 234), [(120, 124, 138)] * 8, Non
 # As rich draws it, without its fonts from the network: a picture asks nobody for anything.
 _SVG = """\
 <svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">
-<title>kibitz in Neovim: findings of a review, and a refactoring that is being written</title>
+<title>kibitz in Neovim</title>
 <style>
 .{unique_id}-matrix {{
     font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace;
@@ -101,47 +113,117 @@ _SVG = """\
 """
 
 
-def main(target: Path) -> None:
-    """Act it out and write the picture as SVG."""
+def main(folder: Path) -> None:
+    """Act it out and write the pictures as SVG."""
+    for name, scene in SCENES.items():
+        with on_stage() as stage:
+            shown = scene(stage)
+        (folder / f"{name}.svg").write_text(as_svg(shown), "utf-8")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a scene is played with."""
+
+    editor: Neovim
+    screen: Screen
+    standin: StandIn
+    script: Script
+
+
+@contextlib.contextmanager
+def on_stage() -> Iterator[Stage]:
+    """Neovim with the plugin, in the sample, on a screen."""
     script = Script.read()
     with tempfile.TemporaryDirectory() as folder, StandIn.in_thread() as standin:
         home = Path(folder) / "home"
+        (home / "src").mkdir(parents=True)
+        (home / "src" / "kibitz").symlink_to(CLIENT.parents[1])
         sample = lay_out(Path(folder) / "sample", os.environ)
         script.teach(standin, AT_ONCE)
         environment = environment_of_user(
             home,
-            "\n".join((plain_init(), readme_block("LspProgress"), INIT)),
+            "\n".join((plugin_init(), readme_block("require'kibitz'.status()"), INIT)),
             ANTHROPIC_API_KEY="any",
             ANTHROPIC_BASE_URL=standin.base_url,
         )
         with neovim_on_a_screen(sample.root, environment) as (editor, screen):
-            uri = editor.open(FILE)
-            editor.run_action("Review file")
-            editor.wait_for_end()
-            reply = Reply(
-                f"<replacement>\n{script.replacement}</replacement>",
-                chunk_size=8,
-                pace_seconds=PACE_SECONDS,
-            )
-            standin.enqueue(reply.hold_at(WAITS_AT))
-            where = region("\n".join(editor.lines()), "def split(", "    return result")
-            editor.execute(
-                "kibitz.refactor",
-                uri=uri,
-                instruction=INSTRUCTION,
-                range={
-                    "start": {"line": where.first, "character": 0},
-                    "end": {"line": where.end, "character": 0},
-                },
-            )
-            standin.reached().result()
-            editor.wait_for_line("left_over")
-            editor.go_to(TOP_LINE)
-            editor.type("zt")
-            shown = screen.showing("left_over", "tokens so far", "All calls share")
-            standin.release()
-            editor.wait_for_end()
-    target.write_text(as_svg(shown), "utf-8")
+            yield Stage(editor, screen, standin, script)
+
+
+def refactor(stage: Stage, *, hold_at: str | None) -> None:
+    """Ask for the refactoring of the demo, whose reply waits at a place or does not."""
+    editor = stage.editor
+    reply = Reply(
+        f"<replacement>\n{stage.script.replacement}</replacement>",
+        chunk_size=8,
+        pace_seconds=PACE_SECONDS,
+    )
+    stage.standin.enqueue(reply if hold_at is None else reply.hold_at(hold_at))
+    where = region("\n".join(editor.lines()), "def split(", "    return result")
+    editor.type(f":{where.first + 1},{where.end}Kibitz refactor {INSTRUCTION}<CR>")
+
+
+def scene_of_an_edit(stage: Stage) -> str:
+    """A review has found four things, and a refactoring is in the middle of its reply."""
+    editor = stage.editor
+    editor.open(FILE)
+    editor.type(":Kibitz review<CR>")
+    editor.wait_for_end()
+    refactor(stage, hold_at=WAITS_AT)
+    stage.standin.reached().result()
+    editor.wait_for_line("left_over")
+    editor.go_to(TOP_LINE)
+    editor.type("zt")
+    shown = stage.screen.showing("left_over", "tokens so far", "All calls share")
+    stage.standin.release()
+    editor.wait_for_end()
+    return shown
+
+
+def scene_of_changes(stage: Stage) -> str:
+    """The refactoring is done and marked, and an answer is being written below."""
+    editor = stage.editor
+    editor.open(FILE)
+    refactor(stage, hold_at=None)
+    editor.wait_for_end()
+    editor.go_to(TOP_LINE)
+    editor.type("zt")
+    stage.screen.showing("1/6")
+    reply = Reply(EXPLANATION, chunk_size=8, pace_seconds=PACE_SECONDS)
+    stage.standin.enqueue(reply.hold_at(EXPLANATION[-40:]))
+    editor.lua("vim.g.kibitz = { answer = 'split' }")
+    editor.type(":30Kibitz explain why the first ones?<CR>")
+    stage.standin.reached().result()
+    shown = stage.screen.showing("1/6", "tokens so far", "the others")
+    stage.standin.release()
+    editor.wait_for_end()
+    return shown
+
+
+def scene_of_a_completion(stage: Stage) -> str:
+    """A completion is shown behind the cursor."""
+    editor = stage.editor
+    editor.open(EXPLAINED_FILE)
+    text = (
+        "for name, cents in sorted(balances.items()):\n"
+        "        if cents < 0:\n"
+        '            print(f"{name} owes {-cents / 100:.2f}")'
+    )
+    stage.standin.enqueue(Reply(f"<completion>{text}</completion>"))
+    editor.lua("vim.keymap.set('i', '<C-Space>', '<Plug>(kibitz-complete)')")
+    editor.press("Go<CR><CR>def print_debts(balances: dict[str, int]) -> None:<CR>")
+    editor.press('"""Print who owes what, by name."""<CR><C-Space>')
+    shown = stage.screen.showing("owes {-cents", "today")
+    editor.press("<Esc>")
+    return shown
+
+
+SCENES = {
+    "neovim": scene_of_an_edit,
+    "neovim-changes": scene_of_changes,
+    "neovim-completion": scene_of_a_completion,
+}
 
 
 @dataclass(frozen=True)
@@ -206,9 +288,7 @@ def as_svg(screen: str) -> str:
     )
     for line in screen.splitlines():
         console.print(Text.from_ansi(line), no_wrap=True, crop=True)
-    return console.export_svg(
-        title="nvim fairshare/expenses.py", theme=_THEME, code_format=_SVG, unique_id="kibitz-nvim"
-    )
+    return console.export_svg(title="nvim", theme=_THEME, code_format=_SVG, unique_id="kibitz-nvim")
 
 
 if __name__ == "__main__":

@@ -292,7 +292,7 @@ def test_what_it_is_doing_and_has_cost(tmp_path: Path) -> None:
         shop.editor.wait("user.status():find('kibitz: Explain prices.py:6-10', 1, true)")
         shop.standin.release()
         shop.editor.wait_for_end()
-        shop.editor.wait("user.status():match('^kibitz %$%d+%.%d%d$')")
+        shop.editor.wait("user.status():match('^kibitz %$%d+%.%d%d today$')")
         do(shop, "Kibitz status")
         wait_for_message(shop, "of $10.00 today")
         do(shop, "Kibitz trust")

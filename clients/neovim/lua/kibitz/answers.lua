@@ -85,11 +85,23 @@ function M.heading()
   return title and (' %s%s'):format(title, vim.b[buffer].kibitz_running and ' …' or '') or ''
 end
 
+--- A name for a buffer: the title, with a number where that has been asked before.
+---@param title string
+---@return string
+local function unused_name(title)
+  local name, number = ('kibitz://%s'):format(title), 1
+  while vim.fn.bufexists(name) == 1 do
+    number = number + 1
+    name = ('kibitz://%s (%d)'):format(title, number)
+  end
+  return name
+end
+
 ---@param params kibitz.StreamParams
 ---@return integer buffer
 local function new_buffer(params)
   local buffer = vim.api.nvim_create_buf(false, true)
-  vim.api.nvim_buf_set_name(buffer, ('kibitz://answer/%s'):format(params.job))
+  vim.api.nvim_buf_set_name(buffer, unused_name(params.title))
   vim.bo[buffer].bufhidden = 'hide'
   vim.bo[buffer].modifiable = false
   vim.bo[buffer].filetype = FILE_TYPE

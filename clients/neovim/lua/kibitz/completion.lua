@@ -23,8 +23,9 @@ local NAMESPACE = vim.api.nvim_create_namespace('kibitz.completion')
 
 ---@type kibitz.Ghost?
 local ghost
----@type fun()?
-local cancel_request
+--- What is being asked: for which place in which text, and how to call it off.
+---@type { buffer: integer, tick: integer, row: integer, column: integer, cancel: fun() }?
+local asking
 local timer = assert(vim.uv.new_timer())
 
 --- Whether Neovim shows automatic completions of a buffer itself.
@@ -46,9 +47,9 @@ end
 
 local function stop_asking()
   timer:stop()
-  if cancel_request then
-    cancel_request()
-    cancel_request = nil
+  if asking then
+    asking.cancel()
+    asking = nil
   end
 end
 
@@ -114,6 +115,18 @@ local function text_from_cursor(item, client)
   return text ~= '' and text or nil
 end
 
+--- Whether the cursor and the text are as they were when a completion was asked for.
+---@return boolean
+local function is_still_asked()
+  local row, column = cursor()
+  return asking ~= nil
+    and asking.buffer == vim.api.nvim_get_current_buf()
+    and asking.tick == vim.api.nvim_buf_get_changedtick(asking.buffer)
+    and asking.row == row
+    and asking.column == column
+    and is_inserting()
+end
+
 ---@param client vim.lsp.Client
 ---@param buffer integer
 ---@param kind integer
@@ -123,15 +136,14 @@ local function request(client, buffer, kind)
   local tick = vim.api.nvim_buf_get_changedtick(buffer)
   local params = vim.lsp.util.make_position_params(0, client.offset_encoding) --[[@as table]]
   params.context = { triggerKind = kind }
+  local mine = { buffer = buffer, tick = tick, row = row, column = column, cancel = function() end }
+  asking = mine
   local sent, id = client:request('textDocument/inlineCompletion', params, function(err, result)
-    cancel_request = nil
-    local now_row, now_column = cursor()
-    local is_here = vim.api.nvim_get_current_buf() == buffer
-      and is_inserting()
-      and vim.api.nvim_buf_get_changedtick(buffer) == tick
-      and now_row == row
-      and now_column == column
-    if not is_here then
+    local is_wanted = asking == mine and is_still_asked()
+    if asking == mine then
+      asking = nil
+    end
+    if not is_wanted then
       return
     end
     clear()
@@ -144,7 +156,7 @@ local function request(client, buffer, kind)
     end
   end, buffer)
   if sent and id then
-    cancel_request = function()
+    mine.cancel = function()
       client:cancel_request(id)
     end
   end
@@ -176,7 +188,9 @@ end
 ---@param buffer integer
 ---@param has_text_changed boolean
 local function moved(client, buffer, has_text_changed)
-  if not is_native(buffer) and typed_along() then
+  if is_still_asked() then
+    return -- of what was typed just before it was asked, Neovim tells only now
+  elseif not is_native(buffer) and typed_along() then
     return
   end
   clear()

@@ -75,6 +75,7 @@ local function draw(buffer, hunk, number)
     virt_lines_above = hunk.first <= last,
     virt_text = { { ' ' .. number, 'KibitzHint' } },
     virt_text_pos = 'right_align',
+    hl_mode = 'combine',
     strict = false,
   })
 end

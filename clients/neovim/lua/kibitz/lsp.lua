@@ -82,16 +82,9 @@ function M.config()
   }
 end
 
-local has_begun = false
-
---- What is there once, however many buffers there are.
-local function begin()
-  if has_begun then
-    return
-  end
-  has_begun = true
+--- The colours, where the user and their colour scheme have set none.
+local function set_colours()
   for group, link in pairs({
-    KibitzAdded = 'DiffAdd',
     KibitzAddedSign = 'Added',
     KibitzRemoved = 'DiffDelete',
     KibitzRemovedSign = 'Removed',
@@ -101,6 +94,29 @@ local function begin()
   }) do
     vim.api.nvim_set_hl(0, group, { link = link, default = true })
   end
+  -- Its background alone: the code on it keeps its own colours.
+  local added = vim.api.nvim_get_hl(0, { name = 'DiffAdd', link = false })
+  vim.api.nvim_set_hl(0, 'KibitzAdded', {
+    bg = added.bg,
+    ctermbg = added.ctermbg,
+    ctermfg = added.ctermfg,
+    default = true,
+  })
+end
+
+local has_begun = false
+
+--- What is there once, however many buffers there are.
+local function begin()
+  if has_begun then
+    return
+  end
+  has_begun = true
+  set_colours()
+  vim.api.nvim_create_autocmd('ColorScheme', {
+    group = vim.api.nvim_create_augroup('kibitz.colours', {}),
+    callback = set_colours,
+  })
   vim.api.nvim_create_autocmd('LspProgress', {
     group = vim.api.nvim_create_augroup('kibitz.progress', {}),
     callback = function(event)

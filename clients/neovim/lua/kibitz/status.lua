@@ -75,7 +75,8 @@ function M.reset()
   changed()
 end
 
---- A line such as `kibitz $0.31`, or `kibitz: Refactor app.py:3-9, 120 tokens so far $0.31`.
+--- A line such as `kibitz $0.31 today`, or with what is running, as
+--- `kibitz: Refactor app.py:3-9, 120 tokens so far, $0.0031 · $0.31 today`.
 ---
 --- It holds no `%`, which a status line would read as an item of its own.
 ---@return string
@@ -85,9 +86,11 @@ function M.line()
     return ''
   end
   local parts = { 'kibitz' }
+  local separator = ' '
   local newest = running[order[#order]]
   if newest then
     parts[1] = ('kibitz: %s'):format(newest.title)
+    separator = ' · '
     if newest.message then
       parts[1] = ('%s, %s'):format(parts[1], newest.message)
     end
@@ -96,12 +99,12 @@ function M.line()
     end
   end
   if status then
-    table.insert(parts, ('$%.2f'):format(status.spentTodayUsd))
+    table.insert(parts, ('$%.2f today'):format(status.spentTodayUsd))
     if status.pausedUntil then
       table.insert(parts, '(paused)')
     end
   end
-  return (table.concat(parts, ' '):gsub('%%', ''))
+  return (table.concat(parts, separator):gsub('%%', ''))
 end
 
 --- The whole state in one sentence.
