@@ -254,6 +254,25 @@ async def test_what_a_blind_client_overwrites_while_it_is_mended_is_put_back_too
     assert editor.buffer == "fourth third second a\nfirst a"
 
 
+async def test_what_is_typed_in_an_edit_that_went_astray_stays_and_what_it_replaced_too() -> None:
+    editor = FakeEditor("a\nb\na\n", KAKOUNE)
+    delivery = delivery_in(editor, (0, 3))
+    editor.user_changes(0, 0, "first ")
+    delivery.write([LineEdit(0, 1, ("c\n",)), LineEdit(1, 2, ())])
+    editor.handle_request()
+    while editor.messages:
+        editor.deliver_message()
+    await asyncio.sleep(0)
+    editor.user_changes(0, 0, "second ")  # while it is being mended
+    editor.handle_request()
+
+    reason = await finish(editor, delivery)
+
+    assert reason is not None
+    assert "it was taken back" in reason
+    assert split_lines(editor.buffer) == ["second c\n", "first a\n", "b\n", "a\n"]
+
+
 async def test_a_change_that_is_told_as_one_with_the_edit_is_told_apart() -> None:
     editor = FakeEditor(BEFORE, dataclasses.replace(EGLOT, tells_whole_text=True))
     delivery = delivery_in(editor)

@@ -68,8 +68,7 @@ class Standing:
             return rebase.place(batch, lines)
         if purpose == "take back":
             return rebase.take_back(lines)
-        edits, _ = self._astray[-1].revert_all(lines)
-        return rebase.displaced(edits, lines)
+        return rebase.displaced(_mending(self._astray[-1], lines), lines)
 
     def done(self, purpose: Purpose, placed: Placed) -> None:
         """What was `placed` stands in the document, or there was nothing to send."""
@@ -109,3 +108,20 @@ class Standing:
             ledger.record(Hunk(splice.first, splice.removed, splice.added))
             text = following
         self._astray.append(ledger)
+
+
+def _mending(astray: HunkLedger, lines: Sequence[str]) -> list[LineEdit]:
+    """The edits of the document `lines` that put back what an edit that went `astray` replaced.
+
+    Where the user has gone on typing in what it put there, that stays, and what was replaced
+    comes below it: either may be what they have written.
+    """
+    edits: list[LineEdit] = []
+    for hunk in astray.hunks:
+        answer = hunk.revert(lines)
+        if isinstance(answer, LineEdit):
+            edits.append(answer)
+        elif hunk.old_lines and not hunk.is_undone(lines):
+            at = max(min(hunk.stop, len(lines)), edits[-1].end if edits else 0)
+            edits.append(LineEdit(at, at, hunk.old_lines))
+    return edits
