@@ -19,7 +19,7 @@ CHECKOUT = Path(__file__).parents[2]
 REPOSITORY = "somebody/shop"
 ACTION = "somebody/kibitz"
 
-WAIT_SECONDS = 60.0
+WAIT_SECONDS = 300.0
 """A guard against a job that never ends, not a measure."""
 
 # What the actions of others do here: tell what they were given, and what they could have seen.
