@@ -313,6 +313,8 @@ class DeliveryMachine(RuleBasedStateMachine):
     def come_to_the_end(self) -> None:
         ways = ("finish", "finish", "finish", "stop", "fault", "close")
         way = ways[(self.mark_count + len(self.new)) % len(ways)]
+        if way == "close" and self.is_unsure():
+            way = "finish"  # what such a client goes over can be put back while it is open
         if not self.is_over and way == "finish":
             rest = self.normalizer.feed(self.reply) + self.normalizer.finish()
             self.write([*self.diff.push(rest), *self.diff.finish()])
