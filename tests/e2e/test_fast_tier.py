@@ -10,6 +10,8 @@ from kibitz.standin import Reply
 from support.workshop import lines, open_workshop
 
 MOST_TOKENS = 100_000
+# Of the fast tier's model: a shorter prefix makes no entry.
+LEAST_CACHED_TOKENS = 512
 
 
 def table(name: str, rows: int) -> str:
@@ -30,6 +32,38 @@ async def test_a_large_repository_and_much_changed_work(
         use = shop.standin.journal.last.cache_use
         tokens = use.input_tokens + use.read_tokens + use.write_5m_tokens + use.write_1h_tokens
         assert MOST_TOKENS / 4 < tokens <= MOST_TOKENS
+
+
+async def test_a_completion_with_a_full_window_and_edits_in_many_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {f"tables/t{n}.py": table(f"T{n}", 1_500) for n in range(6)}
+    inline = {"textDocument": {"inlineCompletion": {}}}
+    async with open_workshop(tmp_path, monkeypatch, files={**files}, capabilities=inline) as shop:
+        for number in range(3):
+            (shop.root / f"tables/t{number}.py").write_text(table(f"N{number}", 1_500))
+        for number in range(5):
+            other = await shop.open(f"tables/t{number}.py")
+            shop.client.type(other, 0, table(f"E{number}", 50))
+        text = await shop.open("tables/t5.py")
+        start = text.text.index("T5_700=")
+        shop.client.type(text, start, "\n")
+        shop.standin.enqueue(Reply("<completion>T5 = {}</completion>"))
+        answer = await shop.client.request(
+            "textDocument/inlineCompletion",
+            {
+                "textDocument": {"uri": text.uri},
+                "position": {"line": 700, "character": 0},
+                "context": {"triggerKind": 1},
+            },
+        )
+        assert [item["insertText"] for item in answer["items"]] == ["T5 = {}"]
+        last = shop.standin.journal.last
+        assert last.request.last_user_text.count("<recent-edit ") == 5
+        use = last.cache_use
+        cached = use.read_tokens + use.write_5m_tokens + use.write_1h_tokens
+        assert cached >= LEAST_CACHED_TOKENS
+        assert use.input_tokens + cached <= MOST_TOKENS
 
 
 async def test_what_cannot_be_that_short_is_refused_in_a_sentence(
