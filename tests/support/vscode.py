@@ -364,7 +364,7 @@ class Window:
 
     def preview(self) -> FrameLocator:
         """The rendered Markdown beside the code."""
-        return self.page.frame_locator("iframe.webview").first.frame_locator("iframe").first
+        return self.page.frame_locator("iframe.webview").first.frame_locator("iframe#active-frame")
 
     def show_view(self, title: str) -> None:
         """Show a view container of the activity bar, unless it is shown."""

@@ -9,6 +9,7 @@ import type { ResponseError, ShowDocumentParams, ShowDocumentResult } from "vsco
 import { ANSWER_SCHEME } from "./protocol";
 
 const CONVERSATION_ENDING = ".kibitz.md";
+const PREVIEW = "vscode.markdown.preview.editor";
 
 type Shown = ShowDocumentResult | ResponseError;
 
@@ -31,16 +32,11 @@ export async function showDocument(
 
 /** Beside the code, which keeps the focus: an answer is read, and then one goes on. */
 async function showAnswer(uri: Uri): Promise<void> {
-  // Opened before the preview asks for it, so that the document follows the server's refreshes.
-  await workspace.openTextDocument(uri);
-  const { activeTextEditor } = window;
-  await commands.executeCommand("markdown.showPreviewToSide", uri);
-  if (activeTextEditor !== undefined) {
-    await window.showTextDocument(activeTextEditor.document, {
-      viewColumn: activeTextEditor.viewColumn ?? ViewColumn.One,
-      preserveFocus: false,
-    });
-  }
+  // The editor's own preview, as an editor: opened so, it leaves the focus where it is.
+  await commands.executeCommand("vscode.openWith", uri, PREVIEW, {
+    viewColumn: ViewColumn.Beside,
+    preserveFocus: true,
+  });
 }
 
 async function showConversation(uri: Uri): Promise<void> {

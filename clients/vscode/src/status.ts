@@ -29,6 +29,7 @@ export class Status implements Disposable {
   private readonly item: StatusBarItem;
   private last: StatusParams | undefined;
   private server: Server | undefined;
+  private shown: Disposable | undefined;
 
   constructor() {
     this.item = window.createStatusBarItem("kibitz.status", StatusBarAlignment.Right, 90);
@@ -39,6 +40,7 @@ export class Status implements Disposable {
   }
 
   dispose(): void {
+    this.shown?.dispose();
     this.item.dispose();
   }
 
@@ -55,6 +57,9 @@ export class Status implements Disposable {
     return [
       client.onNotification(STATUS, (status: StatusParams) => {
         this.last = status;
+        if (status.busy) {
+          this.shown?.dispose(); // Room for the progress of what runs now.
+        }
         void commands.executeCommand("setContext", "kibitz.isBusy", status.busy);
         this.draw();
       }),
@@ -67,7 +72,8 @@ export class Status implements Disposable {
 
   /** How a job ended: what was done, with its tokens and what it has cost. */
   outcome(message: string): void {
-    window.setStatusBarMessage(`kibitz: ${message}`, OUTCOME_MILLISECONDS);
+    this.shown?.dispose();
+    this.shown = window.setStatusBarMessage(`kibitz: ${message}`, OUTCOME_MILLISECONDS);
   }
 
   async showMenu(): Promise<void> {

@@ -28,7 +28,12 @@ THEMES = {
     "dark": "Default Dark Modern",
     "contrast": "Default High Contrast",
 }
-SETTINGS = {"editor.fontSize": 13, "breadcrumbs.enabled": False, "window.commandCenter": False}
+SETTINGS = {
+    "editor.fontSize": 13,
+    "breadcrumbs.enabled": False,
+    "window.commandCenter": False,
+    "window.title": "${activeEditorShort}${separator}${rootName}",
+}
 
 
 @pytest.mark.parametrize("name", THEMES)
