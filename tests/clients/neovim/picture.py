@@ -43,7 +43,7 @@ from support.neovim import (
 )
 
 COLUMNS, ROWS = 110, 32
-TOP_LINE = 18
+TOP_LINE, CHANGED_LINE = 18, 30
 #: Slow enough for the progress to be shown more than once.
 PACE_SECONDS = 0.04
 FILE, EXPLAINED_FILE = "fairshare/expenses.py", "fairshare/settle.py"
@@ -65,7 +65,7 @@ INIT = """
 vim.o.termguicolors = true
 vim.o.number = true
 vim.o.signcolumn = 'yes'
-vim.o.laststatus = 2
+vim.o.laststatus = 3
 vim.o.ruler = false
 vim.o.showmode = false
 vim.o.shortmess = vim.o.shortmess .. 'IF'
@@ -187,7 +187,7 @@ def scene_of_changes(stage: Stage) -> str:
     editor.open(FILE)
     refactor(stage, hold_at=None)
     editor.wait_for_end()
-    editor.go_to(TOP_LINE)
+    editor.go_to(CHANGED_LINE)
     editor.type("zt")
     stage.screen.showing("1/6")
     reply = Reply(EXPLANATION, chunk_size=8, pace_seconds=PACE_SECONDS)
@@ -213,8 +213,8 @@ def scene_of_a_completion(stage: Stage) -> str:
     stage.standin.enqueue(Reply(f"<completion>{text}</completion>"))
     editor.lua("vim.keymap.set('i', '<C-Space>', '<Plug>(kibitz-complete)')")
     editor.press("Go<CR><CR>def print_debts(balances: dict[str, int]) -> None:<CR>")
-    editor.press('"""Print who owes what, by name."""<CR><C-Space>')
-    shown = stage.screen.showing("owes {-cents", "today")
+    editor.press('"""Print who owes what, by name."""<Esc>zzo<C-Space>')
+    shown = stage.screen.showing("owes {-cents")
     editor.press("<Esc>")
     return shown
 

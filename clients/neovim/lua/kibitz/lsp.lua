@@ -90,7 +90,7 @@ local function set_colours()
     KibitzRemovedSign = 'Removed',
     KibitzWriting = 'CursorLine',
     KibitzHint = 'Comment',
-    KibitzGhost = vim.fn.hlexists('ComplHint') == 1 and 'ComplHint' or 'NonText',
+    KibitzGhost = vim.fn.hlexists('ComplHint') == 1 and 'ComplHint' or 'Comment',
   }) do
     vim.api.nvim_set_hl(0, group, { link = link, default = true })
   end
