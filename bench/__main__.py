@@ -18,6 +18,7 @@ PARTS = (
     "context",
     "edits",
     "delivery",
+    "delivery_cpu",
     "neovim",
     "index",
     "recall",

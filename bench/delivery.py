@@ -1,163 +1,168 @@
-"""Streamed edits in the editor, beside rewriting the whole region on every newline.
+"""Streamed edits on their way into editors, beside the two simple ways to do the same.
 
-The same reply goes through both: kibitz's reader, diff and delivery into a client that answers
-each edit, and the naive way, which sends the region anew with each finished line.
+"Rewrite" sends the whole region at each line break, "one edit" gathers the reply and replaces the
+region when it has ended.  The reply changes one line in ten and adds some, and comes as fast as
+Claude writes; `delivery_ways` plays the editors.
 """
 
 from __future__ import annotations
 
+import _pydecimal
+import argparse
 import asyncio
-import random
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from statistics import median
 
-from kibitz.delivery import Delivery, Undo
-from kibitz.edits.diff import StreamingDiff
-from kibitz.edits.hygiene import LineNormalizer
-from kibitz.edits.reader import ReplacementReader
-from kibitz.edits.region import TextChange
-from kibitz.profiles import PLAIN
-from kibitz.session import ContentChange, Documents
-from kibitz_context.document import Document
+from bench import tables
+from bench.delivery_ways import TOKENS_PER_SECOND, Outcome, by_kibitz, by_one_edit, by_rewriting
+from bench.edits import change_some
+from kibitz.edits.lcs import Occurrences, Table
+from kibitz.profiles import PLAIN, Profile, profile_for, with_plugin
+from kibitz_context.lines import split_lines
 
-URI = "file:///bench.py"
-REPEATS = 5
-SIZES = (50, 500, 5000)
-CHUNK_CHARACTERS = 12
-CHANGED_SHARE = 0.1
+REGION_LINES = (50, 500, 5000)
+RUNS = 3
+SECTION = "streamed-edits"
 
 
-class InstantEditor:
-    """A client that applies each edit at once and tells of it before it answers."""
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way, with what its client is like; `echo_seconds` as measured in real editors."""
 
-    def __init__(self, text: str) -> None:
-        self.mirror = Documents()
-        self.mirror.open(URI, None, "python", 1, text)
-        self.version = 1
-        self.edits = 0
-        self.characters = 0
-
-    def document(self, uri: str) -> Document | None:
-        return self.mirror.get(uri)
-
-    def send_edit(
-        self,
-        document: Document,
-        changes: Sequence[TextChange],
-        undo: Undo,  # noqa: ARG002
-    ) -> asyncio.Future[bool]:
-        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        if changes:
-            self.edits += 1
-            self.characters += sum(len(change.text) for change in changes)
-            table = document.lines
-            told = [
-                ContentChange(
-                    change.text,
-                    table.position(change.span.start, "utf-32"),
-                    table.position(change.span.end, "utf-32"),
-                )
-                for change in reversed(changes)
-            ]
-            self.version += 1
-            asyncio.get_running_loop().call_soon(
-                lambda: self.mirror.change(URI, self.version, told, "utf-32")
-            )
-        asyncio.get_running_loop().call_soon(future.set_result, True)
-        return future
-
-    def later(self, seconds: float, callback: Callable[[], None]) -> Callable[[], None]:
-        return asyncio.get_running_loop().call_later(seconds, callback).cancel
+    name: str
+    profile: Profile | None
+    echo_seconds: float
+    hold: bool = False
 
 
-def example(line_count: int) -> tuple[list[str], list[str]]:
-    """A region and its new text: one line in ten is changed, added or gone."""
-    chance = random.Random(line_count)
-    old = [f"    value_{number} = compute({number})\n" for number in range(line_count)]
-    new: list[str] = []
-    for line in old:
-        roll = chance.random()
-        if roll < CHANGED_SHARE / 3:
-            new.append(line.replace("compute", "calculate"))
-        elif roll < 2 * CHANGED_SHARE / 3:
-            new += [line, "    check()\n"]
-        elif roll > CHANGED_SHARE:
-            new.append(line)
-    return old, new
+WAYS = (
+    Way("kibitz, plain client", PLAIN, 0.010),
+    Way("kibitz, Neovim", profile_for("Neovim"), 0.150),
+    Way("kibitz, Zed", profile_for("Zed"), 0.005),
+    Way("kibitz, Kakoune (one edit)", profile_for("kakoune-lsp"), 0.010, hold=True),
+    Way("kibitz, our plugin", with_plugin(PLAIN), 0.010),
+    Way("kibitz, our plugin, slow", with_plugin(PLAIN), 0.100),
+    Way("rewrite", None, 0.0),
+    Way("one edit", None, 0.010),
+)
 
 
-def chunks(text: str) -> list[str]:
-    return [text[at : at + CHUNK_CHARACTERS] for at in range(0, len(text), CHUNK_CHARACTERS)]
+def main(arguments: Sequence[str] = ()) -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench delivery")
+    parser.add_argument("--write", action="store_true", help="put the table into the page")
+    options = parser.parse_args(list(arguments))
+    program = split_lines(Path(_pydecimal.__file__).read_text(encoding="utf-8"))
+    rows: list[tuple[str, ...]] = []
+    costs: dict[str, list[float]] = {}
+    for count in REGION_LINES:
+        old = program[:count]
+        new = change_some(old)
+        kept = kept_characters(old, new)
+        for way in WAYS:
+            outcome = measured(way, old, new)
+            costs.setdefault(way.name, []).append(outcome.cpu_seconds / len(new))
+            rows.append(row(way, outcome, count, new, kept))
+    header = (
+        "way",
+        "lines",
+        "kept characters touched",
+        "edits",
+        "a second",
+        "sent per reply character",
+        "first edit, ms",
+        "in intervals",
+        "CPU, ms per 1,000 lines",
+    )
+    text = "\n\n".join([prose(), tables.table(header, rows), growth(costs)])
+    print(text)
+    if options.write:
+        tables.write(SECTION, text)
 
 
-async def with_kibitz(old: list[str], reply: str) -> tuple[float, InstantEditor, list[str]]:
-    editor = InstantEditor("".join(old))
-    profile = replace(PLAIN, edit_interval_seconds=0.0)
-    delivery = Delivery(editor, profile, URI, 0, old)
-    editor.mirror.follow(delivery.document_changed)
-    reader, normalizer, diff = ReplacementReader(old), LineNormalizer(old), StreamingDiff(old)
-    began = time.process_time()
-    for chunk in chunks(reply):
-        delivery.write(diff.push(normalizer.feed(reader.feed(chunk))))
-        await asyncio.sleep(0)
-    rest = reader.finish(closed=True)
-    delivery.write(diff.push(normalizer.feed(rest) + normalizer.finish()) + diff.finish())
-    await delivery.finish()
-    seconds = time.process_time() - began
-    document = editor.document(URI)
-    assert document is not None
-    return seconds, editor, document.lines.lines
+def measured(way: Way, old: list[str], new: list[str]) -> Outcome:
+    """What a way costs: the run whose CPU time is the median, with what stayed untouched."""
+    runs = sorted((run(way, old, new) for _ in range(RUNS)), key=lambda each: each.cpu_seconds)
+    if way.profile is None:
+        return runs[RUNS // 2]
+    traced = run(way, old, new, tracks=True)
+    return replace(runs[RUNS // 2], survivors=traced.survivors)
 
 
-async def naive(old: list[str], reply: str) -> tuple[float, InstantEditor, list[str]]:
-    editor = InstantEditor("".join(old))
-    text, count = "", len(old)
-    body = reply.removeprefix("<replacement>\n").removesuffix("</replacement>")
-    began = time.process_time()
-    for chunk in chunks(body):
-        text += chunk
-        if "\n" not in chunk:
-            continue
-        document = editor.document(URI)
-        assert document is not None
-        whole = text[: text.rindex("\n") + 1]
-        rest = "".join(old[whole.count("\n") :])
-        span = document.whole
-        await editor.send_edit(document, [TextChange(span, whole + rest)], "continue")
-        await asyncio.sleep(0)
-    document = editor.document(URI)
-    assert document is not None
-    await editor.send_edit(document, [TextChange(document.whole, text)], "end")
-    await asyncio.sleep(0)
-    seconds = time.process_time() - began
-    document = editor.document(URI)
-    assert document is not None
-    assert count == len(old)
-    return seconds, editor, document.lines.lines
+def run(way: Way, old: list[str], new: list[str], *, tracks: bool = False) -> Outcome:
+    if way.profile is not None:
+        return asyncio.run(
+            by_kibitz(old, new, way.profile, way.echo_seconds, hold=way.hold, tracks=tracks)
+        )
+    if way.name == "rewrite":
+        return asyncio.run(by_rewriting(old, new))
+    return asyncio.run(by_one_edit(old, new, way.echo_seconds))
 
 
-def main() -> None:
-    print("| lines | way | edits | characters sent per reply character | CPU ms | ratio |")
-    print("|--:|---|--:|--:|--:|--:|")
-    for size in SIZES:
-        old, new = example(size)
-        reply = "<replacement>\n" + "".join(new) + "</replacement>"
-        times: dict[str, list[float]] = {"kibitz": [], "whole region per line": []}
-        editors: dict[str, InstantEditor] = {}
-        for _ in range(REPEATS if size < 5000 else 1):
-            for way, run in (("kibitz", with_kibitz), ("whole region per line", naive)):
-                seconds, editors[way], lines = asyncio.run(run(old, reply))
-                assert lines == new, way
-                times[way].append(seconds)
-        base = median(times["whole region per line"])
-        for way, measured in times.items():
-            editor = editors[way]
-            print(
-                f"| {size} | {way} | {editor.edits} | {editor.characters / len(reply):.2f} | "
-                f"{median(measured) * 1000:.1f} | {median(measured) / base:.3f} |"
-            )
+def kept_characters(old: list[str], new: list[str]) -> frozenset[int]:
+    """The characters of the lines that the best diff of lines keeps, by their offsets."""
+    occurrences, table = Occurrences(old), Table(len(old))
+    for line in new:
+        table.add(occurrences.bits_from(line, 0))
+    lines = {index for index, _ in table.path(len(old))}
+    kept: set[int] = set()
+    at = 0
+    for index, line in enumerate(old):
+        if index in lines:
+            kept.update(range(at, at + len(line)))
+        at += len(line)
+    return frozenset(kept)
+
+
+def row(
+    way: Way, outcome: Outcome, count: int, new: list[str], kept: frozenset[int]
+) -> tuple[str, ...]:
+    assert outcome.survivors is not None
+    touched = len(kept - outcome.survivors) / len(kept)
+    characters = sum(map(len, new))
+    streaming = characters / 4 / TOKENS_PER_SECOND
+    interval = way.profile.shortest_interval_seconds if way.profile is not None else None
+    first = outcome.first_edit_seconds
+    is_live = interval is not None and not way.hold
+    return (
+        way.name,
+        f"{count:,}",
+        f"{touched:.2%}",
+        f"{outcome.edits:,}",
+        f"{outcome.edits / streaming:.1f}",
+        f"{outcome.sent_characters / characters:,.2f}",
+        f"{first * 1000:,.0f}",
+        f"{first / interval:.2f}" if is_live and interval is not None else "–",
+        f"{outcome.cpu_seconds * 1e6 / len(new):,.1f}",
+    )
+
+
+def prose() -> str:
+    return (
+        "## Streamed edits\n\n"
+        "A region of a program is rewritten, one line in ten is changed and three are added after "
+        f"every fiftieth, at {TOKENS_PER_SECOND} tokens a second; the median of {RUNS} runs. "
+        "“Kept characters” are those of the lines that the best comparison of lines keeps. The "
+        "first edit counts from when the first new line has come whole, in intervals of half a "
+        "second or, with our plugin, of 150 ms. What an editor does for each edit is in no "
+        "figure; “rewrite” leaves out what the server would do to follow it, too."
+    )
+
+
+def growth(costs: dict[str, list[float]]) -> str:
+    """How the cost of a line grows with the region, beside the logarithm of its lines."""
+    least, most = REGION_LINES[0], REGION_LINES[-1]
+    allowed = math.log(most) / math.log(least)
+    ours = {name: each for name, each in costs.items() if name.startswith("kibitz")}
+    worst = max(each[-1] / each[0] for each in ours.values())
+    middle = median(each[-1] / each[0] for each in ours.values())
+    return (
+        f"A line in a region of {most:,} lines costs {middle:.2f} times what it costs in one of "
+        f"{least} (median of kibitz's ways, at most {worst:.2f}); the logarithms of the lines are "
+        f"as {allowed:.2f} to 1."
+    )
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from kibitz.edits.diff import StreamingDiff
 from kibitz.edits.hygiene import LineNormalizer
 from kibitz.edits.lcs import Occurrences, Table
 from kibitz.edits.reader import ReplacementReader
-from kibitz.edits.values import LineEdit
+from kibitz.edits.values import LineEdit, coalesced
 from kibitz.findings.parse import FindingsReader
 from kibitz_context.lines import split_lines
 
@@ -121,6 +121,7 @@ def stream(old: list[str], new: list[str]) -> Streamed:
     edits += diff.push(normalizer.feed(reader.finish()) + normalizer.finish())
     edits += diff.finish()
     seconds = time.perf_counter() - start
+    edits = coalesced(edits)  # slices of one hunk, which a delivery may join
     sent = sum(len(line) for edit in edits for line in edit.lines)
     return Streamed(seconds, tuple(edits), len(edits), sent, first)
 

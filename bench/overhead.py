@@ -87,10 +87,10 @@ asyncio.run(main(stream))
 class Side:
     """A process that sends one request each time it is told to."""
 
-    def __init__(self, program: str, home: Path, standin: StandIn) -> None:
+    def __init__(self, program: str, home: Path, standin: StandIn, *arguments: str) -> None:
         where = {"ANTHROPIC_BASE_URL": standin.base_url, "ANTHROPIC_API_KEY": "any"}
         self._process = subprocess.Popen(
-            [sys.executable, "-c", MEASURING + program, str(home / "ledger.sqlite")],
+            [sys.executable, "-c", MEASURING + program, str(home / "ledger.sqlite"), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
