@@ -25,17 +25,20 @@ PAGE = ROOT / "docs" / "editors.md"
 
 _SCENES = "tests/clients/plain/test_scenes.py"
 
-_HEAD = """\
-# Editors
-
-kibitz needs no plugin: what follows is what each editor has with nothing but the lines that `kibitz setup` prints, see [clients](../clients/README.md).
-What a particular version of yours can do says `kibitz doctor --editor`.
-
-The same scenes are played in every editor: in those that run on a machine without a screen by a user's own commands, in the others with the messages that were recorded of them or that their source sends.
-**yes** works as described; **~** is less than it could be, with how; **no** is not to be had there, with why.
-`make editors` plays them again and writes this page; each row names its test.
-
-"""
+_HEAD = (
+    "# Editors\n\n"
+    "kibitz needs no plugin: what follows is what each editor has with nothing but the lines that "
+    "`kibitz setup` prints, see [clients](../clients/README.md).\n"
+    "What a particular version of yours can do says `kibitz doctor --editor`: the server keeps "
+    "what each editor last said of itself, its name, version and capabilities and nothing else, "
+    "in the state folder, in `clients/`.\n\n"
+    "The same scenes are played in every editor: in those that run on a machine without a screen "
+    "by a user's own commands, in the others with the messages that were recorded of them or that "
+    "their source sends.\n"
+    "**yes** works as described; **~** is less than it could be, with how; **no** is not to be "
+    "had there, with why.\n"
+    "`make editors` plays them again and writes this page; each row names its test.\n\n"
+)
 
 
 def page(cells: Mapping[str, Any], results: Mapping[str, str]) -> str:

@@ -100,6 +100,10 @@ class PlainClient(ABC):
     def shown(self) -> str | None:
         """The text of a document that the server had the editor show, None for none."""
 
+    def completion_in_the_text(self) -> str:
+        """What the user is shown when they ask for a completion in the text, at the cursor."""
+        raise NotImplementedError(f"{type(self).__name__} shows none")
+
     # What follows from that.
 
     def wait_for_text(self, part: str) -> None:

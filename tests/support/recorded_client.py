@@ -131,6 +131,16 @@ class _Recorded(PlainClient):
         answer = self._loop.run(self._client.hover(self._shown_text, place))
         return answer["contents"]["value"] if answer else ""
 
+    def completion_in_the_text(self) -> str:
+        params = {
+            "textDocument": {"uri": self._shown_text.uri},
+            "position": self._range["start"],
+            "context": {"triggerKind": 1},
+        }
+        answer = self._loop.run(self._client.request("textDocument/inlineCompletion", params))
+        items = answer["items"] if isinstance(answer, dict) else answer or []
+        return items[0]["insertText"] if items else ""
+
     def told(self) -> list[str]:
         ended = [
             params["value"].get("message", "")
