@@ -104,6 +104,17 @@ async def test_keep_and_revert(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
         assert text.text == "# typed after\n" + EXAMPLE
         assert {lens["command"]["title"] for lens in lenses} == {"Keep", "Revert"}
+        # A plugin marks what was changed by what the lens says of it.
+        hunks = [lens["data"] for lens in lenses if lens["command"]["title"] == "Keep"]
+        assert [line for hunk in hunks for line in hunk["removed"]] == [
+            "    result = 0",
+            "    for price in prices:",
+            "        result = result + price",
+            "    return result",
+        ]
+        assert [hunk["lines"][0] for hunk in hunks] == [
+            lens["range"]["start"]["line"] for lens in lenses[::2]
+        ]
 
         await shop.do("kibitz.refactor", text, range=lines(7, 11), instruction="Use sum")
         assert (await shop.client.execute("kibitz.keep", {"uri": text.uri}))["kept"] > 0
@@ -440,6 +451,97 @@ async def test_what_stands_when_the_user_stops_can_be_reverted(
         assert text.text == MANY.replace("value_1 =", "first =")
         await shop.do("kibitz.revert", text)
         assert text.text == MANY
+
+
+PLUGIN = {"experimental": {"kibitz": {"applyEdit": True}}}
+
+
+async def test_a_plugin_gets_each_line_as_a_part_of_one_undo_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch, capabilities=PLUGIN) as shop:
+        shop.standin.enqueue(Reply(f"<replacement>\n{MANY_NEW}</replacement>").hold_at("value_8"))
+        text = await shop.open("many.py", MANY)
+        job = await shop.start("kibitz.refactor", text, instruction="Rename")
+        await shop.standin.reached()
+        await shop.client.wait_until(lambda: "first =" in text.text, "the first edit")
+        shop.standin.release()
+        await shop.client.progress_end(job)
+        edits = await shop.client.wait_until(
+            lambda: shop.client.notifications("kibitz/applyEdit")[2:], "the end of the step"
+        )
+
+        assert text.text == MANY_NEW
+        assert shop.client.notifications("workspace/applyEdit") == []
+        sent = [*shop.client.notifications("kibitz/applyEdit")[:2], *edits]
+        assert [each["undo"] for each in sent] == ["start", "continue", "end"]
+        ((first,), (last,), (end,)) = (each["edit"]["documentChanges"] for each in sent)
+        assert first["textDocument"] == {"uri": text.uri, "version": 1}
+        # Only the word that changes.
+        assert [edit["newText"] for edit in first["edits"]] == ["first"]
+        assert [edit["newText"] for edit in last["edits"]] == ["last"]
+        assert end["edits"] == []
+
+
+async def test_a_plugin_whose_editor_hides_the_document_gets_the_rest_as_one_edit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch, capabilities=PLUGIN) as shop:
+        apply = shop.client.request_handlers["kibitz/applyEdit"]
+        shop.client.request_handlers["kibitz/applyEdit"] = lambda params: {
+            **apply(params),
+            "hidden": True,
+        }
+        new = MANY.replace(" = ", " == ")
+        shop.standin.enqueue(Reply(f"<replacement>\n{new}</replacement>").hold_at("value_8"))
+        text = await shop.open("many.py", MANY)
+        job = await shop.start("kibitz.refactor", text, instruction="Compare")
+        await shop.standin.reached()
+        await shop.client.wait_until(lambda: "==" in text.text, "the first edit")
+        shop.standin.release()
+        await shop.client.progress_end(job)
+
+        assert text.text == new
+        written = [
+            each
+            for each in shop.client.notifications("kibitz/applyEdit")
+            if each["edit"]["documentChanges"][0]["edits"]
+        ]
+        assert len(written) == 2
+
+
+async def test_lenses_keep_and_revert_each_change_and_all_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        shop.standin.enqueue(Reply(f"<replacement>\n{MANY_NEW}</replacement>"))
+        text = await shop.open("many.py", MANY)
+        await shop.do("kibitz.refactor", text, instruction="Rename")
+
+        async def lenses() -> list[tuple[int, str, dict[str, object]]]:
+            found = await shop.client.request(
+                "textDocument/codeLens", {"textDocument": {"uri": text.uri}}
+            )
+            return [
+                (each["range"]["start"]["line"], each["command"]["title"], each["command"])
+                for each in found
+            ]
+
+        shown = await lenses()
+        assert [lens[:2] for lens in shown] == [
+            (1, "Keep"),
+            (1, "Revert"),
+            (1, "Keep all"),
+            (1, "Revert all"),
+            (11, "Keep"),
+            (11, "Revert"),
+        ]
+        for at, expected in ((5, MANY_NEW.replace("last =", "value_11 =")), (1, MANY)):
+            command = (await lenses())[at][2]
+            answer = await shop.client.execute(command["command"], *command["arguments"])
+            await shop.client.progress_end(answer["job"])
+            assert text.text == expected
+        assert await lenses() == []
 
 
 async def test_what_does_not_parse_any_more_is_said_at_the_end(
