@@ -50,9 +50,10 @@ exists() { git rev-parse --quiet --verify --end-of-options "$1^{commit}" > "$wor
 changed_by_event() {
     case "$EVENT" in
         pull_request | pull_request_target | merge_group)
-            # What is checked out by default is the merge of the pull request into its base: with
+            # What is checked out by default for a pull request is its merge into the base: with
             # `fetch-depth: 2` that is enough.
-            if [ "$(git rev-parse HEAD)" = "$GITHUB_SHA" ] && exists "HEAD^2"; then
+            if [ "$EVENT" = pull_request ] && [ "$(git rev-parse HEAD)" = "$GITHUB_SHA" ] &&
+                exists "HEAD^2"; then
                 echo "HEAD^1..HEAD"
             elif [ -n "$BASE" ] && git merge-base "$BASE" HEAD > "$work/commit" 2>&1; then
                 echo "$BASE...HEAD"

@@ -244,6 +244,11 @@ def test_the_merge_that_is_checked_out_needs_no_more_history(
     assert job.outputs["result"] == "fine"
     (asked,) = standin_in_thread.journal.messages
     assert 'path="prices.py"' in asked.request.last_user_text
+    # By default the base is checked out for this one: its last merge is nobody's pull request.
+    shop.base = shop.git("rev-parse", "HEAD")
+    job = shop.pull_request({}, event="pull_request_target")
+    assert job.outputs["result"] == "fine"
+    assert len(standin_in_thread.journal.messages) == 1
 
 
 def test_history_that_was_not_fetched_is_told(shop: Shop) -> None:
