@@ -7,11 +7,14 @@ import re
 import subprocess
 
 from kibitz.claude.values import Usage
+from kibitz.cli.report import Report
 from kibitz.cli.review_estimate import LIKELY, MUCH, _with_rounds
+from kibitz.dismissals import Dismissals
+from kibitz.findings.values import Finding
 from kibitz.standin import Reply, ToolCall
 from support.command_line import CommandLine
 from support.findings import finding, reported
-from support.workshop import GIT
+from support.workshop import EXAMPLE, GIT
 
 
 def paths_of(out: str) -> list[str]:
@@ -37,6 +40,24 @@ def test_the_whole_repository(commands: CommandLine) -> None:
     assert set(paths_of(outcome.out)) == {"docs/notes.md", "prices.py", "src/a.py"}
     first, *rest = commands.asked
     assert all(each.cache_use.read_tokens >= first.cache_use.write_tokens for each in rest)
+
+
+def test_what_was_dismissed_is_not_told_unless_asked_for(commands: CommandLine) -> None:
+    first = commands.run("review", "prices.py", "--format", "json")
+    (found,) = json.loads(first.out)["findings"]
+    dismissals = Dismissals(commands.home / "state" / "kibitz" / "findings")
+    dismissals.add(commands.root, found["fingerprint"], "prices.py", "intended")
+    again = commands.run("review", "prices.py", "--fail-on", "hint")
+    assert (again.code, again.out) == (0, "")
+    assert again.last_line == "kibitz: no findings, 1 dropped (1 dismissed before), 1 from cache"
+    assert "prices.py:" in commands.run("review", "prices.py", "--dismissed").out
+    report = Report([Finding(**{k: v for k, v in found.items() if k != "fingerprint"})])
+    report.texts["prices.py"] = EXAMPLE.splitlines(keepends=True)
+    report.dismiss(dismissals.of(commands.root))
+    assert report.closing_line() == "no findings, 1 dropped (1 dismissed before)"
+    refused = commands.run("review", "--batch", "--verify")
+    assert refused.code == 2
+    assert "are not checked" in refused.err
 
 
 def test_a_folder_outside_a_repository_is_refused(commands: CommandLine) -> None:

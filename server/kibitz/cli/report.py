@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,6 +60,16 @@ class Report:
     n_verified: int = 0
     verify_usd: float | None = 0.0
     unverified: list[tuple[Finding, str]] = field(default_factory=list[tuple[Finding, str]])
+
+    def dismiss(self, fingerprints: Set[str]) -> None:
+        """Drop the findings that the user does not want to see again."""
+        kept: list[Finding] = []
+        for each in self.findings:
+            if fingerprint(each, self.texts.get(each.path, ())) in fingerprints:
+                self.dropped.append(Dropped("dismissed", each.title, f"line {each.start_line}"))
+            else:
+                kept.append(each)
+        self.findings = kept
 
     def verified(self, step: Verified) -> None:
         """Findings were checked; those that do not stand are dropped."""

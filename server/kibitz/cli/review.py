@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Coroutine
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+from kibitz import paths
 from kibitz.actions.preparing import gate_of
 from kibitz.claude.values import Usage
 from kibitz.cli.arguments import Common, Parser
@@ -18,6 +20,7 @@ from kibitz.cli.report_formats import FORMATS, write_report
 from kibitz.cli.review_run import Wanted, exit_code, review_subjects
 from kibitz.cli.review_scope import of_changes, of_places
 from kibitz.cli.workplace import Workplace, work
+from kibitz.dismissals import Dismissals
 from kibitz.findings.values import SEVERITIES, Severity
 from kibitz_context.lines import split_lines
 from kibitz_context.values import Allowed
@@ -100,6 +103,8 @@ def run(arguments: list[str]) -> int:
     if options.batch:
         if options.staged or options.diff is not None:
             parser.error("--batch is for whole files; leave out --diff and --staged")
+        if options.verify:
+            parser.error("the findings of a batch are not checked; leave out --verify or --batch")
         return _by_batch(options)
     is_of_changes = options.staged or options.diff is not None
     if not is_of_changes and options.all_lines:
@@ -147,6 +152,9 @@ def _by_batch(options: argparse.Namespace) -> int:
                 if isinstance(answer, Allowed):
                     report.texts[path] = split_lines(answer.text)
                 report.shown[path] = shown_from_here(repository.root, path)
+            if not options.dismissed:
+                known = Dismissals(paths.dismissed_findings_file(os.environ))
+                report.dismiss(known.of(repository.root))
             write_report(at.terminal, report, options.format, usage, cost_usd)
             at.terminal.note(report.closing_line())
             return exit_code(report, options.fail_on)
