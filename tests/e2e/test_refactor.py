@@ -477,9 +477,8 @@ async def test_a_plugin_gets_each_line_as_a_part_of_one_undo_step(
         assert [each["undo"] for each in sent] == ["start", "continue", "end"]
         ((first,), (last,), (end,)) = (each["edit"]["documentChanges"] for each in sent)
         assert first["textDocument"] == {"uri": text.uri, "version": 1}
-        # Only the word that changes.
-        assert [edit["newText"] for edit in first["edits"]] == ["first"]
-        assert [edit["newText"] for edit in last["edits"]] == ["last"]
+        assert [edit["newText"] for edit in first["edits"]] == ["first = 1\n"]
+        assert [edit["newText"] for edit in last["edits"]] == ["last = 11\n"]
         assert end["edits"] == []
 
 

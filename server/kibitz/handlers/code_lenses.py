@@ -48,6 +48,10 @@ def code_lenses(connection: Connection, uri: str) -> list[types.CodeLens]:
             shown = {"lines": [hunk.first, hunk.stop], "removed": removed}
             lens(hunk.first, "Keep", "kibitz.keep", argument, shown)
             lens(hunk.first, "Revert", "kibitz.revert", argument)
+            if number == 0 and len(edit.ledger.hunks) > 1:
+                whole = {"job": edit.job_id}
+                lens(hunk.first, "Keep all", "kibitz.keep", whole)
+                lens(hunk.first, "Revert all", "kibitz.revert", whole)
         for number, offer in enumerate(edit.offers):
             argument = {"job": edit.job_id, "offer": number}
             lens(offer.first, "Apply Claude's version", "kibitz.applyOffer", argument)
