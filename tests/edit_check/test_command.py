@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import select
+import signal
 import sys
 from pathlib import Path
 
@@ -12,6 +14,8 @@ import pytest
 
 from kibitz.edit_check import command
 from kibitz.edit_check.command import Ended, run, shown
+
+PATIENCE_SECONDS = 20.0
 
 
 def python(code: str) -> list[str]:
@@ -55,7 +59,7 @@ async def test_of_much_output_the_first_and_the_last_lines_are_kept(tmp_path: Pa
     assert len(ended.output) <= command.FIRST_CHARACTERS + command.LAST_CHARACTERS + 2
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="processes have no groups there")
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at processes as Linux shows them")
 async def test_it_is_ended_with_all_that_it_has_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -76,7 +80,35 @@ async def test_it_is_ended_with_all_that_it_has_started(
     with contextlib.suppress(asyncio.CancelledError):
         await running
     for pid in pids:
-        assert not is_running(pid)
+        assert has_ended(pid)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no other session there")
+async def test_what_it_leaves_in_the_background_is_not_waited_for(tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    code = (
+        "import subprocess, sys\n"
+        "left = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'],\n"
+        "                        start_new_session=True)\n"
+        f"open({str(pid_file)!r}, 'w').write(str(left.pid))\n"
+        "print('done')\n"
+    )
+    try:
+        assert await run(python(code), tmp_path) == Ended(0, "done\n")
+    finally:
+        os.kill(int(pid_file.read_text()), signal.SIGKILL)
+
+
+async def test_what_prints_without_end_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "MOST_BYTES", 100_000)
+    monkeypatch.setattr(command, "_LOOK_SECONDS", 0.01)
+    code = "while True: print('again and again', flush=True)"
+    ended = await run(python(code), tmp_path)
+    assert ended.status is None
+    assert ended.problem == "was ended because it printed too much"
+    assert ended.output.startswith("again and again\n")
 
 
 async def test_what_takes_too_long_is_ended(tmp_path: Path) -> None:
@@ -84,12 +116,16 @@ async def test_what_takes_too_long_is_ended(tmp_path: Path) -> None:
     assert ended == Ended(None, "", "took longer than 0.1 s")
 
 
-def is_running(pid: int) -> bool:
-    """Whether a process is there and no mere entry of one that has ended."""
+def has_ended(pid: int) -> bool:
+    """Whether a process ends, for which the moment it takes to be killed is waited."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([process], [], [], PATIENCE_SECONDS)[0])
+    finally:
+        os.close(process)
 
 
 def test_how_it_is_named() -> None:

@@ -10,10 +10,11 @@ import contextlib
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from kibitz.plain_text import one_line, visible
 
@@ -25,7 +26,9 @@ LAST_CHARACTERS: Final = 12_000
 # How long it may take to end when it is told to.
 LAST_SECONDS: Final = 2.0
 
-_PIECE_BYTES = 1 << 16
+# More fills a disk, and nobody reads it.
+MOST_BYTES: Final = 200_000_000
+_LOOK_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,35 +65,37 @@ async def run(command: Sequence[str], folder: Path, *, most_seconds: float = MOS
 
     When this is cancelled the command is ended, with all that it has started.
     """
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            cwd=folder,
-            # The editor talks to us through our standard input; the command must not read it.
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            env={**os.environ, "NO_COLOR": "1", "TERM": "dumb"},
-            start_new_session=True,  # So that all of it can be ended; not for Windows.
-        )
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "its words cannot be passed on"
-        return Ended(None, problem=f"cannot be started: {reason}")
-    kept = _Kept()
-    has_ended = False
-    try:
-        async with asyncio.timeout(most_seconds):
-            assert process.stdout is not None
-            while piece := await process.stdout.read(_PIECE_BYTES):
-                kept.add(piece)
-            status = await process.wait()
-        has_ended = True
-        return Ended(status, kept.text())
-    except TimeoutError:
-        return Ended(None, kept.text(), f"took longer than {most_seconds:g} s")
-    finally:
-        if not has_ended:
-            await _end(process)
+    # Not a pipe: what a command leaves running in the background would keep that open, and whoever
+    # waits for its end with it.
+    with tempfile.TemporaryFile() as output:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                cwd=folder,
+                # The editor talks to us through our standard input; the command must not read it.
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=asyncio.subprocess.STDOUT,
+                env={**os.environ, "NO_COLOR": "1", "TERM": "dumb"},
+                start_new_session=True,  # So that all of it can be ended; not for Windows.
+            )
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "its words cannot be passed on"
+            return Ended(None, problem=f"cannot be started: {reason}")
+        status: int | None = None
+        try:
+            async with asyncio.timeout(most_seconds):
+                while status is None and _size(output) <= MOST_BYTES:
+                    with contextlib.suppress(TimeoutError):
+                        status = await asyncio.wait_for(process.wait(), _LOOK_SECONDS)
+        except TimeoutError:
+            return Ended(None, _text(output), f"took longer than {most_seconds:g} s")
+        finally:
+            if status is None:
+                await _end(process)
+        if status is None:
+            return Ended(None, _text(output), "was ended because it printed too much")
+        return Ended(status, _text(output))
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
@@ -111,34 +116,25 @@ def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None
             process.terminate()
 
 
-class _Kept:
-    """The first and the last of an output."""
+def _size(output: IO[bytes]) -> int:
+    return os.fstat(output.fileno()).st_size
 
-    def __init__(self) -> None:
-        # A character has up to four bytes.
-        self._most_first, self._most_last = 4 * FIRST_CHARACTERS, 4 * LAST_CHARACTERS
-        self._first, self._last = bytearray(), bytearray()
-        self._is_cut = False
 
-    def add(self, piece: bytes) -> None:
-        room = self._most_first - len(self._first)
-        self._first += piece[:room]
-        self._last += piece[room:]
-        if len(self._last) > self._most_last:
-            self._is_cut = True
-            del self._last[: len(self._last) - self._most_last]
-
-    def text(self) -> str:
-        if not self._is_cut:
-            whole = visible(bytes(self._first + self._last).decode("utf-8", "replace"))
-            if len(whole) <= FIRST_CHARACTERS + LAST_CHARACTERS:
-                return whole
-            first, last = whole, whole
-        else:
-            first = visible(bytes(self._first).decode("utf-8", "replace"))
-            last = visible(bytes(self._last).decode("utf-8", "replace"))
-        first, last = first[:FIRST_CHARACTERS], last[-LAST_CHARACTERS:]
-        # Whole lines, where there are any.
-        first = first[: first.rfind("\n") + 1] or first
-        last = last[last.find("\n") + 1 :] or last
-        return f"{first}…\n{last}"
+def _text(output: IO[bytes]) -> str:
+    """What was printed; the first and the last lines of much."""
+    # A character has up to four bytes.
+    size, most_first, most_last = _size(output), 4 * FIRST_CHARACTERS, 4 * LAST_CHARACTERS
+    output.seek(0)
+    if size <= most_first + most_last:
+        first = last = visible(output.read(size).decode("utf-8", "replace"))
+        if len(first) <= FIRST_CHARACTERS + LAST_CHARACTERS:
+            return first
+    else:
+        first = visible(output.read(most_first).decode("utf-8", "replace"))
+        output.seek(size - most_last)
+        last = visible(output.read(most_last).decode("utf-8", "replace"))
+    first, last = first[:FIRST_CHARACTERS], last[-LAST_CHARACTERS:]
+    # Whole lines, where there are any.
+    first = first[: first.rfind("\n") + 1] or first
+    last = last[last.find("\n") + 1 :] or last
+    return f"{first}…\n{last}"
