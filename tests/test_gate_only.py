@@ -106,6 +106,7 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
     },
     "kibitz.evaluation.problems": {"import gzip": "for the file of problems below"},
     "kibitz.evaluation.problems.read_problems": {
+        "gzip.open": "a file of public problems that the user names",
         "path.open": "a file of public problems that the user names",
     },
     "kibitz.evaluation.results.Results.add": {
