@@ -32,6 +32,8 @@ export async function showDocument(
 
 /** Beside the code, which keeps the focus: an answer is read, and then one goes on. */
 async function showAnswer(uri: Uri): Promise<void> {
+  // First the document alone: what the server refreshes before it is known would be lost.
+  await workspace.openTextDocument(uri);
   // The editor's own preview, as an editor: opened so, it leaves the focus where it is.
   await commands.executeCommand("vscode.openWith", uri, PREVIEW, {
     viewColumn: ViewColumn.Beside,

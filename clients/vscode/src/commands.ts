@@ -18,7 +18,7 @@ import {
 import { askForApiKey, forgetApiKey } from "./credentials";
 import type { Changes } from "./changes";
 import { doctor } from "./doctor";
-import { type FindingNode, type Findings, argumentOf, questionAbout } from "./findings";
+import { type FindingNode, type Findings, argumentOf, explain } from "./findings";
 import { askForInstruction } from "./instruction";
 import { type Argument, SERVER_COMMANDS, type ServerCommand } from "./protocol";
 import type { Server } from "./server";
@@ -143,8 +143,7 @@ export function registerCommands(context: ExtensionContext, parts: Parts): Dispo
       await server.execute("kibitz.applyFinding", await argumentOf(node)),
     "kibitz.findings.dismiss": async (node: FindingNode) =>
       await server.execute("kibitz.dismissFinding", await argumentOf(node)),
-    "kibitz.findings.explain": async (node: FindingNode) =>
-      await server.execute("kibitz.explain", await questionAbout(node)),
+    "kibitz.findings.explain": (node: FindingNode) => explain(node),
     "kibitz.menu": () => status.showMenu(),
     "kibitz.doctor": () => doctor(context, server),
     "kibitz.showLog": () => {

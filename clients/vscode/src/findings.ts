@@ -1,6 +1,7 @@
 /** The view of findings: grouped by file, filtered, and acted upon from there. */
 
 import {
+  type CodeAction,
   type Diagnostic,
   DiagnosticSeverity,
   Disposable,
@@ -205,22 +206,21 @@ export async function argumentOf(node: FindingNode): Promise<Argument> {
   return { uri: node.uri.toString(), finding: node.data.finding };
 }
 
-/** A request to explain a finding, as the code action of the same name sends it. */
-export async function questionAbout(node: FindingNode): Promise<Argument> {
-  const { start, end } = node.diagnostic.range;
-  const { uri } = await argumentOf(node);
-  return {
-    ...(uri === undefined ? {} : { uri }),
-    range: { start: { line: start.line, character: 0 }, end: { ...positionOf(end) } },
-    instruction: `Explain this finding: ${node.diagnostic.message.replace("\n", ". ")}`,
-  };
-}
-
-function positionOf({ line, character }: { line: number; character: number }): {
-  line: number;
-  character: number;
-} {
-  return { line, character };
+/** Have a finding explained, by the server's own action: the words of the request are its. */
+export async function explain(node: FindingNode): Promise<void> {
+  await argumentOf(node);
+  const actions = await commands.executeCommand<CodeAction[]>(
+    "vscode.executeCodeActionProvider",
+    node.uri,
+    node.diagnostic.range,
+  );
+  const command = actions.find(
+    (action) =>
+      action.command?.command === "kibitz.explain" && action.title.includes(node.data.title),
+  )?.command;
+  if (command !== undefined) {
+    await commands.executeCommand(command.command, ...((command.arguments ?? []) as unknown[]));
+  }
 }
 
 function findingItem({ uri, diagnostic, data }: FindingNode): TreeItem {

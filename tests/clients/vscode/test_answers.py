@@ -68,7 +68,7 @@ def test_a_conversation_is_a_document_that_one_sends_from(open_workshop: OpenWor
         window.go_to(1)
         window.palette("Kibitz: New Conversation")
         window.wait("vscode.window.activeTextEditor?.document.fileName.endsWith('.kibitz.md')")
-        window.page.locator(".monaco-editor.focused").first.wait_for()
+        window.wait_for_cursor("Ln 8, Col 1")  # behind the heading, where the question goes
         window.type("Who calls total?")
         window.wait_for_text("Who calls total?")
         window.press("Control+Enter")
