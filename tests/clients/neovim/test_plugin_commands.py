@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kibitz.standin import Fault, Reply
+from kibitz.standin import Fault, Reply, ToolCall
 from support.findings import finding, reported
 from support.neovim import NeovimWorkshop, open_with_plugin
 from support.workshop import EXAMPLE
@@ -203,6 +203,39 @@ def test_changes_by_command_by_input_and_by_menu(tmp_path: Path) -> None:
         shop.editor.go_to(1)
         do(shop, "Kibitz fix")
         wait_for_message(shop, "there is no diagnostic to fix here")
+
+
+def test_a_change_of_several_files_is_marked_in_each(tmp_path: Path) -> None:
+    marks = (
+        "#vim.api.nvim_buf_get_extmarks(0, vim.api.nvim_get_namespaces()['kibitz.hunks'], "
+        "0, -1, {}) == 1"
+    )
+
+    def edit(path: str, old: str, new: str) -> ToolCall:
+        return ToolCall("edit_file", {"path": path, "edits": [{"old_text": old, "new_text": new}]})
+
+    with opened(tmp_path) as shop:
+        shop.standin.enqueue(
+            Reply(
+                tool_calls=[
+                    edit("prices.py", "RATE = 0.2", "RATE = 0.3"),
+                    edit("notes.md", "# Notes", "# Rates"),
+                ]
+            ),
+            Reply("Done."),
+        )
+        do(shop, "Kibitz! refactor change the rate everywhere")
+        shop.editor.wait_for_end()
+        assert "RATE = 0.3" in shop.editor.lines()
+        shop.editor.wait(marks)
+        do(shop, "edit notes.md")
+        shop.editor.wait("user.is_attached()")
+        assert shop.editor.lines() == ["# Rates"]
+        shop.editor.wait(marks)
+        do(shop, "Kibitz revert all")
+        shop.editor.wait_for_line("# Notes")
+        do(shop, "buffer prices.py")
+        assert "RATE = 0.3" in shop.editor.lines()
 
 
 def test_the_menu_holds_what_is_of_kibitz(tmp_path: Path) -> None:

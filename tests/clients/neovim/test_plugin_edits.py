@@ -101,6 +101,20 @@ def test_a_change_in_the_middle_is_a_step_of_its_own(tmp_path: Path) -> None:
         ]
 
 
+def test_a_buffer_that_is_not_shown_any_more_gets_the_rest_in_one_step(tmp_path: Path) -> None:
+    with open_with_plugin(tmp_path, {**FILES, "notes.md": "# Notes\n"}) as shop:
+        begin(shop, REPLY.hold_at(HALF))
+        to_half(shop)
+        shop.editor.type(":edit notes.md<CR>Gomine<Esc>")
+        shop.standin.release()
+        shop.editor.wait_for_end()
+
+        assert shop.editor.lines() == ["# Notes", "mine"]
+        shop.editor.type(":buffer report.py<CR>")
+        assert text(shop) == f"{NEW}# the end\n"
+        assert undo_steps(shop) == [f"{OLD}# the end\n"]
+
+
 def test_typing_on_in_insert_mode_keeps_every_character(tmp_path: Path) -> None:
     with open_with_plugin(tmp_path, FILES) as shop:
         begin(shop, REPLY.hold_at(HALF))

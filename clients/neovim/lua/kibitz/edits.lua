@@ -105,6 +105,11 @@ function M.apply(_, params, context)
   if not ok then
     return refused(client, tostring(failure))
   end
+  for _, change in ipairs(params.edit.documentChanges or {}) do
+    if change.textDocument then
+      hunks.was_edited(vim.uri_to_bufnr(change.textDocument.uri))
+    end
+  end
   server.flush(client)
   return { applied = true }
 end

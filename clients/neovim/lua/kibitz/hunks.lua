@@ -188,10 +188,19 @@ function M.written(buffer)
   end
 end
 
---- Buffers that were edited in another way, whose hunks are to be shown too.
+--- A buffer was edited in one piece, as with an edit of several files; its hunks are to be shown,
+--- too.
 ---@param buffer integer
 function M.was_edited(buffer)
   edited[buffer] = true
+end
+
+--- kibitz has been attached to a buffer: one that was edited before anybody has opened it, maybe.
+---@param buffer integer
+function M.attached(buffer)
+  if edited[buffer] then
+    M.refresh(buffer)
+  end
 end
 
 --- Keep or revert the change at the cursor, asked of the server at this moment: a number that was
@@ -210,7 +219,7 @@ function M.settle_at_cursor(command)
         return server.execute(client, command, hunk.argument)
       end
     end
-    say.tell('no change of kibitz here; `]` to the next one is `:Kibitz next`')
+    say.tell('no change of kibitz here; `:Kibitz next` goes to one')
   end)
 end
 

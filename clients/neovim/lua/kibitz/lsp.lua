@@ -136,6 +136,9 @@ function M.attached(client, buffer)
   if require('kibitz.conversation').is(vim.uri_from_bufnr(buffer)) then
     vim.b[buffer].kibitz_conversation = true
   end
+  if package.loaded['kibitz.hunks'] then
+    require('kibitz.hunks').attached(buffer)
+  end
   if client.server_capabilities.inlineCompletionProvider then
     require('kibitz.completion').attach(client, buffer)
   end
