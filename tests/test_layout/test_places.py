@@ -68,8 +68,9 @@ def test_the_file_that_tests_belong_into(path: str, paths: str, place: str) -> N
 
 
 def test_a_file_with_a_name_that_many_have_is_nobodys_example() -> None:
-    paths = "a/one/views.py a/two/views.py tests/test_views.py a/two/forms.py"
-    found = place_of_tests("a/two/forms.py", paths.split())
+    # Of which of the two the tests are, nobody can tell, and so not what they say of others.
+    paths = "a/one/views.py a/two/views.py tests/test_views.py a/one/deep/forms.py"
+    found = place_of_tests("a/one/deep/forms.py", paths.split())
     assert found is not None
     assert found.path == "tests/test_forms.py"
     assert not found.exists
