@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
 from kibitz.standin import Reply
@@ -11,8 +9,9 @@ from support.vscode import OpenWorkshop
 
 pytestmark = pytest.mark.real
 
-#: The editor writes blanks that do not break.
-SHOWN = re.compile(r"width\s\*\sheight")
+#: Whether a line of the editor shows a text; it writes blanks that do not break.
+SHOWN = """(text) => [...document.querySelectorAll(".monaco-editor .view-line")]
+  .some((line) => line.textContent.replace(/\\u00a0/g, " ").includes(text))"""
 TEXT = "def area(width, height):\n    return \n"
 
 
@@ -24,7 +23,7 @@ def test_a_completion_is_shown_in_the_text_and_taken_with_tab(open_workshop: Ope
         window.wait_for_server()
         window.go_to(2, 11)
         window.palette("Kibitz: Complete at Cursor")
-        window.page.locator("[class*='ghost-text']", has_text=SHOWN).first.wait_for()
+        window.page.wait_for_function(SHOWN, arg="return width * height")
         before = window.text()
         window.press("Tab")
         window.wait_for_text("return width * height")
