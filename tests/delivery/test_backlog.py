@@ -69,6 +69,16 @@ def test_the_next_long_hunk_is_not_the_one_that_was_cut() -> None:
     assert sizes(backlog.take(was_patient=True)) == [2]
 
 
+def test_a_hunk_that_was_cut_at_its_end_says_nothing_of_the_next_one() -> None:
+    backlog = Backlog(held_lines=0)
+    backlog.add(slices(4, 2), in_hunk=True)
+    backlog.take(was_patient=True)
+    backlog.add([], in_hunk=False)
+    backlog.add(slices(7, 2), in_hunk=True)
+
+    assert backlog.take(was_patient=False) == []
+
+
 def test_what_is_replaced_finds_its_own_way_and_is_not_joined() -> None:
     backlog = Backlog(held_lines=0)
     two = [LineEdit(0, 1, ("a\n",)), LineEdit(1, 3, ("b\n",))]
