@@ -117,6 +117,24 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
     "kibitz.cli.eval_common._words": {
         "Path(path).read_text": "instructions that the user names on the command line",
     },
+    # The user's own files and kibitz's.
+    "kibitz.cli.editor_checks._read": {
+        "path.read_text": "a recorded `initialize` that the user names on the command line",
+    },
+    "kibitz.cli.setup._change": {"path.read_bytes": "the configuration of the user's editor"},
+    "kibitz.cli.setup._put": {
+        "change.path.open": "the configuration of the user's editor",
+        "shutil.copy2": "the configuration of the user's editor, kept beside itself",
+    },
+    "kibitz.dismissals.Dismissals.add": {"os.open": "kibitz's state folder"},
+    "kibitz.dismissals.Dismissals._read": {"self._file.open": "kibitz's state folder"},
+    "kibitz.editor_setup.languages.languages": {
+        "Path(__file__).with_name('languages.toml').read_text": "data of our own",
+    },
+    "kibitz.kept_files.KeptFiles.read": {"path.read_text": "kibitz's cache folder"},
+    "kibitz.kept_files.KeptFiles._replace": {"os.fdopen": "kibitz's cache folder"},
+    "kibitz.kept_files.KeptFiles._prune": {"self._folder.iterdir": "kibitz's cache folder"},
+    "kibitz.seen_clients.recall": {"folder.glob": "kibitz's state folder"},
     "kibitz.cli.patch.write": {
         "real.read_bytes": "whether the file is still what was shown, before it is replaced",
         "os.fdopen": "writes the new text",
@@ -169,15 +187,6 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
     "kibitz.claude.ledger_file._open": {
         "os.open": "makes kibitz's ledger private",
         "sqlite3.connect": "kibitz's ledger",
-    },
-    "kibitz.actions.findings_memory.FindingsMemory.recall": {
-        "path.read_text": "in kibitz's cache folder",
-    },
-    "kibitz.actions.findings_memory.FindingsMemory._write": {
-        "os.fdopen": "in kibitz's cache folder",
-    },
-    "kibitz.actions.findings_memory.FindingsMemory._prune": {
-        "self._folder.iterdir": "kibitz's cache folder",
     },
     "kibitz.claude.model_facts_file.read": {"path.read_text": "in kibitz's cache folder"},
     "kibitz.claude.model_facts_file.write": {"os.fdopen": "in kibitz's cache folder"},
