@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from kibitz.edits.splices import refined, splice_between
 from kibitz_context.lines import split_lines
@@ -31,6 +32,9 @@ class Checked:
 
     parses: bool | None
     complaints: tuple[str, ...] = ()
+
+
+UNCHECKED: Final = Checked(None)
 
 
 def checked(path: str, before: str, after: str, faults: Faults) -> Checked:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from kibitz.edits.check import Checked
+from kibitz.edits.check import UNCHECKED, Checked
 from kibitz.edits.passages import Replacement
 
 
@@ -24,7 +24,7 @@ class FileChange:
     before: str | None
     after: str
     changes: tuple[Replacement, ...]
-    checked: Checked = Checked(None)
+    checked: Checked = UNCHECKED
     protection: str | None = None
 
     @property
