@@ -35,7 +35,9 @@ def test_findings_are_shown_filtered_applied_and_dismissed(open_workshop: OpenWo
         window.wait_for_server()
         window.palette("Kibitz: Review File")
         window.show_view("kibitz")
-        found = {title: page.get_by_role("treeitem", name=title) for title in (BY_HAND, RATE)}
+        # The Problems view has items of these names, too.
+        view = page.locator(".part.sidebar")
+        found = {title: view.get_by_role("treeitem", name=title) for title in (BY_HAND, RATE)}
         for item in found.values():
             item.wait_for()
         problems = window.ask(
