@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from kibitz.demo.acts import INSTRUCTION
+from kibitz.demo.acts import INSTRUCTION, explained_region
 from kibitz.demo.sample import lay_out, region
 from kibitz.demo.script import AT_ONCE, Script
 from kibitz.standin import Reply
@@ -20,7 +20,7 @@ from support.vscode import OpenWorkshop
 pytestmark = pytest.mark.real
 
 PICTURES = Path(__file__).parents[3] / "docs" / "pictures"
-FILE = "fairshare/expenses.py"
+FILE, EXPLAINED = "fairshare/expenses.py", "fairshare/settle.py"
 #: The reply waits here: one function is written, the next one is still to come.
 WAITS_AT = "    return shares\n"
 THEMES = {
@@ -82,13 +82,13 @@ def test_an_explanation_beside_the_code(open_workshop: OpenWorkshop, tmp_path: P
     with open_workshop(root=sample.root, settings=settings) as shop:
         window, page = shop.window, shop.window.page
         script.teach(shop.standin, AT_ONCE)
-        window.open(FILE)
+        window.open(EXPLAINED)
         window.wait_for_server()
-        where = region(window.text(), "def split(", "    return result")
+        where = explained_region(window.text())
         window.palette("View: Close Primary Side Bar")
-        window.select(where.first + 1, where.end)
+        window.go_to(where.first + 2, 4)
         window.palette("Kibitz: Explain")
-        window.preview().locator("h1").first.wait_for()
+        window.preview().get_by_text("assert sum").wait_for()
         window.status_label("ready", "from the cache")
         page.mouse.move(0, 0)
         window.picture(PICTURES / "vscode-explain.png")
