@@ -213,6 +213,7 @@ def checked(commands: CommandLine, *replies: Reply) -> str:
     commands.write("prices.py", EXAMPLE.replace("sum", "total"))
     commands.standin.enqueue(*replies)
     check = f"edit.check={sys.executable} check.py"
+    assert commands.run("trust").code == 0
     outcome = commands.run("refactor", "prices.py:6-10", "use sum", "--write", "--set", check)
     assert outcome.code == 0
     return outcome.err
@@ -222,6 +223,15 @@ def test_what_was_written_is_checked(commands: CommandLine) -> None:
     said = checked(commands, rewritten())
     assert "check.py` passed." in said
     assert len(commands.standin.journal.messages) == 1
+
+
+def test_nothing_is_run_in_a_repository_that_is_not_trusted(commands: CommandLine) -> None:
+    commands.standin.enqueue(rewritten())
+    check = f"edit.check={sys.executable} -c raise"
+    outcome = commands.run("refactor", "prices.py:6-10", "use sum", "--write", "--set", check)
+    assert outcome.code == 0
+    assert "was not run, because it runs what the repository says" in outcome.err
+    assert "return sum(prices)" in (commands.root / "prices.py").read_text()
 
 
 def test_claude_sees_once_what_the_check_says(commands: CommandLine) -> None:

@@ -206,6 +206,7 @@ def test_what_was_written_is_checked_and_mended_once(shop: CommandLine) -> None:
     shop.standin.enqueue(edits(PRICES), edits(CALLERS))
     check = f"edit.check={sys.executable} check.py"
     arguments = ("refactor", "prices.py", "rename it", "--files", "--write", "--set", check)
+    assert shop.run("trust").code == 0
     outcome = shop.run(*arguments)
     assert outcome.code == 0
     assert "passes now that Claude has mended the change." in outcome.err

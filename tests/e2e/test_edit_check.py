@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +43,21 @@ class Checked:
         }
         self.environment = {"KIBITZ_EDIT_CHECK": f"{sys.executable} check.py"}
 
-    def open(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **options: Any) -> Any:
+    @contextlib.asynccontextmanager
+    async def open(
+        self,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        *,
+        is_trusted: bool = True,
+        **options: Any,
+    ) -> AsyncIterator[Workshop]:
         options = {"files": self.files, "environment": self.environment} | options
-        return open_workshop(tmp_path, monkeypatch, **options)
+        async with open_workshop(tmp_path, monkeypatch, **options) as shop:
+            if is_trusted:
+                uri = (shop.root / "prices.py").as_uri()
+                await shop.client.execute("kibitz.trust", {"uri": uri})
+            yield shop
 
     @property
     def runs(self) -> list[Path]:
@@ -61,6 +74,11 @@ async def refactor(shop: Workshop, *replies: Reply | Fault, **more: Any) -> str:
 def rate(shop: Workshop) -> str:
     text = shop.client.texts[(shop.root / "prices.py").as_uri()]
     return text.text.splitlines()[2]
+
+
+def told(shop: Workshop) -> list[str]:
+    """The messages, without the one that the repository is trusted now."""
+    return [message for message in shop.client.messages() if "trusted" not in message]
 
 
 async def page(shop: Workshop) -> str:
@@ -86,6 +104,17 @@ async def test_a_check_that_passes_is_said_and_costs_nothing(
         assert (shop.root / "prices.py").read_text() == EXAMPLE
 
 
+async def test_nothing_runs_in_a_repository_that_is_not_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked = Checked(tmp_path)
+    async with checked.open(tmp_path, monkeypatch, is_trusted=False) as shop:
+        message = await refactor(shop, WRONG)
+        assert "check.py` was not run: trust this repository first (kibitz trust)" in message
+        assert rate(shop) == "RATE = 0.9"
+        assert not checked.log.exists()
+
+
 async def test_claude_sees_once_what_a_check_says_and_mends_its_edit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,7 +138,7 @@ async def test_claude_sees_once_what_a_check_says_and_mends_its_edit(
         message = await shop.do("kibitz.revert")
         assert message.startswith("1 reverted")
         assert rate(shop) == "RATE = 0.2"
-        assert shop.client.messages() == []
+        assert told(shop) == []
 
 
 async def test_what_still_fails_is_shown_and_not_sent_again(
@@ -216,7 +245,7 @@ async def test_several_files_are_mended_and_taken_back_as_one(
         await shop.do("kibitz.revert")
         assert rate(shop) == "RATE = 0.2"
         assert cart.text == "from prices import RATE\n"
-        assert shop.client.messages() == []
+        assert told(shop) == []
 
 
 async def test_stopping_the_job_ends_the_check_and_keeps_the_edit(
@@ -271,5 +300,5 @@ async def test_a_repository_cannot_name_a_command(
     async with checked.open(tmp_path, monkeypatch, environment={}) as shop:
         await refactor(shop, WRONG)
         assert not checked.log.exists()
-        (said,) = shop.client.messages()
+        (said,) = told(shop)
         assert "edit.check" in said

@@ -25,6 +25,12 @@ async def check(at: Workplace, start: Path, mend: Mend) -> None:
         return
     terminal, name = at.terminal, shown(command)
     root = at.desk.repository(start).root
+    if not at.trust.is_trusted(root):
+        terminal.note(
+            f"{name} was not run, because it runs what the repository says; trust {root} first "
+            "with `kibitz trust`."
+        )
+        return
     ended = await run(command, root)
     if ended.status is None or ended.has_passed:
         terminal.note(f"{name} {ended.problem or 'passed'}.")

@@ -58,7 +58,7 @@ class Workplace:
         for problem in self.backend.known_models().problems:
             terminal.note(problem)
         cache = self.backend.context_folder()
-        trust = Trust.load(paths.trust_file(os.environ))
+        self.trust = Trust.load(paths.trust_file(os.environ))
         self.desk = Desk(
             self.backend,
             self.settings_in,
@@ -69,7 +69,7 @@ class Workplace:
             get_ready=self.backend.get_ready,
             # An editor that is open may keep the prefix alive that this command writes.
             may_warm=lambda root: (
-                self.settings_in(root).context.keep_warm == "auto" and trust.is_trusted(root)
+                self.settings_in(root).context.keep_warm == "auto" and self.trust.is_trusted(root)
             ),
         )
 

@@ -52,6 +52,9 @@ async def check(connection: Connection, job: Job, report: Report, order: Order, 
     repository = await asyncio.to_thread(connection.desk.repository, order.root, order.folders)
     if repository.only is not None:
         return  # A file without a repository: there is nothing to run a check in.
+    if not await asyncio.to_thread(connection.is_trusted, repository.root):
+        report.outcome += f" · {name} was not run: trust this repository first (kibitz trust)"
+        return
     report.tell(Noted(f"Running {name}"))
     ended = await _run(connection, command, repository)
     if ended.status is None or ended.has_passed:
