@@ -93,7 +93,7 @@ class Course:
     checked_share: float
 
 
-# By what reviews of ordinary files come to; the second is what nine in ten of them stay below.
+# Guesses, not measured: an ordinary review, and one that looks around a lot.
 LIKELY = Course(1, 3_000, 2_000, 0.5)
 MUCH = Course(3, 6_000, 5_000, 1.0)
 # What Claude writes to look around once.
