@@ -68,8 +68,6 @@ def test_the_lines_that_are_meant(commands: CommandLine, place: str, lines: list
         ("one.py:2", "one.py has 1 line; line 2 is past its end."),
         ("nothing.py", "nothing.py does not exist."),
         ("nothing.py:3", "nothing.py does not exist."),
-        ("docs", "docs is a folder; name a file in it."),
-        ("docs/", "docs/ is a folder; name a file in it."),
         ("empty.py", "empty.py is empty."),
         ("image.png", "image.png is not sent: it is binary."),
         ("latin.py", "latin.py is not sent: it is not UTF-8 text."),
@@ -114,6 +112,15 @@ def test_what_cannot_be_sent(
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err == f"kibitz: {sentence}\n"
     assert not commands.standin.journal.exchanges
+
+
+@pytest.mark.parametrize("command", ["explain", "refactor"])
+@pytest.mark.parametrize("place", ["docs", "docs/"])
+def test_only_a_review_takes_a_folder(commands: CommandLine, command: str, place: str) -> None:
+    instruction = ["simplify"] if command == "refactor" else []
+    outcome = commands.run(command, place, *instruction)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err == f"kibitz: {place} is a folder; name a file in it.\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no named pipes in folders")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from kibitz.standin import Fault, Reply, ToolCall
 from support.command_line import CommandLine
 from support.findings import finding, reported
@@ -27,7 +29,7 @@ def test_what_is_refuted_is_dropped_and_the_cost_is_told(commands: CommandLine) 
     ]
     verification = document["verification"]
     assert (verification["checked"], verification["unchecked"]) == (2, 0)
-    assert abs(verification["cost_usd"] - (check.cost_usd or 0.0)) < 1e-9
+    assert verification["cost_usd"] == pytest.approx(check.cost_usd, abs=1e-6)  # it is rounded
     assert outcome.last_line.startswith(
         "kibitz: 1 finding (1 warning), 1 dropped (1 refuted); 2 checked for $0.0"
     )

@@ -101,11 +101,12 @@ async def run(command: Sequence[str], folder: Path, *, most_seconds: float = MOS
 async def _end(process: asyncio.subprocess.Process) -> None:
     """End the command, and what it has started, which may outlive it."""
     _signal(process, signal.SIGTERM)
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(LAST_SECONDS):
-            await process.wait()
+    # Not `asyncio.timeout`: in a task that is being cancelled its end looks like the cancellation
+    # to Python before 3.11.3, and nothing more would be done here.
+    ended = asyncio.ensure_future(process.wait())
+    await asyncio.wait({ended}, timeout=LAST_SECONDS)
     _signal(process, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
-    await process.wait()
+    await ended
 
 
 def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
-from playwright.sync_api import Browser
 
 from support.vscode import CodeServer, open_window
 from support.workshop import EXAMPLE, make_repository
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.real
 
