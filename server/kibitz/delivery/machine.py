@@ -128,8 +128,9 @@ class Delivery:
         if self._conflict is None:
             self._backlog.clear()
         try:
-            async with asyncio.timeout(self._profile.echo_seconds):
-                await self._drained()
+            # Not `asyncio.timeout`: the job is being cancelled, and before Python 3.11.3 the end
+            # of the one looked like the other.
+            await asyncio.wait_for(self._drained(), self._profile.echo_seconds)
         except TimeoutError:
             logger.info("the editor did not answer the last edit before the stop")
         self._stop(reason)

@@ -195,19 +195,22 @@ class SendJob:
         delivery.on_stop = None
         if conflict is None and job.stop_reason not in (TAKEN_BACK, SHUTTING_DOWN, None):
             try:
-                async with asyncio.timeout(CLOSING_SECONDS):
-                    if self._answer.text.strip():
-                        self._write(self._answer.cut_off())
-                        await delivery.finish()
-                        await known.keep(self._shown_answer())
-                    else:
-                        await delivery.restore()
+                # Not `asyncio.timeout`: see `Delivery.halt`.
+                await asyncio.wait_for(self._close(known), CLOSING_SECONDS)
             except (Conflict, TimeoutError) as error:
                 logger.info("a stopped answer could not be closed: %s", error)
         await delivery.halt(job.stop_reason or SHUTTING_DOWN)
         is_open = self._connection.session.documents.get(self._document.uri) is not None
         if conflict is not None and is_open:
             self._tell_conflict(report, conflict)
+
+    async def _close(self, known: _Known) -> None:
+        if self._answer.text.strip():
+            self._write(self._answer.cut_off())
+            await self._delivery.finish()
+            await known.keep(self._shown_answer())
+        else:
+            await self._delivery.restore()
 
     def _shown_answer(self) -> str:
         """The answer as the document is read."""
