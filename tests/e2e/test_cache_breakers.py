@@ -152,7 +152,8 @@ async def settings_that_select_nothing(work: Work) -> None:
         "review": {"min_severity": "error", "instructions": "Look at names."},
         "edit": {"streaming": "final"},
         "completion": {"trigger": "off"},
-        "budget": {"request_usd": 0.4},
+        # Not `request_usd`: the snapshot is no larger than one request may pay for.
+        "budget": {"day_usd": 9.0},
     }
     work.client.notify("workspace/didChangeConfiguration", {"settings": None})
 
