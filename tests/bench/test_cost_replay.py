@@ -19,6 +19,7 @@ HOUR = 3_600.0
 SPARSE, DENSE, HOPPING = SHAPES
 
 
+@pytest.mark.real  # slow
 def test_kibitz_pays_little_more_than_who_knows_the_future(tmp_path: Path) -> None:
     players = {
         policy: Player(policy, DEFAULT_MODEL, str(tmp_path))

@@ -321,6 +321,7 @@ class MortalService(AnthropicBatches):
                 self._deadly.passes()
 
 
+@pytest.mark.real  # slow
 async def test_whenever_it_is_killed_nothing_is_lost_or_sent_twice(desk: Desk) -> None:
     """The process dies at every single moment in turn; the next one takes it to its end."""
     moment, n_files, n_requests = 0, 7, 0

@@ -376,6 +376,7 @@ def test_an_endpoint_that_drops_attachments(
     assert len(commands.asked) == (0 if refused else 1)
 
 
+@pytest.mark.real  # slow
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes")
 def test_the_installed_program_goes_on(commands: CommandLine) -> None:
     long_repository(commands)

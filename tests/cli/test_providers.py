@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from kibitz.standin import Reply, StandIn
 from support import clouds
 from support.compatible_servers import PROFILES, CompatibleServer
@@ -67,6 +69,7 @@ bedrock.profile = "work"
 """
 
 
+@pytest.mark.real  # slow
 async def test_bedrock(standin: StandIn, tmp_path: Path) -> None:
     standin.enqueue(Reply("It adds up prices."))
     async with clouds.cloud(clouds.Bedrock, standin) as server:
@@ -87,6 +90,7 @@ async def test_bedrock(standin: StandIn, tmp_path: Path) -> None:
     assert clouds.AWS_SECRET not in doctor
 
 
+@pytest.mark.real  # slow
 async def test_a_region_of_bedrocks_has_no_known_price(standin: StandIn, tmp_path: Path) -> None:
     standin.enqueue(Reply("It adds up prices."))
     async with clouds.cloud(clouds.Bedrock, standin) as server:
@@ -119,6 +123,7 @@ async def test_an_edit_by_a_server_that_does_not_say_where_it_stopped(
     assert "sk-ant-of-the-user" in repr(server.requests), "there it is a user's own choice"
 
 
+@pytest.mark.real  # slow
 async def test_a_small_window_is_known_before_the_first_request(
     standin: StandIn, tmp_path: Path
 ) -> None:

@@ -424,6 +424,7 @@ def test_a_warm_gather_reads_no_blob_again(tmp_path: Path, monkeypatch: pytest.M
     assert context(tmp_path) == first
 
 
+@pytest.mark.real  # slow
 def test_what_is_remembered_is_bounded(tmp_path: Path) -> None:
     made = git_folder(tmp_path)
     for number in range(view_module.MAX_REMEMBERED_SNAPSHOTS + 2):

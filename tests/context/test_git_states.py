@@ -891,6 +891,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return read
 
 
+@pytest.mark.real  # slow
 def test_thousands_of_deleted_files_cost_no_reading(
     huge: GitFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -902,6 +903,7 @@ def test_thousands_of_deleted_files_cost_no_reading(
     assert found.context.changes.tokens <= changes_budget(MAX_TOKENS)
 
 
+@pytest.mark.real  # slow
 def test_thousands_of_files_that_were_never_checked_out_are_not_deleted(
     huge: GitFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -213,6 +213,7 @@ def test_live_without_credentials_is_one_sentence(tmp_path: Path) -> None:
     assert re.fullmatch(r"kibitz: There is no API key for [^\n]+\.\n", run.stderr)
 
 
+@pytest.mark.real  # slow
 def test_live_asks_whoever_the_user_has_set_up(tmp_path: Path, standin_in_thread: StandIn) -> None:
     place = Place(
         tmp_path,
@@ -252,6 +253,7 @@ def test_live_on_a_terminal_asks_before_it_spends(
     assert list(place.temporary.iterdir()) == []
 
 
+@pytest.mark.real  # slow
 def test_a_failure_in_the_middle_is_one_sentence(
     tmp_path: Path, standin_in_thread: StandIn
 ) -> None:

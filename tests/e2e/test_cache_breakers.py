@@ -393,6 +393,7 @@ async def test_of_requests_that_begin_at_once_one_writes(
 # --- processes ---------------------------------------------------------------------------------
 
 
+@pytest.mark.real  # slow
 async def test_a_server_that_is_started_again_and_a_second_editor_read_what_was_written(
     tmp_path: Path,
 ) -> None:

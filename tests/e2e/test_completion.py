@@ -219,6 +219,7 @@ async def test_a_secret_stays_here_and_comes_back_in_the_completion(
         assert secret not in str(shop.standin.journal.last.request.body)
 
 
+@pytest.mark.real  # slow
 async def test_the_head_of_the_window_is_read_from_the_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
