@@ -1,7 +1,8 @@
 # One command each; all of them set up what they need inside the checkout.
 #   make demo        the main job in the terminal, no key and no editor needed
 #   make test        format, lint, types, layers and tests (under five minutes)
-#   make test-real   real Neovim and a real model behind /v1/messages (slower)
+#   make test-real   real editors and a real model behind /v1/messages (slower)
+#   make test-vscode  the extension in a real VS Code (installs one into .cache)
 #   make vscode      the extension for VS Code, packaged as clients/vscode/kibitz.vsix
 #   make bench       every figure that this repository states
 #   make bench-peers  install what some figures are measured beside, into .cache
@@ -14,7 +15,7 @@ BIN := $(VENV)/bin
 LOCKS := requirements/run.txt requirements/test.txt requirements/real.txt
 
 .DEFAULT_GOAL := test
-.PHONY: compiled demo test test-fast test-real check format bench bench-peers editors vscode lock clean
+.PHONY: compiled demo test test-fast test-real test-vscode check format bench bench-peers editors vscode lock clean
 
 $(VENV)/made-run: requirements/run.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("kibitz needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
@@ -49,8 +50,11 @@ test: check compiled
 test-fast: $(VENV)/made-test compiled
 	$(BIN)/pytest -n 2 -m "not real" -x -q
 
-test-real: $(VENV)/made-real .cache/faults/bin/llmock .cache/lua-tools/node_modules vscode compiled
-	$(BIN)/pytest -m real
+test-real: $(VENV)/made-real .cache/faults/bin/llmock .cache/lua-tools/node_modules compiled
+	$(BIN)/pytest -m real --reruns 2 --ignore tests/clients/vscode
+
+test-vscode: $(VENV)/made-real vscode compiled
+	$(BIN)/pytest -m real --reruns 2 tests/clients/vscode
 
 editors: $(VENV)/made-real compiled
 	-$(BIN)/pytest tests/clients/plain -m real --junitxml .cache/editors.xml
