@@ -44,7 +44,7 @@ class Profile:
     its first word and indents lines below the first anew.
 
     `rest_after_answer_seconds`: so long after an answer nothing is sent, to a client that loses
-    what it reads together with one.
+    or leaves lying what it reads together with one.
     """
 
     name: str
@@ -65,6 +65,9 @@ class Profile:
 
 PLAIN = Profile("plain")
 
+# A client that gives no name may be an old eglot, as Debian 12 has it.
+_NAMELESS = replace(PLAIN, echo_seconds=10.0, rest_after_answer_seconds=0.05)
+
 _PROFILES = {
     # Applies documentChanges without announcing it, answers true when it drops a stale edit,
     # and holds didChange back for 150 ms after the first edit.  It opens documents at version 0
@@ -80,7 +83,9 @@ _PROFILES = {
     # Its selection is never empty.
     "helix": Profile("helix", shows_documents=True, asks_messages=False, cursor="character"),
     # Asks the user about each edit by default: an answer may take as long as the user does.
-    "eglot": Profile("eglot", echo_seconds=10.0),
+    # jsonrpc.el up to 1.0.24 leaves a request that it reads together with an answer lying until
+    # the server says something else.
+    "eglot": Profile("eglot", echo_seconds=10.0, rest_after_answer_seconds=0.05),
     # Until its versions of summer 2026 it waits for an answer in such a way that whatever it has
     # read behind that answer is thrown away: requests, edits and findings.
     "emacs": Profile("lsp-mode", echo_seconds=10.0, rest_after_answer_seconds=0.05),
@@ -107,6 +112,8 @@ def with_plugin(profile: Profile) -> Profile:
 def profile_for(client_name: str | None) -> Profile:
     """The profile of a client by the name it gives in `clientInfo`."""
     name = (client_name or "").strip().lower()
+    if not name:
+        return _NAMELESS
     if name in _PROFILES:
         return _PROFILES[name]
     for known, profile in _PROFILES.items():
