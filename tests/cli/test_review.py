@@ -151,6 +151,7 @@ def test_a_reply_that_cannot_be_used_costs_one_file(commands: CommandLine) -> No
     assert [each["path"] for each in document["findings"]] == ["docs/notes.md"]
     assert [each["path"] for each in document["failed"]] == ["prices.py"]
     assert "prices.py: Claude's reply held no findings that could be read" in outcome.err
+    assert "1 finding (1 warning); 1 file not reviewed to the end" in outcome.last_line
 
 
 def test_findings_before_a_failure_are_kept(commands: CommandLine) -> None:

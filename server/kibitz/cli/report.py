@@ -92,7 +92,7 @@ class Report:
         return any(SEVERITIES.index(each.severity) <= limit for each in self.findings)
 
     def closing_line(self) -> str:
-        """How many findings there are, how many were dropped, and why."""
+        """How many findings there are, how many were dropped, and what was not reviewed."""
         counts = Counter(finding.severity for finding in self.findings)
         n_findings = len(self.findings)
         line = {0: "no findings", 1: "1 finding"}.get(n_findings, f"{n_findings} findings")
@@ -113,6 +113,9 @@ class Report:
             line += f"; {self.n_verified} checked{cost}"
         if self.unverified:
             line += f"; {len(self.unverified)} not checked"
+        if self.failures:
+            n_failed = len(self.failures)
+            line += f"; {n_failed} file{'' if n_failed == 1 else 's'} not reviewed to the end"
         return line
 
     def as_json(self, usage: Usage, cost_usd: float | None) -> str:
