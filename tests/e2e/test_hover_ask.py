@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from kibitz.jobs import Jobs
 from kibitz.standin import Reply
 from support.raw_client import EditorText
+from support.raw_wire import ResponseError
 from support.workshop import Workshop, lines, open_workshop
 
 ASK = {"KIBITZ_HOVER_MODE": "ask"}
@@ -19,6 +23,10 @@ BODY_OF_TAX = {"line": 12, "character": 6}
 async def hovered(shop: Workshop, text: EditorText, place: dict[str, int]) -> str | None:
     answer = await shop.client.hover(text, place)
     return None if answer is None else answer["contents"]["value"]
+
+
+def at(text: EditorText, place: dict[str, int]) -> dict[str, Any]:
+    return {"textDocument": {"uri": text.uri}, "position": place}
 
 
 async def trusted(shop: Workshop) -> EditorText:
@@ -123,6 +131,62 @@ async def test_two_hovers_over_the_same_code_make_one_request(
 
         assert await first == await second
         assert len(shop.standin.journal.messages) == 1
+
+
+async def test_a_pointer_that_moves_within_the_code_is_one_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Editors take a hover back before they send the next one."""
+    async with open_workshop(tmp_path, monkeypatch, environment=ASK) as shop:
+        text = await trusted(shop)
+        shop.standin.enqueue(Reply("It adds the prices up.", chunk_size=3).hold_at("adds"))
+        first = shop.client.ask("textDocument/hover", at(text, BODY_OF_TOTAL))
+        await shop.standin.reached()
+        shop.client.cancel(first)
+        second = asyncio.ensure_future(hovered(shop, text, {**BODY_OF_TOTAL, "line": 8}))
+        with pytest.raises(ResponseError):
+            await shop.client.answer(first)
+        shop.standin.release()
+
+        assert "adds the prices up" in str(await second)
+        assert len(shop.standin.journal.messages) == 1
+
+
+async def test_a_hover_that_nobody_waits_for_ends_the_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch, environment=ASK) as shop:
+        text = await trusted(shop)
+        shop.standin.enqueue(Reply("It adds the prices up.", chunk_size=3).hold_at("adds"))
+        first = shop.client.ask("textDocument/hover", at(text, BODY_OF_TOTAL))
+        held = await shop.standin.reached()
+        shop.client.cancel(first)
+        await shop.standin.journal.wait_for_disconnect(held)
+        # Whoever points there again is not told what has become of that one.
+        shop.standin.enqueue(Reply("It adds them up."))
+        assert "adds them up" in str(await hovered(shop, text, BODY_OF_TOTAL))
+
+
+async def test_a_request_that_is_cancelled_before_it_begins_is_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next hover may be read in the very turn of the loop in which this one asks."""
+    begun = Jobs.in_background
+    cancelled: list[str] = []
+
+    def in_background(self: Jobs, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        task = begun(self, work, name)
+        if name == "hover" and not cancelled:
+            cancelled.append(name)
+            task.cancel()
+        return task
+
+    monkeypatch.setattr(Jobs, "in_background", in_background)
+    async with open_workshop(tmp_path, monkeypatch, environment=ASK) as shop:
+        text = await trusted(shop)
+        assert await hovered(shop, text, BODY_OF_TOTAL) is None
+        shop.standin.enqueue(Reply("It adds them up."))
+        assert "adds them up" in str(await hovered(shop, text, BODY_OF_TOTAL))
 
 
 async def test_off_is_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,6 +35,10 @@ logger = logging.getLogger(__name__)
 LEAST_CHARACTERS = 12
 MOST_CHARACTERS = 20_000
 
+# A pointer that moves within the same code takes its hover back and asks anew.  Higher: what nobody
+# waits for is paid for longer; lower: the same code is asked about twice.
+LINGER_SECONDS = 0.3
+
 
 @dataclass(eq=False)
 class _Asked:
@@ -117,34 +121,48 @@ class Hovers:
             asked.task = self._connection.session.jobs.in_background(
                 self._fetch(asked, self._order(document, first, end)), "hover"
             )
+            asked.task.add_done_callback(lambda _: self._over(asked))
         asked.waiting += 1
         try:
             return await asyncio.shield(asked.answer)
         finally:
             asked.waiting -= 1
-            if not asked.waiting and asked.task is not None:
-                asked.task.cancel()  # the pointer has moved on
+            if not asked.waiting:
+                asyncio.get_running_loop().call_later(LINGER_SECONDS, self._end_unwanted, asked)
 
     def _look_away(self, unless: bytes | None = None) -> None:
         """The pointer is elsewhere: what is being asked about other code is not wanted."""
         asked = self._asked
-        if asked is not None and asked.task is not None and asked.key != unless:
+        if asked is not None and asked.key != unless:
+            self._end(asked)
+
+    def _end_unwanted(self, asked: _Asked) -> None:
+        if not asked.waiting:
+            self._end(asked)
+
+    def _end(self, asked: _Asked) -> None:
+        """End a request; whoever points there again asks anew."""
+        if self._asked is asked:
+            self._asked = None
+        if asked.task is not None:
             asked.task.cancel()
 
+    def _over(self, asked: _Asked) -> None:
+        """Nothing more comes, also where the request was cancelled before it began."""
+        if self._asked is asked:
+            self._asked = None
+        if not asked.answer.done():
+            asked.answer.set_result(None)
+
     async def _fetch(self, asked: _Asked, order: Order) -> None:
-        markdown = None
         try:
             markdown = await glance(order, self._connection.desk)
             self._last = (asked.key, markdown)
             await asyncio.to_thread(self._keep, asked.key, markdown)
+            asked.answer.set_result(markdown)
         except (UserError, ClaudeFailure) as error:
             # Nobody has asked for it, so nobody is told.
             logger.info("nothing to hover: %s", type(error).__name__)
-        finally:
-            if not asked.answer.done():
-                asked.answer.set_result(markdown)
-            if self._asked is asked:
-                self._asked = None
 
     def _order(self, document: Document, first: int, end: int) -> Order:
         connection, table = self._connection, document.lines
