@@ -15,6 +15,7 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from kibitz.completion.filters import without_prefix
 from kibitz.completion.reader import CutOffError
 from kibitz.completion.spot import Spot
 from kibitz.jobs import Jobs
@@ -361,7 +362,9 @@ class Typing(RuleBasedStateMachine):
         stream.give(100)
         self.run()
         assert not stream.is_open
-        if request is not None and stream.fits(request.before, request.after):
+        # A reply that says the beginning of its line again is shown without it, if at all.
+        is_plain = without_prefix(stream.text, stream.spot) == stream.text
+        if is_plain and request is not None and stream.fits(request.before, request.after):
             rest = stream.text[len(request.before) - len(stream.spot.before) :]
             if rest or request.before == stream.spot.before:
                 found = request.task.result()
