@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -208,6 +208,11 @@ class Sources:
             text = self.base.texts.get(file.path)
             return Allowed(text) if text is not None else _NOT_KEPT
         return _with_line_feeds(self.gate.read_listed(file.path))
+
+    def announce(self, files: Iterable[TrackedFile]) -> None:
+        """Say which blobs of git's are read next, in this order: nobody waits for git then."""
+        assert self._blobs is not None, "only git has blobs"
+        self._blobs.announce(file.blob_id for file in files)
 
     def read_blob(self, path: str, blob_id: str) -> Allowed | Refused:
         """As `read`, of another content that `path` has in git."""

@@ -13,7 +13,8 @@ import os
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -67,6 +68,9 @@ _ENVIRONMENT = {
 # A reader whose git dies at one blob goes on with a new one.  More often than this: older
 # versions of git die at every blob that a partial clone lacks, and each costs a process.
 MAX_RESTARTS = 64
+# Blobs that git may be asked for before their turn.  More: their names would fill the smallest
+# pipe there is (4 kB) while git waits for us to read.  Fewer: each is waited for.
+MOST_AHEAD = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +193,9 @@ def beginning(folder: GitFolder, arguments: Sequence[str], max_bytes: int) -> Gi
 class BlobReader:
     """Reads blobs through one ``git cat-file --batch``; a context manager for one thread.
 
-    Blobs are asked for one at a time, so that a reader that has enough can stop.  Where git dies
-    at a damaged blob, that one has no content and the next is read by another process.
+    Who knows which blobs come next says so (`announce`), and git reads them meanwhile; still
+    each is read by itself, so that a reader that has enough can stop.  Where git dies at a
+    damaged blob, that one has no content and the next is read by another process.
     """
 
     def __init__(self, folder: GitFolder, max_bytes: int) -> None:
@@ -199,28 +204,37 @@ class BlobReader:
         self._exits = contextlib.ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
         self._n_restarts = 0
+        # What git has been asked and not yet read the answer of, and what it will be asked next.
+        self._sent: deque[str] = deque()
+        self._announced: deque[str] = deque()
 
     def __enter__(self) -> BlobReader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process = None
-        self._exits.close()
+        self._end()
+
+    def announce(self, blob_ids: Iterable[str]) -> None:
+        """Say which blobs are read next, in this order.  To read another one is no error."""
+        self._announced = deque(blob_ids)
 
     def read(self, blob_id: str) -> bytes | str:
         """The content of a blob, or the reason why it cannot be had."""
         answer = self._asked(blob_id)
         if answer is None and self._n_restarts < MAX_RESTARTS:
             # Git may have been ended from outside: only a blob that ends it twice is at fault.
-            self._end()
+            self._restart()
             answer = self._asked(blob_id)
             if answer is None:
-                self._end()
+                self._restart()
                 return _DAMAGED
         return _ENDED if answer is None else answer
 
     def _asked(self, blob_id: str) -> bytes | str | None:
         """As `read`; None where git ended."""
+        if self._sent and self._sent[0] != blob_id:
+            # What was announced is not wanted any more.
+            self._end()
         if self._process is None:
             started = _started(
                 self._folder.root, ["cat-file", "--batch"], _environment(self._folder, ())
@@ -230,10 +244,12 @@ class BlobReader:
         assert stdin is not None
         assert stdout is not None
         try:
-            stdin.write(blob_id.encode("ascii") + b"\n")
-            stdin.flush()
+            if names := self._due(blob_id):
+                stdin.write(names)
+                stdin.flush()
         except OSError:
             return None
+        self._sent.popleft()
         header = stdout.readline().split()
         if not header:
             return None
@@ -246,10 +262,31 @@ class BlobReader:
         content = stdout.read(size)
         return content if len(content) == size and stdout.read(1) == b"\n" else None
 
+    def _due(self, blob_id: str) -> bytes:
+        """What git is to be told now, before `blob_id` is read."""
+        due: list[str] = []
+        if not self._sent:
+            if self._announced and self._announced[0] == blob_id:
+                self._announced.popleft()
+            else:
+                self._announced.clear()
+            due.append(blob_id)
+        # Not one by one: each time costs both processes a turn.
+        if len(self._sent) <= MOST_AHEAD // 2:
+            n_more = min(MOST_AHEAD - len(self._sent) - len(due), len(self._announced))
+            due += (self._announced.popleft() for _ in range(n_more))
+        self._sent += due
+        return "".join(f"{each}\n" for each in due).encode("ascii")
+
+    def _restart(self) -> None:
+        self._end()
+        self._n_restarts += 1
+
     def _end(self) -> None:
         self._process = None
+        self._sent.clear()
+        self._announced.clear()
         self._exits.close()
-        self._n_restarts += 1
 
 
 _DAMAGED = "its content is missing from the repository"
