@@ -14,8 +14,8 @@ import asyncio
 import itertools
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -138,7 +138,7 @@ class Suggestions:
         self._pace = Pace()
         self._waiting: dict[str, _Waiter] = {}
         self._flights: dict[str, _Flight] = {}
-        self._aloft: dict[str, set[asyncio.Task[None]]] = {}  # with those that are being closed
+        self._aloft: dict[str, set[asyncio.Future[None]]] = {}  # with those that are being closed
         self._shown: _Shown | None = None
         self._numbers = itertools.count(1)
 
@@ -163,6 +163,25 @@ class Suggestions:
             flight.stop()
         if self._shown is not None and self._shown.uri == uri:
             self._shown = None
+
+    @asynccontextmanager
+    async def alone(self, uri: str) -> AsyncIterator[None]:
+        """While it is entered, somebody else asks Claude for the document: a stream that runs is
+        closed first, and the next one begins after it."""
+        self._overtake(uri)
+        if (flight := self._flights.get(uri)) is not None:
+            flight.stop()
+        aloft = self._aloft.setdefault(uri, set())
+        before = set(aloft)
+        here: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        aloft.add(here)
+        try:
+            if before:
+                await asyncio.wait(before)
+            yield
+        finally:
+            here.set_result(None)
+            self._leave(uri, here)
 
     def suggest(
         self, uri: str, spot: Spot, ask: Ask | None
@@ -271,7 +290,7 @@ class Suggestions:
         task.add_done_callback(lambda task: self._landed(flight, task))
         flight.task = task
 
-    async def _fly(self, flight: _Flight, ask: Ask, before: set[asyncio.Task[None]]) -> None:
+    async def _fly(self, flight: _Flight, ask: Ask, before: set[asyncio.Future[None]]) -> None:
         try:
             if before:
                 # One stream at a time: those are being closed.
@@ -288,15 +307,18 @@ class Suggestions:
 
     def _landed(self, flight: _Flight, task: asyncio.Task[None]) -> None:
         flight.done = True
-        aloft = self._aloft[flight.uri]
-        aloft.discard(task)
-        if not aloft:
-            del self._aloft[flight.uri]
+        self._leave(flight.uri, task)
         if flight.linger is not None:
             flight.linger.cancel()
         if self._flights.get(flight.uri) is flight:
             del self._flights[flight.uri]
         flight.tell()
+
+    def _leave(self, uri: str, one: asyncio.Future[None]) -> None:
+        aloft = self._aloft[uri]
+        aloft.discard(one)
+        if not aloft:
+            del self._aloft[uri]
 
     @staticmethod
     async def _read(flight: _Flight, ask: Ask) -> str:

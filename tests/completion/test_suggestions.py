@@ -319,3 +319,34 @@ async def test_there_is_never_more_than_one_stream(bench: Bench) -> None:
         bench.request(f"{word} = ")
         await settle()
     assert [reply.closed.is_set() for reply in bench.replies] == [True, True, True, False]
+
+
+async def test_who_asks_alone_waits_until_the_stream_is_closed_and_the_next_one_for_them() -> None:
+    bench = Bench()
+    first = bench.request("x = ")
+    await settle()
+    order: list[str] = []
+
+    async def by_command(name: str) -> None:
+        async with bench.suggestions.alone(URI):
+            order.append(f"{name} begins, stream closed: {bench.replies[0].closed.is_set()}")
+            await go_on.wait()
+            order.append(f"{name} ends")
+
+    go_on = asyncio.Event()
+    commands = [asyncio.ensure_future(by_command(name)) for name in ("one", "two")]
+    await settle()
+    assert await first is None
+    second = bench.request("x = 1 + ")
+    await settle()
+    assert order == ["one begins, stream closed: True"]
+    assert len(bench.replies) == 1, "it waits for the commands"
+
+    go_on.set()
+    await asyncio.gather(*commands)
+    await settle()
+    assert order[1:] == ["one ends", "two begins, stream closed: True", "two ends"]
+    bench.replies[1].give(OPEN, "2", CLOSE, None)
+    found = await second
+    assert found is not None
+    assert found.text == "2"

@@ -200,6 +200,24 @@ async def test_a_client_with_neither_puts_it_into_the_document(
         assert text.text.count("\n") == text.text.count("\r\n")
 
 
+async def test_by_command_too_there_is_one_request_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch, capabilities=INLINE) as shop:
+        shop.standin.enqueue(completion("total(prices)", chunk_size=4).hold_at("total"))
+        text = await shop.open(text=UNFINISHED)
+        first = asyncio.ensure_future(inline(shop, text, INVOKED))
+        held = await shop.standin.reached()
+
+        shop.standin.enqueue(completion("max(prices)\n"))
+        await shop.do("kibitz.complete", text, range=cursor(LAST["line"] + 1, LAST["character"]))
+
+        assert text.text == UNFINISHED + "max(prices)"
+        assert await first == []
+        await shop.standin.journal.wait_for_disconnect(held)
+        assert len(shop.standin.journal.messages) == 2
+
+
 async def test_a_secret_stays_here_and_comes_back_in_the_completion(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

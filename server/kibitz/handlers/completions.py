@@ -237,9 +237,9 @@ class Completions:
         document = place.document
         reader = CompletionReader(place.spot)
         closed = True
+        steps = complete(self._order(place), self._connection.desk)
         try:
-            steps = complete(self._order(place), self._connection.desk)
-            async with aclosing(steps) as closing:
+            async with self._suggestions.alone(document.uri), aclosing(steps) as closing:
                 async for step in closing:
                     if not isinstance(step, str):
                         yield step
