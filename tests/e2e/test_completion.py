@@ -209,12 +209,16 @@ async def test_by_command_too_there_is_one_request_at_a_time(
         first = asyncio.ensure_future(inline(shop, text, INVOKED))
         held = await shop.standin.reached()
 
-        shop.standin.enqueue(completion("max(prices)\n"))
-        await shop.do("kibitz.complete", text, range=cursor(LAST["line"] + 1, LAST["character"]))
-
-        assert text.text == UNFINISHED + "max(prices)"
+        shop.standin.enqueue(completion("max(prices)\n", chunk_size=4).hold_at("max"))
+        at_cursor = cursor(LAST["line"] + 1, LAST["character"])
+        job = await shop.start("kibitz.complete", text, range=at_cursor)
         assert await first == []
         await shop.standin.journal.wait_for_disconnect(held)
+        await shop.standin.reached()
+        shop.standin.release()
+        await shop.client.progress_end(job)
+
+        assert text.text == UNFINISHED + "max(prices)"
         assert len(shop.standin.journal.messages) == 2
 
 
