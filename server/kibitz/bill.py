@@ -8,10 +8,12 @@ from kibitz.claude.values import Usage
 
 
 def dollars(usd: float) -> str:
-    """An amount with enough digits to tell small ones apart: ``$0.0123``, ``$1.20``."""
+    """An amount with enough digits to tell small ones apart: ``$0.0123``, ``$0.50``, ``$1.20``."""
     if usd >= 1:
         return f"${usd:,.2f}"
-    return f"${usd:.4f}"
+    digits = f"{usd:.4f}"
+    # A limit is set in whole cents, and is read as it was written.
+    return f"${digits.removesuffix('00') if usd >= 0.01 else digits}"
 
 
 def at_most(usd: float) -> str:

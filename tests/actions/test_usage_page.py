@@ -19,7 +19,7 @@ from kibitz.settings import DEFAULTS
 @pytest.mark.parametrize(
     ("cost_usd", "first_line", "last_cell"),
     [
-        (0.5, "1 request in 30 days, cost $0.5000; the cache saved $0.2500.", "$0.5000"),
+        (0.5, "1 request in 30 days, cost $0.50; the cache saved $0.25.", "$0.50"),
         (None, "1 request in 30 days, cost unknown.", "unknown"),
     ],
 )

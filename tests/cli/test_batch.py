@@ -160,7 +160,7 @@ def test_a_run_over_the_limit_sends_nothing(commands: CommandLine, files: list[s
     outcome = commands.run("review", "--batch", "--set", "budget.day_usd=0.05")
     assert (outcome.code, outcome.out) == (4, "")
     assert "may cost up to $" in outcome.last_line
-    assert "limit of $0.0500" in outcome.last_line
+    assert "limit of $0.05" in outcome.last_line
     assert "--set budget.day_usd=USD" in outcome.last_line
     assert not sent(commands.standin)
 

@@ -127,8 +127,8 @@ def test_what_an_endpoint_says_cannot_steer_the_terminal(kind: FailureKind) -> N
             [
                 "the day's limit of $10.00",
                 "$9.50 is spent today",
-                "$0.2500 is reserved",
-                "up to $0.4000",
+                "$0.25 is reserved",
+                "up to $0.40",
                 "; wait until running requests have ended, or raise `budget.day_usd`",
             ],
         ),
@@ -145,7 +145,7 @@ def test_what_an_endpoint_says_cannot_steer_the_terminal(kind: FailureKind) -> N
         ),
         (
             failure("budget", facts={"limit": "request", "limit_usd": 0.5, "needed_usd": 0.7}),
-            ["limit of $0.5000 for one", "raise `budget.request_usd`"],
+            ["limit of $0.50 for one", "raise `budget.request_usd`"],
         ),
     ],
 )
