@@ -44,7 +44,8 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
         "import subprocess": "every command of git is started in there",
         "import git": "types only",
     },
-    "kibitz_context.git_commands.git_problem": {"import git": "asks for git's version"},
+    "kibitz_context.git_commands.git_problem": {"import git": "asks whether it is there"},
+    "kibitz_context.git_commands.too_old": {"import git": "asks for git's version"},
     "kibitz_context.git_commands._client": {"import git": "GitPython starts the process"},
     "kibitz_context.git_commands.BlobReader._asked": {
         "'cat-file'": "blobs, for `Sources` alone, which has them judged by the gate",
@@ -62,6 +63,7 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
     "kibitz_context.repository.Repository._sizes": {"'cat-file'": "sizes of blobs"},
     "kibitz_context.repository.Repository.lines_between": {"'diff-tree'": "numbers of lines"},
     "kibitz_context.repository.Repository.changed_paths": {"'diff-index'": "modes, ids, paths"},
+    "kibitz_context.repository.Repository.forgotten": {"'diff-index'": "modes, ids, paths"},
     "kibitz_context.repository.Repository.grep": {
         "'grep'": "lines of a commit, for `lexical` alone",
     },

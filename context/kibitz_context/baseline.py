@@ -117,7 +117,7 @@ def _shared(repository: Repository, head: str, tip: str, changes_tokens: int) ->
         if key in _branchings:
             _branchings.move_to_end(key)
             return _branchings[key]
-    commit = repository.merge_base(head, tip)
+    commit = head if head == tip else repository.merge_base(head, tip)
     if commit is not None and commit != head:
         room = int(NEAR_SHARE * changes_tokens)
         counts = repository.lines_between(commit, head, room // TOKENS_PER_FILE)

@@ -121,7 +121,11 @@ class _Room:
 
 
 def hidden(repository: Repository, base: Baseline, listing: Listed) -> frozenset[str]:
-    """Files of the commit that git has since been told to forget and to ignore: private now."""
+    """Files of the commit that git has since been told to forget and to ignore: private now.
+
+    Git ignores no file that it tracks: so it is the same to ask of those that are gone from the
+    disk as well, or only of those that git was told to forget (`Repository.forgotten`).
+    """
     return repository.ignored(sorted(listing.forgotten)) if base.commit else frozenset()
 
 

@@ -27,12 +27,15 @@ def discover(start: Path) -> GitFolder | str:
         return "no git repository"
     # Git itself decides whether this is a repository, and whether its owner may be trusted
     # (`safe.directory`): that check is made only when the git directory is not given.
-    arguments = ["rev-parse", "--show-toplevel", "--absolute-git-dir", "--git-common-dir"]
+    asked = ["--show-toplevel", "--absolute-git-dir", "--git-common-dir"]
+    arguments = ["rev-parse", _NEW_OPTION, *asked]
     if "GIT_DIR" in os.environ:
         arguments.insert(0, f"--git-dir={_linked_git_dir(top)}")
         arguments.insert(1, f"--work-tree={top}")
     output = git_commands.run_at(top, arguments)
     lines = os.fsdecode(output.stdout).split("\n")
+    if lines[0] == _NEW_OPTION:
+        return git_commands.too_old()
     if output.failure is not None or len(lines) < 3 or not lines[0]:
         return output.failure or "no work tree"
     found = GitFolder(
@@ -43,6 +46,11 @@ def discover(start: Path) -> GitFolder | str:
     return _stranger(found, Path(os.path.realpath(top))) or replace(
         found, index=_index_of_a_commit(found)
     )
+
+
+# It came with the oldest git that will do, and an older one repeats it: so its age is known
+# without a process that asks for it.
+_NEW_OPTION = "--path-format=absolute"
 
 
 def has_git(folder: Path) -> bool:

@@ -106,18 +106,22 @@ class GitFolder:
 
 @cache
 def git_problem() -> str | None:
-    """Why git cannot be used on this machine, or None."""
+    """Why git cannot be run on this machine, or None; how old it is, is not asked."""
     if shutil.which("git") is None:
         return "git is not installed"
     try:
-        import git
+        import git  # noqa: F401
     except ImportError as error:
         return f"git cannot be used: {str(error).splitlines()[0]}"
-    version = git.Git().version_info
-    if version[:2] < OLDEST_GIT:
-        found = ".".join(str(part) for part in version)
-        return f"git {found} is older than {'.'.join(map(str, OLDEST_GIT))}"
     return None
+
+
+def too_old() -> str:
+    """What is wrong with a git that does not know what `OLDEST_GIT` does."""
+    import git
+
+    found = ".".join(map(str, git.Git().version_info))
+    return f"git {found} is older than {'.'.join(map(str, OLDEST_GIT))}"
 
 
 def run_at(start: Path, arguments: Sequence[str]) -> GitOutput:

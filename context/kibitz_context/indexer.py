@@ -107,16 +107,19 @@ def prepare(
 
     repository = Repository.find(request.root)
     gate = Gate(repository.root, include=request.include, exclude=request.exclude, is_settled=True)
-    wanted = snapshots.wanted(repository, gate, request.max_tokens)
+    store = snapshots.store_in(cache_folder)
+    wanted = snapshots.wanted(repository, gate, request.max_tokens, store)
     if wanted is None:
         return Prepared()
     check()
     index = index_of(repository, cache_folder)
-    store = snapshots.store_in(cache_folder)
     n_complete = index.complete(wanted.key)
-    is_stored = store.has(wanted.key) and not _has_come(wanted, store, check)
+    lacking = store.lacking(wanted.key)
+    is_stored = lacking is not None and not _has_come(wanted, lacking, check)
     if n_complete is not None and is_stored:
         return Prepared(n_complete, 0, wanted.key)
+    if wanted.base.commit is None:
+        return Prepared()
     allowed = [
         file
         for file in wanted.base.files
@@ -157,14 +160,11 @@ def prepare(
     return Prepared(len(indexed), len(missing), wanted.key)
 
 
-def _has_come(
-    wanted: snapshots.Wanted, store: snapshots.SnapshotStore, check: Callable[[], None]
-) -> bool:
-    """Whether the stored snapshot lacks a file that can be read now."""
-    stored = store.get(wanted.key)
-    if stored is None or not stored.lacking:
+def _has_come(wanted: snapshots.Wanted, lacking: Sequence[str], check: Callable[[], None]) -> bool:
+    """Whether one of the files that the stored snapshot lacks can be read now."""
+    if not lacking:
         return False
-    files = [wanted.base.by_path.get(path) for path in stored.lacking[:_MOST_LOOKED_FOR]]
+    files = [wanted.base.by_path.get(path) for path in lacking[:_MOST_LOOKED_FOR]]
     with opened(wanted.repository, wanted.gate, check, wanted.base) as sources:
         for file in files:
             answer = sources.read(file) if file is not None else None

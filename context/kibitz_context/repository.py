@@ -284,6 +284,21 @@ class Repository:
         now = output.stdout.decode("ascii", "replace").split()
         return [path for path, new_id in zip(paths, now, strict=False) if new_id == blob_ids[path]]
 
+    def forgotten(self, commit: str) -> tuple[str, ...]:
+        """Files of `commit` that git does not track any more, sorted.
+
+        Without an index nothing says that git ever tracked what it does not.
+        """
+        if self.git is None or not _is_regular(self.git.index_file):
+            return ()
+        command = ["diff-index", "--cached", "--raw", "-z", "--no-renames", "--diff-filter=D"]
+        output = git_commands.run(self.git, [*command, "--ignore-submodules=all", commit])
+        if output.failure is not None:
+            return ()
+        records = git_commands.decoded(output.stdout).split("\0")
+        pairs = zip(records[::2], records[1::2], strict=False)
+        return tuple(sorted(path for meta, path in pairs if meta[1:7] in _REGULAR_MODES))
+
     @contextlib.contextmanager
     def _index_of(self, commit: str) -> Iterator[GitFolder]:
         """The repository with an index made of `commit`, where its own is damaged or gone."""

@@ -12,14 +12,13 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kibitz_context import changes, snapshot, symbols
+from kibitz_context import snapshot, symbols
 from kibitz_context.baseline import Baseline, baseline, bases, opened
 from kibitz_context.changes import changes_budget
 from kibitz_context.database import Database
@@ -39,6 +38,8 @@ FILE_NAME = "snapshots.sqlite"
 # builds the same snapshot again and again, and a running prefix may lose its text.
 MAX_SNAPSHOTS = 60
 MAX_TOTAL_BYTES = 128 * 1024 * 1024
+# Commits whose folders are remembered: names only.
+MAX_COMMITS = 200
 # Reading is using; to note it each time would be a write for every request.
 USE_NOTED_AFTER_SECONDS = 3_600.0
 
@@ -50,11 +51,13 @@ CREATE TABLE snapshots (
     files TEXT NOT NULL,
     omitted TEXT NOT NULL,
     folder TEXT,
+    lacking TEXT NOT NULL,
     bytes INTEGER NOT NULL,
     used_at REAL NOT NULL
 );
+CREATE TABLE commits (number INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, folders TEXT NOT NULL)
 """
-_SCHEMA_VERSION = 2
+_SCHEMA_VERSION = 3
 
 _logger = logging.getLogger(__name__)
 
@@ -67,11 +70,22 @@ def snapshot_key(
     The repository's own place is part of it only because a partial clone may lack what another
     clone has.
     """
+    return _key(repository, gate, base.identity, base.folders, hidden, max_tokens)
+
+
+def _key(
+    repository: Repository,
+    gate: Gate,
+    identity: str,
+    folders: Sequence[str],
+    hidden: frozenset[str],
+    max_tokens: int,
+) -> str:
     place = repository.git.common_dir if repository.git is not None else repository.root
     parts = (
         str(place),
-        base.identity,
-        gate.signature(base.folders),
+        identity,
+        gate.signature(folders),
         sorted(hidden),
         max_tokens,
         SNAPSHOT_VERSION,
@@ -97,27 +111,38 @@ class Wanted:
 
     repository: Repository
     gate: Gate
-    base: Baseline
+    commit: str
     hidden: frozenset[str]
     max_tokens: int
     key: str
 
+    @cached_property
+    def base(self) -> Baseline:
+        """The files of the commit; those on the disk, and no commit, where it is damaged."""
+        return baseline(self.repository, self.commit)
 
-def wanted(repository: Repository, gate: Gate, max_tokens: int) -> Wanted | None:
+
+def wanted(
+    repository: Repository, gate: Gate, max_tokens: int, store: SnapshotStore
+) -> Wanted | None:
     """The snapshot that a new prefix would begin with; None without a commit, where there is
-    nothing to prepare."""
-    found = bases(repository, changes_budget(max_tokens))
-    if found.preferred is None:
+    nothing to prepare.
+
+    Of a commit that `store` knows the files are not listed, unless somebody asks for them.
+    """
+    commit = bases(repository, changes_budget(max_tokens)).preferred
+    if commit is None:
         return None
-    # Git takes its time for both, and there is more than one processor.
-    with ThreadPoolExecutor(1) as beside:
-        listing = beside.submit(changes.listed, repository, found.preferred)
-        base = baseline(repository, found.preferred)
+    folders = store.folders(commit)
+    if folders is None:
+        base = baseline(repository, commit)
         if base.commit is None:
             return None
-        hidden = changes.hidden(repository, base, listing.result())
-    key = snapshot_key(repository, gate, base, hidden, max_tokens)
-    return Wanted(repository, gate, base, hidden, max_tokens, key)
+        folders = base.folders
+        store.note_folders(commit, folders)
+    hidden = repository.ignored(repository.forgotten(commit))
+    key = _key(repository, gate, commit, folders, hidden, max_tokens)
+    return Wanted(repository, gate, commit, hidden, max_tokens, key)
 
 
 def build(
@@ -179,18 +204,57 @@ class SnapshotStore:
         except sqlite3.Error:
             return False
 
+    def lacking(self, key: str) -> tuple[str, ...] | None:
+        """What the snapshot `key` lacks (`Snapshot.lacking`); None where it is not stored."""
+        try:
+            with self._database.reading() as connection:
+                row = connection.execute(
+                    "SELECT lacking FROM snapshots WHERE key = ?", (key,)
+                ).fetchone()
+            return tuple(json.loads(row[0])) if row is not None else None
+        except (sqlite3.Error, ValueError, TypeError):
+            return None
+
+    def folders(self, commit: str) -> tuple[str, ...] | None:
+        """The folders of `commit` (`Baseline.folders`), as they were noted; None: not yet."""
+        try:
+            with self._database.reading() as connection:
+                row = connection.execute(
+                    "SELECT folders FROM commits WHERE id = ?", (commit,)
+                ).fetchone()
+            return tuple(json.loads(row[0])) if row is not None else None
+        except (sqlite3.Error, ValueError, TypeError):
+            return None
+
+    def note_folders(self, commit: str, folders: Sequence[str]) -> None:
+        """Remember the folders of `commit`: they are the same for ever, and in every clone."""
+        try:
+            with self._database.transaction() as connection:
+                connection.execute(
+                    "INSERT OR REPLACE INTO commits (id, folders) VALUES (?, ?)",
+                    (commit, json.dumps(folders)),
+                )
+                connection.execute(
+                    "DELETE FROM commits WHERE number <= (SELECT max(number) FROM commits) - ?",
+                    (MAX_COMMITS,),
+                )
+        except sqlite3.Error as error:
+            _logger.warning("The folders of a commit cannot be stored: %s", error)
+
     def put(self, key: str, built: Snapshot) -> None:
         """Store `built`; the ones that were not used for longest make room for it."""
         layer = built.layer
         files = json.dumps([[use.path, use.tokens, use.form, use.score] for use in layer.files])
         omitted = json.dumps([[each.path, each.reason] for each in built.omitted])
+        lacking = json.dumps(built.lacking)
         folder = _folder_as_json(built.folder) if built.folder is not None else None
         n_bytes = len(layer.text.encode()) + len(files) + len(omitted) + len(folder or "")
-        values = (key, layer.text, layer.tokens, files, omitted, folder, n_bytes, time.time())
+        values = (key, layer.text, layer.tokens, files, omitted, folder, lacking, n_bytes)
         try:
             with self._database.transaction() as connection:
                 connection.execute(
-                    "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values
+                    "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (*values, time.time()),
                 )
                 _make_room(connection)
         except sqlite3.Error as error:

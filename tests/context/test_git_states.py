@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from kibitz_context import git_commands
-from kibitz_context.changes import changes_budget
+from kibitz_context.baseline import baseline
+from kibitz_context.changes import changes_budget, hidden, listed
 from kibitz_context.gate import Gate
 from kibitz_context.gather import gather
 from kibitz_context.repository import Repository
@@ -49,6 +50,10 @@ class Seen:
 
 def look(root: Path) -> Seen:
     repository = Repository.find(root)
+    if (commit := repository.head()) is not None and (base := baseline(repository, commit)).commit:
+        # The indexer asks in a shorter way than requests do.
+        asked = repository.ignored(repository.forgotten(commit))
+        assert asked == hidden(repository, base, listed(repository, commit))
     context = gather(repository, Gate(repository.root), max_tokens=MAX_TOKENS)
     return Seen(repository, context)
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from kibitz_context import git_commands, repository, walk
+from kibitz_context.git_commands import GitOutput
 from kibitz_context.repository import ChangedPath, Repository, TrackedFile
 from support.git_folder import GitFolder, git_folder
 
@@ -167,6 +170,24 @@ def test_without_git_on_the_machine_a_repository_is_a_folder(
         git_commands.git_problem.cache_clear()
 
 
+def test_a_git_that_is_too_old_is_told_by_its_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An older one takes an option that it does not know for a revision, and repeats it."""
+    made = git_folder(tmp_path / "root", {"a.py": "1"})
+    really_run_at = git_commands.run_at
+
+    def as_before(start: Path, arguments: Sequence[str]) -> GitOutput:
+        new = [each for each in arguments if each == "--path-format=absolute"]
+        output = really_run_at(start, [each for each in arguments if each not in new])
+        return GitOutput("".join(f"{each}\n" for each in new).encode() + output.stdout)
+
+    monkeypatch.setattr(git_commands, "run_at", as_before)
+    found = Repository.find(made.root)
+    assert not found.has_git
+    assert re.fullmatch(r"git [\d.]+ is older than 2\.31", found.problem or "")
+
+
 # --- listing -----------------------------------------------------------------------------------
 
 
@@ -290,6 +311,41 @@ def test_blobs_are_read_as_they_were_committed(tmp_path: Path) -> None:
         assert blobs.read(found.head() or "") == "it is no file"
         assert blobs.read(ids["a.bin"]) == content
         assert blobs.read(ids["empty"]) == b""
+
+
+@pytest.mark.parametrize("n_blobs", [1, 16, 32, 33, 150])
+def test_blobs_that_are_announced_are_read_as_they_are(tmp_path: Path, n_blobs: int) -> None:
+    contents = [f"{n}\n".encode() * n * n for n in range(1, n_blobs + 1)]
+    made = git_folder(tmp_path, {f"{n:03}.txt": each for n, each in enumerate(contents)})
+    found = Repository.find(made.root)
+    ids = [file.blob_id for file in found.tracked()]
+    with found.blobs(1 << 20) as blobs:
+        blobs.announce(ids)
+        assert [blobs.read(each) for each in ids] == contents
+        blobs.announce(reversed(ids))
+        assert blobs.read(ids[-1]) == contents[-1]
+        assert blobs.read(ids[n_blobs // 3]) == contents[n_blobs // 3], "not the next one"
+        blobs.announce(ids[:2])
+        assert [blobs.read(each) for each in ids] == contents, "more than were announced"
+
+
+def test_what_is_missing_damaged_or_too_large_does_not_shift_the_answers(tmp_path: Path) -> None:
+    made = git_folder(tmp_path, {f"{n:02}.txt": f"{n:02}" * 100 for n in range(20)})
+    large = made.git("hash-object", "-w", "--stdin", stdin=b"x" * 1_000)
+    found = Repository.find(made.root)
+    ids = [file.blob_id for file in found.tracked()]
+    damaged = made.root / ".git/objects" / ids[9][:2] / ids[9][2:]
+    damaged.chmod(0o644)
+    damaged.write_bytes(damaged.read_bytes()[:-6])
+    asked = [*ids[:5], "0" * 40, large, *ids[5:]]
+    with found.blobs(999) as blobs:
+        blobs.announce(asked)
+        answers = [blobs.read(each) for each in asked]
+    missing = "its content is missing from the repository"
+    assert answers[5:7] == [missing, "it is too large"]
+    assert answers[11] == missing
+    rest = [each for number, each in enumerate(answers) if number not in (5, 6, 11)]
+    assert rest == [f"{n:02}".encode() * 100 for n in range(20) if n != 9]
 
 
 def test_a_reader_that_lost_its_git_goes_on_with_another(tmp_path: Path) -> None:

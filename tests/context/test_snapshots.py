@@ -37,7 +37,8 @@ def made(tmp_path: Path) -> GitFolder:
 
 
 def want(made: GitFolder, max_tokens: int = 5_000, **rules: list[str]) -> Wanted:
-    found = wanted(Repository.find(made.root), Gate(made.root, **rules), max_tokens)
+    gate = Gate(made.root, **rules)
+    found = wanted(Repository.find(made.root), gate, max_tokens, store_in(None))
     assert found is not None
     return found
 
@@ -128,7 +129,38 @@ def test_damage_is_a_snapshot_to_be_built_again(tmp_path: Path) -> None:
 
 def test_nothing_is_to_be_prepared_without_a_commit(tmp_path: Path) -> None:
     git_folder(tmp_path)
-    assert wanted(Repository.find(tmp_path), Gate(tmp_path), 5_000) is None
+    assert wanted(Repository.find(tmp_path), Gate(tmp_path), 5_000, store_in(None)) is None
+
+
+def test_the_files_of_a_commit_are_listed_once(
+    made: GitFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made.commit({"d/e/f.py": "f\n", "d/g.py": "g\n"})
+    first = want(made)
+    with monkeypatch.context() as patched:
+        patched.setattr(snapshots, "baseline", lambda *_: pytest.fail("it was listed again"))
+        assert want(made).key == first.key
+        made.write({"d/e/.kibitzignore": "f.py\n"})
+        assert want(made).key != first.key, "rules are looked for in every folder"
+    assert want(made).base.by_path.keys() == first.base.by_path.keys()
+
+
+def test_no_more_commits_are_remembered_than_is_of_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshots, "MAX_COMMITS", 2)
+    store = SnapshotStore(tmp_path)
+    for commit in "abc":
+        store.note_folders(commit, ["", f"{commit}/"])
+    assert [store.folders(commit) for commit in "abc"] == [None, ("", "b/"), ("", "c/")]
+
+
+def test_what_a_stored_snapshot_lacks_is_known_without_reading_it(tmp_path: Path) -> None:
+    store = SnapshotStore(tmp_path)
+    store.put("whole", SHOWN)
+    gone = Omission("a.py", "its content is missing from the repository")
+    store.put("part", replace(SHOWN, omitted=(*SHOWN.omitted, gone)))
+    assert [store.lacking(key) for key in ("whole", "part", "never")] == [(), ("a.py",), None]
 
 
 def test_the_same_question_has_the_same_name(made: GitFolder) -> None:

@@ -60,11 +60,12 @@ class Editor:
         """What the indexer does."""
         assert self.cache is not None
         repository = Repository.find(self.made.root)
-        found = wanted(repository, Gate(repository.root), max_tokens)
+        store = store_in(self.cache)
+        found = wanted(repository, Gate(repository.root), max_tokens, store)
         assert found is not None
         build(
             found,
-            store_in(self.cache),
+            store,
             ranking=Ranking({}, {}),
             outline_of=lambda _, text: outline(text),
         )

@@ -51,11 +51,12 @@ class Builder:
             if self.problem is not None:
                 preparation.future.set_result(Prepared(problem=self.problem))
                 continue
-            wanted = snapshots.wanted(subject.repository, subject.gate, subject.max_tokens)
+            store = snapshots.store_in(self.cache)
+            wanted = snapshots.wanted(subject.repository, subject.gate, subject.max_tokens, store)
             assert wanted is not None
             snapshots.build(
                 wanted,
-                snapshots.store_in(self.cache),
+                store,
                 ranking=Ranking({}, {}),
                 outline_of=lambda file, text: "",
             )

@@ -236,5 +236,5 @@ def is_missing(subject: Subject, model: str, cache: Path | None) -> bool:
     # What was sent goes on; but a folder's snapshot does not outlive the folder's first commit.
     if sent.was_sent and sent.base is not None and store.has(sent.snapshot_key):
         return False
-    wanted = snapshots.wanted(subject.repository, subject.gate, subject.max_tokens)
+    wanted = snapshots.wanted(subject.repository, subject.gate, subject.max_tokens, store)
     return wanted is not None and not store.has(wanted.key)
