@@ -32,6 +32,7 @@ from support.workshop import make_repository
 
 DEADLINE_SECONDS = 60.0
 LOOK_MILLISECONDS = 100
+LOOK_AGAIN_SECONDS = 0.02
 
 CLIENT = Path(__file__).parents[2] / "clients" / "neovim"
 NEEDS_INSTALLING = (
@@ -145,16 +146,19 @@ class Neovim:
         """Press keys as `type`, but without waiting for what they do, which may be to ask."""
         self.call("nvim_input", keys)
 
-    def wait_for_question(self, progress: int = 0) -> None:
-        """Wait until Neovim asks for the number of a choice, and kibitz has reported that many
-        times.  Asked from outside: the menu would open within a `vim.wait`, and hold it."""
+    def wait_for_question(self, count: int = 1) -> None:
+        """Wait until Neovim asks for the number of a choice, for the `count`th time.
+
+        Asked from outside: the menu would open within a `vim.wait`, and hold it.  Counted,
+        because an answered question is still to be seen for a moment.
+        """
         deadline = time.monotonic() + DEADLINE_SECONDS
         while not (
-            self.lua("return #user.progress") >= progress
-            and self.call("nvim_get_mode")["mode"] == "c"
+            self.lua("return user.questions") == count and self.call("nvim_get_mode")["mode"] == "c"
         ):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"Neovim asks nothing: {self.call('nvim_get_mode')}")
+            time.sleep(LOOK_AGAIN_SECONDS)
 
     def open(self, path: Path | str) -> str:
         """Open a file and wait until kibitz is attached to it; gives its URI."""

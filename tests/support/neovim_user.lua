@@ -1,7 +1,14 @@
 -- What a test does and sees within Neovim, as a user would.  Loaded after the user's `init.lua`.
 
-local user = { ends = {}, progress = {} }
+local user = { ends = {}, progress = {}, questions = 0 }
 _G.user = user
+
+-- How often Neovim has let choose: a menu, or a question of the server.
+local select = vim.ui.select
+function vim.ui.select(...)
+  user.questions = user.questions + 1
+  return select(...)
+end
 
 -- What a status line shows of the server's work.
 vim.api.nvim_create_autocmd('LspProgress', {

@@ -29,35 +29,51 @@ class Progress:
     def __init__(self, server: MendedServer, token: str, *, shown: bool) -> None:
         self._server = server
         self._token = token
-        self._shown = shown
+        self._wanted = shown
+        self._shown = False
         self._last_report_at = 0.0
 
     @property
     def is_shown(self) -> bool:
-        """Whether the client shows it, as far as is known."""
+        """Whether the client shows it now."""
         return self._shown
 
     async def begin(self, title: str) -> None:
-        """Create the token and begin.  A client that does not accept it shows no progress."""
-        if not self._shown:
+        """Create the token and begin.
+
+        A client that does not accept it shows no progress; for one that accepts it late, as
+        Neovim 0.11 does that sleeps after a menu in Visual mode, it begins then.
+        """
+        if not self._wanted:
             return
         created = self._server.protocol.send_request_async(
             types.WINDOW_WORK_DONE_PROGRESS_CREATE, types.WorkDoneProgressCreateParams(self._token)
         )
-        accepted: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        created.add_done_callback(lambda done: _pass_on(done, accepted))
+        answered = asyncio.Event()
+
+        def take_answer(done: asyncio.Future[Any]) -> None:
+            if done.cancelled() or done.exception() is not None:
+                logger.info("the editor accepted no progress token")
+            elif self._wanted:
+                self._begin(title)
+            answered.set()
+
+        created.add_done_callback(take_answer)
         try:
             # The request itself is not called off: its answer may still come.
-            await asyncio.wait([accepted], timeout=CREATE_SECONDS)
+            async with asyncio.timeout(CREATE_SECONDS):
+                await answered.wait()
+        except TimeoutError:
+            logger.info("the editor has not accepted the progress token yet")
         except asyncio.CancelledError:
             # Stopped before it began: the end that follows must have a beginning.
-            self._send(types.WorkDoneProgressBegin(title=title))
+            self._begin(title)
             raise
-        if not (accepted.done() and accepted.result()):
-            logger.info("the editor accepted no progress token")
-            self._shown = False
-            return
-        self._send(types.WorkDoneProgressBegin(title=title, cancellable=True))
+
+    def _begin(self, title: str) -> None:
+        if not self._shown:
+            self._shown = True
+            self._send(types.WorkDoneProgressBegin(title=title, cancellable=True))
 
     def report(self, message: str, *, always: bool = False) -> None:
         """Show how far the job is; reports that come too quickly are left out, but for those that
@@ -69,6 +85,7 @@ class Progress:
             self._send(types.WorkDoneProgressReport(message=message))
 
     def end(self, message: str) -> None:
+        self._wanted = False
         if self._shown:
             self._shown = False
             self._send(types.WorkDoneProgressEnd(message=message))
@@ -80,10 +97,3 @@ class Progress:
         | types.WorkDoneProgressEnd,
     ) -> None:
         self._server.progress(types.ProgressParams(self._token, value))
-
-
-def _pass_on(created: asyncio.Future[Any], accepted: asyncio.Future[bool]) -> None:
-    """Say whether a token was accepted, also where nobody waits for it any more."""
-    is_accepted = not created.cancelled() and created.exception() is None
-    if not accepted.done():
-        accepted.set_result(is_accepted)
