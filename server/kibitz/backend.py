@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
@@ -82,6 +82,8 @@ class Backend:
         self.settings = settings
         # Asks the user whether a request may cost more than one may.  May be set at any time.
         self.confirm: Confirm | None = None
+        # Tells the user of something that goes on without them; by default it is logged.
+        self.warn: Callable[[str], None] | None = None
         self._environ = environ
         self._claude = claude
         self._is_given = claude is not None
@@ -92,6 +94,7 @@ class Backend:
         self._known_models: KnownModels | None = None
         self._knowledge: Knowledge | None = None
         self._asking: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.breaker = Breaker()
         self._standin = contextlib.ExitStack()
         self._opening = asyncio.Lock()
@@ -131,6 +134,7 @@ class Backend:
         """Claude, made on first use.  Raises UserError for a provider that is not built in."""
         async with self._opening:
             if self._claude is None:
+                self._loop = asyncio.get_running_loop()
                 self._claude = await asyncio.to_thread(self._make)
             return self._claude
 
@@ -350,11 +354,18 @@ class Backend:
         try:
             folder = paths.make_private(paths.audit_folder(self._environ))
         except UserError as error:
-            logger.warning("no audit is kept: %s", error.sentence)
+            self._warn(f"What is asked of Claude is not being recorded: {error.sentence}")
             return None
         knowledge = self.knowledge()
-        self._audit = Audit(AuditFile(folder), level, lambda: knowledge.catalogue)
+        self._audit = Audit(AuditFile(folder), level, lambda: knowledge.catalogue, self._warn)
         return self._audit
+
+    def _warn(self, sentence: str) -> None:
+        """Tell the user, from any thread."""
+        if self.warn is None or self._loop is None:
+            logger.warning("%s", sentence)
+        else:
+            self._loop.call_soon_threadsafe(self.warn, sentence)
 
     def batch_audit(self, purpose: Purpose, tier: str, model: str) -> BatchRecord:
         """What keeps the results of a batch in the audit, once Claude is open."""

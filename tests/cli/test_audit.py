@@ -74,7 +74,7 @@ def test_an_audit_that_cannot_be_written_costs_nobody_the_answer(commands: Comma
     commands.standin.enqueue(Reply("Prices."))
     outcome = commands.run("explain", "prices.py")
     assert (outcome.code, outcome.out) == (0, "Prices.\n")
-    assert outcome.err.count("no audit is kept") == 1
+    assert outcome.err.count("is not being recorded") == 1
 
 
 def test_a_replay_on_the_stand_in(commands: CommandLine) -> None:

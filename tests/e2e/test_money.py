@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -140,3 +141,19 @@ async def test_many_changes_are_cut_before_anybody_has_to_be_asked(
         (sent,) = shop.standin.journal.messages
         assert sent.status == 200
         assert "changed_1 = " in sent.request.system_text, "as many of them as there is room for"
+
+
+async def test_an_audit_that_cannot_be_written_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch) as shop:
+        text = await shop.open()
+        await shop.do("kibitz.explain", text)
+        (folder,) = (shop.home / "state").rglob("audit")
+        shutil.rmtree(folder)
+        folder.write_text("in the way")
+        for _ in range(2):
+            assert "in (" in await shop.do("kibitz.explain", text)
+        (sentence,) = [each for each in shop.client.messages() if "audit" in each]
+        assert sentence.startswith("What is asked of Claude is not being recorded:")
+        assert "set `audit` to off" in sentence

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import logging
 import secrets
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
@@ -37,8 +36,6 @@ from kibitz.claude.values import (
     Usage,
 )
 
-log = logging.getLogger(__name__)
-
 AuditLevel = Literal["metadata", "full"]
 VERSION = 1
 
@@ -48,11 +45,17 @@ class Audit:
     nobody their answer."""
 
     def __init__(
-        self, file: AuditFile, level: AuditLevel, known_models: Callable[[], Catalogue]
+        self,
+        file: AuditFile,
+        level: AuditLevel,
+        known_models: Callable[[], Catalogue],
+        warn: Callable[[str], None],
     ) -> None:
+        """`warn` tells the user a sentence; it is called on any thread."""
         self.level: AuditLevel = level
         self.known_models = known_models
         self._file = file
+        self._warn = warn
         self._thread = OrderedThread("kibitz-audit")
         self._told = False
         self._is_closed = False
@@ -100,11 +103,11 @@ class Audit:
         except (OSError, ValueError) as error:
             if not self._told:
                 self._told = True
-                log.warning(
-                    "the audit in %s cannot be written (%s); check the rights and the disk, or set "
-                    "`audit` to off",
-                    self._file.folder,
-                    error,
+                why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+                self._warn(
+                    f"What is asked of Claude is not being recorded: the audit in "
+                    f"{self._file.folder} cannot be written ({why}). Check the rights and the "
+                    "disk, or set `audit` to off."
                 )
 
 

@@ -109,6 +109,7 @@ class Connection:
         )
         self.backend.breaker.follow(self._tell_of_pause)
         self.backend.confirm = self._confirm
+        self.backend.warn = self.tell_once
 
     # -- settings ------------------------------------------------------------------------------
 
