@@ -40,13 +40,14 @@ if TYPE_CHECKING:
     from kibitz.claude.audit import Audit
     from kibitz.claude.batch_books import BatchBooks
     from kibitz.claude.batch_runner import BatchRecord
-    from kibitz.claude.batches import BatchService
+    from kibitz.claude.batches import BatchResult, BatchService
     from kibitz.claude.budget import Exceeded
     from kibitz.claude.catalogue import Catalogue
     from kibitz.claude.connection import Connection
     from kibitz.claude.knowledge import Knowledge
     from kibitz.claude.ledger import Ledger
     from kibitz.claude.model_facts import Learnt
+    from kibitz.claude.telemetry import Telemetry
     from kibitz.confirmation import Confirm
     from kibitz.local_model import LocalModel
 
@@ -90,6 +91,7 @@ class Backend:
         self._local_model: LocalModel | None = None
         self._unmetered: AnthropicClaude | None = None
         self._audit: Audit | None = None
+        self._telemetry: Telemetry | None = None
         self._ledger: Ledger | None = None
         self._known_models: KnownModels | None = None
         self._knowledge: Knowledge | None = None
@@ -338,10 +340,10 @@ class Backend:
             confirm=self._ask_user,
         )
         guarded = GuardedClaude(metered, self.breaker)
-        telemetry = begin_telemetry(self._environ)
-        if telemetry is None:
+        self._telemetry = begin_telemetry(self._environ)
+        if self._telemetry is None:
             return guarded
-        return TracedClaude(guarded, telemetry, self.settings.provider)
+        return TracedClaude(guarded, self._telemetry, self.settings.provider)
 
     def _open_audit(self) -> Audit | None:
         """The audit, if the user's settings keep one; a project's have no say in it."""
@@ -367,11 +369,20 @@ class Backend:
         else:
             self._loop.call_soon_threadsafe(self.warn, sentence)
 
-    def batch_audit(self, purpose: Purpose, tier: str, model: str) -> BatchRecord:
-        """What keeps the results of a batch in the audit, once Claude is open."""
-        if self._audit is None:
-            return lambda *_: None
-        return self._audit.batch_result(purpose, tier, model)
+    def batch_record(self, purpose: Purpose, tier: str, model: str) -> BatchRecord:
+        """What hears of the results of a batch, once Claude is open: the audit and telemetry."""
+        hearing: list[BatchRecord] = []
+        if self._audit is not None:
+            hearing.append(self._audit.batch_result(purpose, tier, model))
+        if self._telemetry is not None:
+            provider = self.settings.provider
+            hearing.append(self._telemetry.batch_result(provider, purpose, tier, model))
+
+        def record(name: str, result: BatchResult, cost_usd: float | None) -> None:
+            for tell in hearing:
+                tell(name, result, cost_usd)
+
+        return record
 
     def local_model(self) -> LocalModel:
         """The model of the provider `local`; it is loaded when it is first asked."""

@@ -21,12 +21,23 @@ from opentelemetry.trace import StatusCode
 
 from kibitz.claude import catalogue, telemetry
 from kibitz.claude.anthropic_client import AnthropicClaude
+from kibitz.claude.batches import BatchResult
 from kibitz.claude.budget import Budget
 from kibitz.claude.connection import Connection
 from kibitz.claude.ledger import Ledger
 from kibitz.claude.metered import MeteredClaude
 from kibitz.claude.telemetry import Telemetry, TracedClaude, is_wanted
-from kibitz.claude.values import Block, ClaudeFailure, Limits, Message, Prompt, Purpose, Started
+from kibitz.claude.values import (
+    Block,
+    ClaudeFailure,
+    Finished,
+    Limits,
+    Message,
+    Prompt,
+    Purpose,
+    Started,
+    Usage,
+)
 from kibitz.jobs import Jobs
 from kibitz.standin import Fault, Reply, StandIn
 
@@ -182,6 +193,27 @@ async def test_metrics(standin: StandIn, tmp_path: Path) -> None:
     (duration,) = metrics["gen_ai.client.operation.duration"]
     assert duration.count == 2
     await watched.claude.aclose()
+
+
+async def test_results_of_a_batch(standin: StandIn, tmp_path: Path) -> None:
+    watched = Watched(standin, tmp_path)
+    tell = watched.telemetry.batch_result("vertex", Purpose("review", "/shop"), "standard", MODEL)
+    usage = Usage(1_000, 3_000, 0, 0, 200)
+    ended = Finished("end_turn", None, usage, "req_1", MODEL)
+    tell("a.py", BatchResult("1", "succeeded", (ended,)), 0.02)
+    tell("b.py", BatchResult("2", "errored", error="overloaded_error", message=WORDS), None)
+    good, bad = await watched.spans()
+    attributes = good.attributes or {}
+    assert good.name == f"chat {MODEL}"
+    assert attributes["kibitz.batch"] is True
+    assert attributes["gen_ai.provider.name"] == "gcp.vertex_ai"
+    assert attributes["gen_ai.usage.input_tokens"] == 4_000
+    assert attributes["kibitz.cost_usd"] == 0.02
+    assert (bad.attributes or {})["error.type"] == "overloaded_error"
+    assert WORDS not in bad.to_json()
+    metrics = watched.metrics()
+    assert metrics["kibitz.cost"][0].value == 0.02
+    assert "gen_ai.client.operation.duration" not in metrics, "nobody has watched them"
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kibitz import __version__
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricReader
     from opentelemetry.sdk.trace import SpanProcessor
     from opentelemetry.trace import Span
+
+    from kibitz.claude.batch_runner import BatchRecord
+    from kibitz.claude.batches import BatchResult
 
 log = logging.getLogger(__name__)
 
@@ -178,6 +182,20 @@ class Telemetry:
         else:
             self._close()
 
+    def batch_result(self, provider: str, purpose: Purpose, tier: str, model: str) -> BatchRecord:
+        """What tells of the results of a batch, see `BatchRecord`: a span for each, of no length,
+        since nobody has watched it being made."""
+
+        def tell(_: str, result: BatchResult, cost_usd: float | None) -> None:
+            request = _Request(self, provider, model, purpose, tier, {"kibitz.batch": True})
+            if (finished := result.finished) is not None:
+                request.finished(replace(finished, cost_usd=cost_usd))
+            else:
+                request.failed(result.error or result.kind)
+            request.end(was_watched=False)
+
+        return tell
+
     @contextlib.contextmanager
     def _action(self, name: str) -> Iterator[None]:
         with self.tracer.start_as_current_span(
@@ -189,7 +207,7 @@ class Telemetry:
             try:
                 yield
             except BaseException as error:
-                _mark(span, error)
+                _mark(span, _kind_of(error))
                 raise
 
     def _close(self) -> None:
@@ -209,7 +227,7 @@ class TracedClaude(AroundClaude):
     def __init__(self, claude: Claude, telemetry: Telemetry, provider: str) -> None:
         super().__init__(claude)
         self._telemetry = telemetry
-        self._provider = _PROVIDERS.get(provider, "anthropic")
+        self._provider = provider
 
     async def stream(self, prompt: Prompt, purpose: Purpose) -> AsyncGenerator[Event, None]:
         """See `values.Claude`."""
@@ -229,11 +247,14 @@ class TracedClaude(AroundClaude):
 
     @contextlib.contextmanager
     def _span(self, prompt: Prompt, purpose: Purpose) -> Iterator[_Request]:
-        request = _Request(self._telemetry, self._provider, prompt, purpose)
+        more = {"gen_ai.request.max_tokens": prompt.max_tokens}
+        request = _Request(
+            self._telemetry, self._provider, prompt.model, purpose, prompt.tier, more
+        )
         try:
             yield request
         except BaseException as error:
-            request.failed(error)
+            request.failed(_kind_of(error))
             raise
         finally:
             request.end()
@@ -243,26 +264,32 @@ class _Request:
     """One request on its way to its span and its figures."""
 
     def __init__(
-        self, telemetry: Telemetry, provider: str, prompt: Prompt, purpose: Purpose
+        self,
+        telemetry: Telemetry,
+        provider: str,
+        model: str,
+        purpose: Purpose,
+        tier: str,
+        more: Mapping[str, int | bool],
     ) -> None:
         from opentelemetry.trace import SpanKind
 
         self._telemetry = telemetry
         self._about: dict[str, Any] = {
             "gen_ai.operation.name": "chat",
-            "gen_ai.provider.name": provider,
-            "gen_ai.request.model": prompt.model,
+            "gen_ai.provider.name": _PROVIDERS.get(provider, "anthropic"),
+            "gen_ai.request.model": model,
         }
         # The span's parent is what is current now; it is not made current itself, since between
         # two events of a stream others run.
         self._span = telemetry.tracer.start_span(
-            f"chat {prompt.model}",
+            f"chat {model}",
             kind=SpanKind.CLIENT,
             attributes={
                 **self._about,
-                "gen_ai.request.max_tokens": prompt.max_tokens,
+                **more,
                 "kibitz.action": purpose.action,
-                "kibitz.tier": prompt.tier,
+                "kibitz.tier": tier,
             },
         )
         self._began = time.monotonic()
@@ -298,24 +325,29 @@ class _Request:
             self._telemetry.tokens.record(count, {**self._about, "gen_ai.token.type": kind})
         self._telemetry.cache_share.record(share, self._about)
 
-    def failed(self, error: BaseException) -> None:
-        self._about["error.type"] = _mark(self._span, error)
+    def failed(self, kind: str) -> None:
+        self._about["error.type"] = kind
+        _mark(self._span, kind)
 
-    def end(self) -> None:
-        self._telemetry.duration.record(time.monotonic() - self._began, self._about)
+    def end(self, *, was_watched: bool = True) -> None:
+        if was_watched:
+            self._telemetry.duration.record(time.monotonic() - self._began, self._about)
         self._span.end()
 
 
-def _mark(span: Span, error: BaseException) -> str:
-    """Say on a span that it failed, and how; an error's text may quote somebody, so it is left
-    out."""
+def _mark(span: Span, kind: str) -> None:
+    """Say on a span that it failed, and how."""
     from opentelemetry.trace import StatusCode
 
-    kind = error.kind if isinstance(error, ClaudeFailure) else type(error).__name__
-    if isinstance(error, GeneratorExit | KeyboardInterrupt) or kind == "CancelledError":
-        kind = "cancelled"
     span.set_attribute("error.type", kind)
     span.set_status(StatusCode.ERROR)
+
+
+def _kind_of(error: BaseException) -> str:
+    """What is told of an error: its text may quote somebody, so it is left out."""
+    kind = error.kind if isinstance(error, ClaudeFailure) else type(error).__name__
+    if isinstance(error, GeneratorExit | KeyboardInterrupt) or kind == "CancelledError":
+        return "cancelled"
     return kind
 
 

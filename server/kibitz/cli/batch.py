@@ -236,7 +236,7 @@ async def _work_off(
 ) -> bool:
     """Take the run to its end; False when it was interrupted, which is told."""
     with BatchProgress(at.terminal) as progress:
-        record = at.backend.batch_audit(books.purpose, run.about["tier"], run.about["model"])
+        record = at.backend.batch_record(books.purpose, run.about["tier"], run.about["model"])
         runner = BatchRunner(run, service, books, asker, tell=progress.tell, record=record)
         try:
             await runner.go()
