@@ -217,6 +217,60 @@ CASES: dict[str, tuple[filters.Filter, str, str, str]] = {
         "▮\nreturn total",
     ),
     "blanks are nothing": (filters.worth_showing, "x▮", "   \n", "x▮"),
+    "a fence that is not closed is taken off as well": (
+        filters.without_wrapping,
+        "total = ▮",
+        "```python\nsum(prices)",
+        "total = sum(prices)▮",
+    ),
+    "of more indentation than there is the rest stays": (
+        filters.with_a_seam,
+        "values = (\n    ▮\n)",
+        "        1,",
+        "values = (\n        1,▮\n)",
+    ),
+    "of less there is none": (
+        filters.with_a_seam,
+        "def f():\n    ▮",
+        "  return 1",
+        "def f():\n    return 1▮",
+    ),
+    "three letters of the line are a beginning": (
+        filters.without_prefix,
+        "    row▮",
+        "row.total",
+        "    row.total▮",
+    ),
+    "a bracket that the line closes anyway goes": (
+        filters.without_rest_of_line,
+        "print(▮)",
+        "total)",
+        "print(total▮)",
+    ),
+    "two short lines below are no accident": (
+        filters.without_lines_below,
+        "▮\na\nb",
+        "x = 1\na\nb",
+        "x = 1▮\na\nb",
+    ),
+    "nor is one of five letters": (
+        filters.without_lines_below,
+        "▮\nstop!",
+        "x = 1\nstop!",
+        "x = 1▮\nstop!",
+    ),
+    "a block that comes again to the end is said once": (
+        filters.without_repetition,
+        "▮",
+        "first(a)\nsecond(b)\nfirst(a)\nsecond(b)",
+        "first(a)\nsecond(b)▮",
+    ),
+    "blanks at the end of several lines are nothing": (
+        filters.worth_showing,
+        "▮",
+        "x = 1\ny = 2  ",
+        "x = 1\ny = 2▮",
+    ),
 }
 
 
@@ -259,6 +313,15 @@ def test_a_good_completion_is_shown_as_it_is(picture: str, reply: str) -> None:
         (filters.without_lines_below, "▮\npass", "if a:\n    pass", "python"),
         (filters.without_repetition, "▮", "a\nb\na\nb\nc", "python"),
         (filters.indented, "    f(▮", "1,\n)", "python"),
+        (filters.with_a_seam, "▮", "\nx = 1", "python"),
+        (filters.without_prefix, "total += price\n▮", "total += price", "python"),
+        (filters.without_prefix, "})\n▮", "})\nnext()", "javascript"),
+        (filters.without_lines_below, "▮\nstop", "x = 1\nstop", "python"),
+        (filters.without_lines_below, "▮\n}", "if (x) {\n    y()\n}", "javascript"),
+        (filters.without_lines_below, "    ▮\n}", "y()\n  }", "javascript"),
+        (filters.indented, "▮\n\tx()", "f()\n\tg()", "go"),
+        (filters.worth_showing, "x▮", "= ", "python"),
+        (filters.worth_showing, "▮\nx = 1", "x", "python"),
     ],
 )
 def test_what_only_looks_like_a_fault_stays(
@@ -266,6 +329,11 @@ def test_what_only_looks_like_a_fault_stays(
 ) -> None:
     place = Spot(*picture.split("▮"), language, was_invoked=True)
     assert mend(reply, place) == reply
+
+
+@pytest.mark.parametrize("picture", ["def f():\n\treturn\n▮", "▮\ndef f():\n\treturn"])
+def test_a_file_with_tabs_gets_tabs_wherever_they_are(picture: str) -> None:
+    assert filters.indented("def g():\n    return", spot(picture)) == "def g():\n\treturn"
 
 
 def test_a_line_in_the_middle_gets_one_line() -> None:

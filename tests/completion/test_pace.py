@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kibitz.completion.pace import (
     FORGOTTEN_SECONDS,
+    INTERVALS_IN_WORD,
     LEAST_SECONDS,
     MOST_PATIENCE,
     MOST_SECONDS,
+    PER_REJECTION,
     Pace,
 )
 from kibitz.completion.spot import Spot
@@ -103,3 +106,15 @@ def test_it_is_always_within_its_bounds(events: list[tuple[str, float]], spot: S
         now += pause
         getattr(pace, name)(now)
     assert LEAST_SECONDS <= pace.delay_seconds(spot, now) <= MOST_SECONDS
+
+
+def test_how_long_it_takes() -> None:
+    pace = typing(0.2)
+    assert pace.delay_seconds(WORD, 4.0) == pytest.approx(0.2 * INTERVALS_IN_WORD)
+    assert pace.delay_seconds(Spot("x = a", ""), 4.0) == pace.delay_seconds(WORD, 4.0)
+    pace.rejected(4.0)
+    pace.rejected(4.0)
+    assert pace.patience(4.0) == pytest.approx(PER_REJECTION**2)
+    assert pace.delay_seconds(WORD, 4.0) == pytest.approx(
+        0.2 * INTERVALS_IN_WORD * PER_REJECTION**2
+    )

@@ -83,6 +83,13 @@ def test_lines_that_were_added_above_move_it() -> None:
     assert editor.told == []
 
 
+def test_lines_that_were_removed_are_no_part_of_it() -> None:
+    editor = Editor()
+    editor.type("a.py", 10, "", removed_lines=30)
+    editor.type("a.py", 25, "x")
+    assert [name for name, *_ in editor.told] == ["a.py"], "that is elsewhere"
+
+
 def test_what_was_taken_back_is_nothing() -> None:
     editor = Editor()
     editor.type("a.py", 10, "new\n")

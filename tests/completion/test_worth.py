@@ -18,6 +18,8 @@ from support.completion_pictures import spot
         ("total = price▮s + 1", "inside a word"),
         ("total = ▮ + tax + 1", "inside a line"),
         ("x = ▮", "too little text"),
+        ("x = (123, ▮", "too little text"),
+        ("x = (1234, ▮", None),
         ("call(first, second)▮", "behind a statement"),
         ("return total;  ▮", "behind a statement"),
     ],

@@ -203,11 +203,11 @@ def indented(text: str, spot: Spot) -> str:
     base = width_of(spot.indent)
     if not written or not base:
         return "\n".join([first, *rest])
-    begins_deeper = first.rstrip().endswith(OPENS_BLOCK)
-    lost = width_of(written[0]) <= (base if begins_deeper else base - 1) and all(
-        width_of(line) < base + width_of(written[0]) for line in written
+    width, begins_deeper = width_of(written[0]), first.rstrip().endswith(OPENS_BLOCK)
+    is_lost = width < base + begins_deeper and all(
+        width_of(line) < base + width for line in written
     )
-    if lost and width_of(written[0]) < base + begins_deeper and not _closes(written[0]):
+    if is_lost and not _closes(written[0]):
         rest = [spot.indent + line if line.strip() else line for line in rest]
     return "\n".join([first, *rest])
 

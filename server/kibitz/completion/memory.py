@@ -41,9 +41,6 @@ class Memory:
         self._most_entries = most_entries
         self._texts: OrderedDict[bytes, str] = OrderedDict()
 
-    def __len__(self) -> int:
-        return len(self._texts)
-
     def remember(self, uri: str, spot: Spot, text: str) -> None:
         """Keep `text` as what is shown at `spot`; "" says that there is nothing to show there."""
         key = _key(uri, spot.before, spot.after)
