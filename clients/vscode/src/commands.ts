@@ -20,6 +20,7 @@ import type { Changes } from "./changes";
 import { doctor } from "./doctor";
 import { type FindingNode, type Findings, argumentOf, explain } from "./findings";
 import { askForInstruction } from "./instruction";
+import { runPrompt } from "./prompts";
 import { type Argument, SERVER_COMMANDS, type ServerCommand } from "./protocol";
 import type { Server } from "./server";
 import type { Status } from "./status";
@@ -77,6 +78,13 @@ export function registerCommands(context: ExtensionContext, parts: Parts): Dispo
         await commands.executeCommand("editor.action.codeAction", wanted);
       }
     },
+    "kibitz.runPrompt": async () => {
+      if ((await server.running()) === undefined) {
+        return undefined;
+      }
+      const editor = window.activeTextEditor;
+      return editor === undefined ? await noEditor() : await runPrompt(editor);
+    },
     "kibitz.ask": () =>
       withInstruction(
         "kibitz.ask",
@@ -114,6 +122,14 @@ export function registerCommands(context: ExtensionContext, parts: Parts): Dispo
     });
   });
 
+  /** What is done to a finding: the one whose menu was opened, or the one the keys are on. */
+  const onFinding =
+    (run: (node: FindingNode) => Promise<unknown>) =>
+    async (given?: FindingNode): Promise<unknown> => {
+      const node = given ?? findings.selected;
+      return node === undefined ? undefined : await run(node);
+    };
+
   const own: Record<string, (...args: never[]) => unknown> = {
     "kibitz.explainFile": () => aboutFile(server, "kibitz.explain"),
     "kibitz.reviewFile": () => aboutFile(server, "kibitz.review"),
@@ -139,11 +155,13 @@ export function registerCommands(context: ExtensionContext, parts: Parts): Dispo
     "kibitz.showAllFindings": () => {
       findings.showAll();
     },
-    "kibitz.findings.apply": async (node: FindingNode) =>
-      await server.execute("kibitz.applyFinding", await argumentOf(node)),
-    "kibitz.findings.dismiss": async (node: FindingNode) =>
-      await server.execute("kibitz.dismissFinding", await argumentOf(node)),
-    "kibitz.findings.explain": (node: FindingNode) => explain(node),
+    "kibitz.findings.apply": onFinding(async (node) =>
+      server.execute("kibitz.applyFinding", await argumentOf(node)),
+    ),
+    "kibitz.findings.dismiss": onFinding(async (node) =>
+      server.execute("kibitz.dismissFinding", await argumentOf(node)),
+    ),
+    "kibitz.findings.explain": onFinding(explain),
     "kibitz.menu": () => status.showMenu(),
     "kibitz.doctor": () => doctor(context, server),
     "kibitz.showLog": () => {

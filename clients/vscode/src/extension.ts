@@ -14,7 +14,7 @@ import { isApiKey } from "./credentials";
 import { Findings } from "./findings";
 import { inMenu } from "./menu";
 import { APPLY_EDIT, type ApplyEditParams } from "./protocol";
-import { onDidSelectPython } from "./python";
+import { SelectedPython } from "./python";
 import { Server } from "./server";
 import { Status } from "./status";
 import { StreamedEdits } from "./streamedEdits";
@@ -65,7 +65,8 @@ export function activate(context: ExtensionContext): void {
     }),
   ];
 
-  const server = new Server(context, log, middleware, attach);
+  const python = new SelectedPython(log);
+  const server = new Server(context, log, middleware, attach, python);
   running = server;
   context.subscriptions.push(
     log,
@@ -73,11 +74,17 @@ export function activate(context: ExtensionContext): void {
     status.follow(server),
     findings,
     changes,
+    python,
     server,
     ...registerCommands(context, { server, changes, findings, status, log }),
     workspace.onDidGrantWorkspaceTrust(() => server.restart()),
     workspace.onDidChangeConfiguration((event) => {
       if (event.affectsConfiguration("kibitz.server")) {
+        void server.restart();
+      }
+    }),
+    python.onDidSelect(() => {
+      if (server.launch?.way !== "setting") {
         void server.restart();
       }
     }),
@@ -88,13 +95,5 @@ export function activate(context: ExtensionContext): void {
     }),
   );
   // Not awaited: the editor goes on starting, and commands wait for the server by themselves.
-  void server.start().then(() => {
-    context.subscriptions.push(
-      onDidSelectPython(() => {
-        if (server.launch?.way !== "setting") {
-          void server.restart();
-        }
-      }),
-    );
-  });
+  void server.start();
 }

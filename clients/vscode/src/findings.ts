@@ -120,6 +120,12 @@ export class Findings implements TreeDataProvider<Node>, Disposable {
     return node.kind === "finding" ? { kind: "file", uri: node.uri } : undefined;
   }
 
+  /** The finding that is selected in the view: what keys and the palette are about. */
+  get selected(): FindingNode | undefined {
+    const [node] = this.view.selection;
+    return node?.kind === "finding" ? node : undefined;
+  }
+
   /** Let the user choose which severities and categories are shown. */
   async filter(): Promise<void> {
     const all = [...this.files.values()].flat();

@@ -32,7 +32,7 @@ export interface Surroundings {
 
 /** The program to start, or undefined when there is none on this machine. */
 export function findServer(around: Surroundings): Launch | undefined {
-  const configured = around.configured.trim();
+  const { configured } = around;
   if (configured !== "") {
     // What the user names is not looked for anywhere else: a typing error is to be seen.
     const command = configured.startsWith("~/")
@@ -55,6 +55,13 @@ export function findServer(around: Surroundings): Launch | undefined {
     return { way: "uvx", command: uvx, prefix: [`kibitz@${around.version}`] };
   }
   return undefined;
+}
+
+/** The command with which uv's makers have it installed; it writes into the user's home alone. */
+export function installUv(isWindows: boolean): string {
+  return isWindows
+    ? 'powershell -ExecutionPolicy ByPass -c "irm https://astral.sh/uv/install.ps1 | iex"'
+    : "curl -LsSf https://astral.sh/uv/install.sh | sh";
 }
 
 /** The folder of the interpreter holds the scripts of its environment (on Windows, too). */

@@ -1,6 +1,14 @@
 /** The Python interpreter that is selected in the editor, asked of the Python extension. */
 
-import { Disposable, type Event, type LogOutputChannel, type Uri, extensions, workspace } from "vscode";
+import {
+  type Disposable,
+  type Event,
+  EventEmitter,
+  type LogOutputChannel,
+  type Uri,
+  extensions,
+  workspace,
+} from "vscode";
 
 /** What is used of the Python extension's interface. */
 interface PythonExtension {
@@ -13,34 +21,41 @@ interface PythonExtension {
   };
 }
 
-async function pythonExtension(): Promise<PythonExtension | undefined> {
-  const found = extensions.getExtension<PythonExtension>("ms-python.python");
-  return found === undefined ? undefined : await found.activate();
-}
+export class SelectedPython implements Disposable {
+  private readonly selected = new EventEmitter<undefined>();
+  /** Another interpreter was selected; silent until `path` has found the Python extension. */
+  readonly onDidSelect = this.selected.event;
 
-/** Its path; undefined without the Python extension or a selection. */
-export async function selectedPython(log: LogOutputChannel): Promise<string | undefined> {
-  try {
-    const python = await pythonExtension();
-    if (python === undefined) {
+  private following: Disposable | undefined;
+
+  constructor(private readonly log: LogOutputChannel) {}
+
+  dispose(): void {
+    this.following?.dispose();
+    this.selected.dispose();
+  }
+
+  /**
+   * The path of the interpreter; undefined without the Python extension or a selection.
+   *
+   * Activates the Python extension, so it is asked only where the answer counts.
+   */
+  async path(): Promise<string | undefined> {
+    try {
+      const python = await extensions.getExtension<PythonExtension>("ms-python.python")?.activate();
+      if (python === undefined) {
+        return undefined;
+      }
+      const { environments } = python;
+      this.following ??= environments.onDidChangeActiveEnvironmentPath(() => {
+        this.selected.fire(undefined);
+      });
+      const resource = workspace.workspaceFolders?.[0]?.uri;
+      const active = environments.getActiveEnvironmentPath(resource);
+      return (await environments.resolveEnvironment(active))?.executable.uri?.fsPath;
+    } catch (error) {
+      this.log.info(`the Python extension does not say which environment is selected: ${String(error)}`);
       return undefined;
     }
-    const resource = workspace.workspaceFolders?.[0]?.uri;
-    const active = python.environments.getActiveEnvironmentPath(resource);
-    const environment = await python.environments.resolveEnvironment(active);
-    return environment?.executable.uri?.fsPath;
-  } catch (error) {
-    log.info(`the Python extension does not say which environment is selected: ${String(error)}`);
-    return undefined;
   }
-}
-
-/** Call back when another interpreter is selected; does nothing without the Python extension. */
-export function onDidSelectPython(callback: () => void): Disposable {
-  const found = extensions.getExtension<PythonExtension>("ms-python.python");
-  const python = found?.isActive === true ? found.exports : undefined;
-  return (
-    python?.environments.onDidChangeActiveEnvironmentPath(callback) ??
-    new Disposable(() => undefined)
-  );
 }

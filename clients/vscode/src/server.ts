@@ -15,7 +15,6 @@ import {
   type LogOutputChannel,
   Uri,
   commands,
-  env,
   l10n,
   window,
   workspace,
@@ -34,9 +33,10 @@ import {
 
 import { apiKey } from "./credentials";
 import { explicitSettings, ownSetting } from "./configuration";
+import { offerToInstall } from "./installation";
 import { type Launch, findServer } from "./launch";
 import { EXTENSIONS, type Argument, type ServerCommand } from "./protocol";
-import { selectedPython } from "./python";
+import type { SelectedPython } from "./python";
 
 export type Standing = "restricted" | "starting" | "running" | "stopped" | "missing" | "failed";
 
@@ -94,6 +94,7 @@ export class Server implements Disposable {
     private readonly log: LogOutputChannel,
     private readonly middleware: Middleware,
     private readonly attach: Attach,
+    private readonly python: SelectedPython,
   ) {}
 
   get standing(): Standing {
@@ -301,9 +302,11 @@ export class Server implements Disposable {
   }
 
   private async find(): Promise<Launch | undefined> {
+    const configured = ownSetting("server.path", "").trim();
+    const counts = configured === "" && workspace.isTrusted;
     return findServer({
-      configured: ownSetting("server.path", ""),
-      python: workspace.isTrusted ? await selectedPython(this.log) : undefined,
+      configured,
+      python: counts ? await this.python.path() : undefined,
       version: this.made(),
       searchPath: process.env.PATH ?? "",
       home: homedir(),
@@ -318,39 +321,11 @@ export class Server implements Disposable {
     return (this.context.extension.packageJSON as { version: string }).version;
   }
 
+  /** Offer what mends that there is no server; one that was installed is started at once. */
   private async offerToInstall(): Promise<void> {
-    const requirement = `kibitz==${this.made()}`;
-    const python = await selectedPython(this.log);
-    const intoPython = l10n.t("Install into the Python environment");
-    const withUv = l10n.t("Install uv…");
-    const setPath = l10n.t("Set the path…");
-    const chosen = await window.showWarningMessage(
-      l10n.t("kibitz's server was not found on this machine."),
-      ...(python === undefined ? [] : [intoPython]),
-      withUv,
-      setPath,
-    );
-    if (chosen === intoPython && python !== undefined) {
-      const terminal = window.createTerminal("kibitz");
-      terminal.show();
-      terminal.sendText(`"${python}" -m pip install "${requirement}"`);
-      this.restartWhenClosed(terminal.name);
-    } else if (chosen === withUv) {
-      await env.openExternal(Uri.parse("https://docs.astral.sh/uv/getting-started/installation/"));
-    } else if (chosen === setPath) {
-      await commands.executeCommand("workbench.action.openSettings", "kibitz.server.path");
+    if (await offerToInstall(this.made(), await this.python.path())) {
+      await this.restart();
     }
-  }
-
-  /** Look again when the user has closed the terminal that it was installed in. */
-  private restartWhenClosed(name: string): void {
-    const closing = window.onDidCloseTerminal((closed) => {
-      if (closed.name === name) {
-        closing.dispose();
-        void this.restart();
-      }
-    });
-    this.context.subscriptions.push(closing);
   }
 
   private async offerToRestart(): Promise<void> {

@@ -9,6 +9,7 @@ import {
   Range,
   type TextDocument,
   type TextEditor,
+  type TextEditorEdit,
   WorkspaceEdit,
   window,
   workspace,
@@ -118,15 +119,21 @@ async function applyShown(
   edits: readonly TextEdit[],
   joins: boolean,
 ): Promise<boolean> {
-  return await editor.edit(
-    (builder) => {
-      for (const edit of edits) {
-        builder.replace(asRange(edit), edit.newText);
-      }
-    },
+  const write = (builder: TextEditorEdit): void => {
+    for (const edit of edits) {
+      builder.replace(asRange(edit), edit.newText);
+    }
+  };
+  try {
     // Never a stop behind: the edit that follows could not join.
-    { undoStopBefore: !joins, undoStopAfter: false },
-  );
+    return await editor.edit(write, { undoStopBefore: !joins, undoStopAfter: false });
+  } catch (error) {
+    if (window.visibleTextEditors.includes(editor)) {
+      throw error;
+    }
+    // It was closed just now.  Refused, the edit is placed anew, and finds the document hidden.
+    return false;
+  }
 }
 
 /** Nothing shows the document: the only way is an edit that is an undo step of its own. */
