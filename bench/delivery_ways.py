@@ -26,6 +26,7 @@ from kibitz.profiles import Profile
 from kibitz.protocol import to_lsp
 from kibitz.session import ContentChange, Documents
 from kibitz_context.document import Document
+from kibitz_context.lines import Encoding
 
 URI = "file:///bench.py"
 TOKENS_PER_SECOND = 80
@@ -50,6 +51,8 @@ class Outcome:
 
 class TimedEditor:
     """A client that needs `echo_seconds` to apply an edit, tell of it and answer."""
+
+    encoding: Encoding = "utf-16"
 
     def __init__(self, text: str, echo_seconds: float, *, tracks: bool) -> None:
         self.mirror = Documents()

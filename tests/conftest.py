@@ -10,4 +10,5 @@ __all__ = ["standin", "standin_in_thread"]
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("kibitz", deadline=None)
+settings.register_profile("deep", deadline=None, max_examples=100_000)
 settings.load_profile("kibitz")

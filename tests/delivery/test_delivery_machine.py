@@ -8,9 +8,17 @@ import re
 from collections.abc import Callable
 from typing import TypeVar
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from kibitz.delivery import Conflict, Delivery
 from kibitz.edits.diff import StreamingDiff
@@ -19,6 +27,7 @@ from kibitz.edits.splices import same_lines
 from kibitz.edits.values import LineEdit, apply_line_edits
 from kibitz.profiles import PLAIN
 from kibitz_context.lines import Encoding, split_lines
+from support.deliveries import QUICK
 from support.fake_editor import (
     EGLOT,
     HELIX,
@@ -37,10 +46,18 @@ from support.fake_editor import (
 
 T = TypeVar("T")
 
-QUICK = dataclasses.replace(
-    PLAIN, shortest_interval_seconds=0.0, longest_interval_seconds=0.0, held_lines=0
-)
-CLIENTS = [VSCODE, NEOVIM, PATIENT_NEOVIM, PLUGIN, HELIX, ZED, EGLOT, KAKOUNE, SLOW, LIAR]
+CLIENTS = {
+    "vscode": VSCODE,
+    "neovim": NEOVIM,
+    "patient-neovim": PATIENT_NEOVIM,
+    "plugin": PLUGIN,
+    "helix": HELIX,
+    "zed": ZED,
+    "eglot": EGLOT,
+    "kakoune": KAKOUNE,
+    "slow": SLOW,
+    "liar": LIAR,
+}
 WORDS = st.sampled_from(
     [
         "a",
@@ -75,6 +92,8 @@ def marks_in(text: str) -> list[str]:
 class DeliveryMachine(RuleBasedStateMachine):
     """The user's marks are unique characters, so each of them can be looked for in the end."""
 
+    manners: Manners
+
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
@@ -95,7 +114,6 @@ class DeliveryMachine(RuleBasedStateMachine):
         return self.loop.run_until_complete(body())
 
     @initialize(
-        manners=st.sampled_from(CLIENTS),
         encoding=st.sampled_from(["utf-8", "utf-16", "utf-32"]),
         ending=ENDINGS,
         old=LINES,
@@ -109,7 +127,6 @@ class DeliveryMachine(RuleBasedStateMachine):
     )
     def begin(
         self,
-        manners: Manners,
         encoding: Encoding,
         ending: str,
         old: list[str],
@@ -121,7 +138,6 @@ class DeliveryMachine(RuleBasedStateMachine):
         held_lines: int,
         waits: bool,
     ) -> None:
-        self.manners = manners
         above = ABOVE if around != "none" else []
         below = BELOW if around == "both" else []
         lines = with_endings([*above, *old, *below], ending)
@@ -136,8 +152,8 @@ class DeliveryMachine(RuleBasedStateMachine):
         self.old = lines[first:end]
         self.below_count = len(below)
         self.first = first
-        self.editor = FakeEditor("".join(lines), manners, encoding)
-        versions = {KAKOUNE: "ignored", ZED: "transformed"}.get(manners, "compared")
+        self.editor = FakeEditor("".join(lines), self.manners, encoding)
+        versions = {KAKOUNE: "ignored", ZED: "transformed"}.get(self.manners, "compared")
         profile = dataclasses.replace(
             PLAIN if waits else QUICK, versions=versions, held_lines=held_lines
         )
@@ -363,7 +379,13 @@ class DeliveryMachine(RuleBasedStateMachine):
         return lines[above[0] + 1 if above else 0 : below[0] if below else len(lines)]
 
 
-DeliveryMachine.TestCase.settings = settings(
-    max_examples=100, stateful_step_count=25, deadline=None
-)
-TestDelivery = DeliveryMachine.TestCase
+@pytest.mark.parametrize("client", CLIENTS)
+def test_no_character_of_the_users_is_lost(client: str) -> None:
+    class Machine(DeliveryMachine):
+        manners = CLIENTS[client]
+
+    # All clients together have as many examples as another test; CONTRIBUTING.md has more.
+    share = settings().max_examples // len(CLIENTS)
+    run_state_machine_as_test(
+        Machine, settings=settings(max_examples=share, stateful_step_count=25)
+    )

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 
 import pytest
 
 from kibitz.delivery import Conflict, Delivery
 from kibitz.edits.values import LineEdit
-from kibitz.profiles import PLAIN
 from kibitz.turns import Turns
 from kibitz_context.lines import split_lines
+from support.deliveries import QUICK
 from support.fake_editor import BLIND, HONEST, NEOVIM, SLOW, URI, VSCODE, FakeEditor, Manners
 
-QUICK = dataclasses.replace(
-    PLAIN, shortest_interval_seconds=0.0, longest_interval_seconds=0.0, held_lines=0
-)
 BEFORE = "a\nb\nc\nd\n"
 
 

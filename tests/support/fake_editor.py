@@ -73,13 +73,13 @@ def position_of(text: str, offset: int, encoding: Encoding = "utf-32") -> Positi
 
 
 def offset_of(text: str, position: Position, encoding: Encoding) -> int:
-    """The offset of a line and column, clamped into the text."""
+    """The offset of a line and column, clamped into the text and to the character it is in."""
     starts = line_starts(text)
     if position.line >= len(starts):
         return len(text)
     line = re.split("[\r\n]", text[starts[position.line] :], maxsplit=1)[0]
     units = line.encode(_CODECS[encoding])[: position.character * _UNIT_BYTES[encoding]]
-    return starts[position.line] + len(units.decode(_CODECS[encoding]))
+    return starts[position.line] + len(units.decode(_CODECS[encoding], "ignore"))
 
 
 def common_length(one: str, other: str) -> int:

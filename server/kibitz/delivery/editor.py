@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from kibitz.edits.region import TextChange
 from kibitz_context.document import Document
+from kibitz_context.lines import Encoding
 
 #: How an edit belongs to the undo step of the one before: docs/plugin-protocol.md.
 Undo = Literal["start", "continue", "end"]
@@ -22,6 +23,11 @@ class Answer(NamedTuple):
 
 class Editor(Protocol):
     """The editor, as far as a delivery needs it."""
+
+    @property
+    def encoding(self) -> Encoding:
+        """What its columns count."""
+        ...
 
     def document(self, uri: str) -> Document | None:
         """The document as last received, None when it is not open."""

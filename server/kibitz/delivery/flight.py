@@ -17,6 +17,7 @@ from kibitz.edits.splices import Splice, besides, explained, same_lines
 from kibitz.edits.values import LineEdit
 from kibitz.profiles import Versions
 from kibitz_context.document import Document
+from kibitz_context.lines import Encoding
 
 MAX_UNEXPLAINED = 16  # changes that may be parts of one echo
 
@@ -48,6 +49,7 @@ class Flight:
     document: Document
     changes: Sequence[TextChange]
     text: list[str]
+    encoding: Encoding  # that the client counts columns in
     sent_at: float  # seconds of the editor's clock
     heard: list[Splice] = field(default_factory=list[Splice])
     answered: bool = False
@@ -112,6 +114,6 @@ class Flight:
             text = splice.applied(text)
         if same_lines(text, self.document.lines.lines):
             return None
-        if not same_lines(lines_after(text, self.document, self.changes), after):
+        if not same_lines(lines_after(text, self.document, self.changes, self.encoding), after):
             return None
         return Astray(text, after)

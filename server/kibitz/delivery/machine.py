@@ -185,10 +185,10 @@ class Delivery:
         for splice, before, after in steps:
             self._hear(splice, before, after)
         flight = self._in_flight
-        if flight is not None and flight.heard:
-            echo = flight.both(event.after.lines.lines, self._standing)
-            if echo is not None:
-                self._accept(flight, echo)
+        # A client that does not compare versions refuses nothing: before its answer the edit may
+        # be still to come, and what resembles it is more likely the user's.
+        if flight is not None and (flight.answered or self._profile.versions != "ignored"):
+            self._hear_both(flight, event.after.lines.lines)
 
     def document_closed(self, uri: str) -> None:
         if uri == self._uri:
@@ -209,6 +209,10 @@ class Delivery:
         else:
             self._retry(flight, "the editor refused the edit")
 
+    def _hears_at_last(self, flight: Flight) -> bool:
+        document = self._editor.document(self._uri)
+        return document is not None and self._hear_both(flight, document.lines.lines)
+
     def _await_echo(self, flight: Flight) -> None:
         def echo_is_late() -> None:
             if self._in_flight is not flight:
@@ -219,7 +223,7 @@ class Delivery:
                 self._confirm(flight)
             elif self._profile.versions == "compared":
                 self._retry(flight, why)
-            else:
+            elif not self._hears_at_last(flight):
                 # It may still come, and a second one would be applied all the same.
                 self._take_for_users(flight, len(flight.heard))
                 self._stop(why)
@@ -250,6 +254,13 @@ class Delivery:
             return False
         heard = [*flight.heard, whole]
         echo = flight.echo(heard, after, self._standing, self._profile.versions)
+        if echo is not None:
+            self._accept(flight, echo)
+        return echo is not None
+
+    def _hear_both(self, flight: Flight, after: list[str]) -> bool:
+        """Look in what was heard for the edit and changes of the user's, told of as of one."""
+        echo = flight.both(after, self._standing) if flight.heard else None
         if echo is not None:
             self._accept(flight, echo)
         return echo is not None
@@ -342,13 +353,14 @@ class Delivery:
             self._turns.give_back(self._uri, self)
             self._go_on()
             return
-        flight = Flight(purpose, batch, document, changes, lines, self._editor.now())
+        editor = self._editor
+        flight = Flight(purpose, batch, document, changes, lines, editor.encoding, editor.now())
         self._in_flight = flight
         self._sends += 1
         # Where another job has written between, its step must not swallow ours.
         joins = self._turns.edited_last(self._uri, self)
         undo: Undo = "continue" if joins else "start"
-        answer = self._editor.send_edit(document, changes, undo)
+        answer = editor.send_edit(document, changes, undo)
         answer.add_done_callback(lambda future: self._answered(flight, future))
 
     def _confirm(self, flight: Flight) -> None:

@@ -12,6 +12,7 @@ from kibitz.edits.values import LineEdit
 from kibitz.edits.within import changed_parts
 from kibitz_context.document import Document
 from kibitz_context.lines import (
+    Encoding,
     Span,
     dominant_ending,
     line_ending,
@@ -73,20 +74,20 @@ def text_changes(
 
 
 def lines_after(
-    lines: Sequence[str], document: Document, changes: Sequence[TextChange]
+    lines: Sequence[str], document: Document, changes: Sequence[TextChange], encoding: Encoding
 ) -> list[str]:
     """What `changes` of `document` make of the other text `lines`, line by line and column by
-    column, where a client applies them to it all the same."""
+    column, where a client that counts columns in `encoding` applies them to it all the same."""
     table, after = document.lines, list(lines)
     for change in reversed(changes):
-        start = table.position(change.span.start, "utf-32")
-        end = table.position(change.span.end, "utf-32")
+        start = table.position(change.span.start, encoding)
+        end = table.position(change.span.end, encoding)
         head = "".join(after[start.line : start.line + 1])
         tail = "".join(after[end.line : end.line + 1])
         text = (
-            head[: offset_in_line(head, start.character, "utf-32")]
+            head[: offset_in_line(head, start.character, encoding)]
             + change.text
-            + tail[offset_in_line(tail, end.character, "utf-32") :]
+            + tail[offset_in_line(tail, end.character, encoding) :]
         )
         after[start.line : end.line + 1] = split_lines(text)
     return after

@@ -22,6 +22,7 @@ from kibitz.protocol import extensions, to_lsp
 from kibitz.protocol.pygls_mends import MendedServer
 from kibitz.session import Session
 from kibitz_context.document import Document
+from kibitz_context.lines import Encoding
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +43,10 @@ class LspEditor:
         self._session = session
 
     # -- what a delivery needs (`kibitz.delivery.Editor`) --------------------------------------
+
+    @property
+    def encoding(self) -> Encoding:
+        return self._session.client.encoding
 
     def document(self, uri: str) -> Document | None:
         return self._session.documents.get(uri)
