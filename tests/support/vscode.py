@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import shutil
 import socket
@@ -32,12 +33,19 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, FrameLocator, Locator, Page
 
 DEADLINE_SECONDS = 60.0
+#: How long the menu of code actions is waited for before its keys are pressed again, and how often.
+MENU_SECONDS = 5.0
+MENU_TRIES = 5
 ROOT = Path(__file__).parents[2]
 RIG = ROOT / ".cache" / "vscode"
 PACKAGE = ROOT / "clients" / "vscode" / "kibitz.vsix"
-COMPANION = ROOT / "tests" / "clients" / "vscode" / "rig" / "companion"
+#: Extensions that belong to the tests, by the names of the folders they are installed in.
+HELPERS = {
+    "kibitz-tests.companion-1.0.0": ROOT / "tests" / "clients" / "vscode" / "rig" / "companion",
+    "ms-python.python-1.0.0": ROOT / "tests" / "clients" / "vscode" / "rig" / "python",
+}
 KIBITZ = Path(sys.executable).parent / "kibitz"
-CHROMIUM = "/usr/bin/chromium"
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 
 _NODE = RIG / "bin" / "node"
 _CODE_SERVER = RIG / "node_modules" / "code-server" / "out" / "node" / "entry.js"
@@ -68,13 +76,15 @@ SETTINGS: Mapping[str, Any] = {
 def must_be_installed() -> None:
     """Skip the test where a part of the rig is missing, and say which."""
     for path, what in (
-        (_CODE_SERVER, "code-server (`make test-real` installs it)"),
+        (_CODE_SERVER, "code-server (`make test-vscode` installs it)"),
         (Path(CHROMIUM), "Chromium (`apt-get install chromium`)"),
-        (PACKAGE, "the packaged extension (`make test-real` packages it)"),
+        (PACKAGE, "the packaged extension (`make vscode` packages it)"),
     ):
         if not path.exists():
             pytest.skip(f"{what} is missing: {path}")
-    pytest.importorskip("playwright", reason="playwright is missing: `make test-real` installs it")
+    pytest.importorskip(
+        "playwright", reason="playwright is missing: `make test-vscode` installs it"
+    )
 
 
 @dataclass
@@ -83,6 +93,9 @@ class CodeServer:
 
     address: str
     data: Path
+    #: The home folder of whoever sits at it, and a folder that is first on the search path.
+    home: Path
+    programs: Path
     process: psutil.Process
 
     @classmethod
@@ -96,17 +109,23 @@ class CodeServer:
         It is killed on leaving, and whatever it has started with it.
         """
         data, extensions = folder / "data", folder / "extensions"
-        environment = clean_environment(folder / "home")
+        home, programs = folder / "home", folder / "programs"
+        home.mkdir()
+        programs.mkdir()
+        environment = clean_environment(home, PATH=f"{programs}{os.pathsep}{_path_without_us()}")
         for name in list(environment):
             if name.startswith(("VSCODE", "ELECTRON")):
                 del environment[name]
+        # As if started from a terminal: else it would take the search path of a login shell.
+        environment["VSCODE_CLI"] = "1"
         base = [
             *(str(_NODE), str(_CODE_SERVER)),
             *("--config", str(folder / "config.yaml")),
             *("--user-data-dir", str(data), "--extensions-dir", str(extensions)),
         ]
         (folder / "config.yaml").write_text("auth: none\n")
-        shutil.copytree(COMPANION, extensions / "kibitz-tests.companion-1.0.0")
+        for name, source in HELPERS.items():
+            shutil.copytree(source, extensions / name)
         if installs:
             subprocess.run(
                 [*base, "--install-extension", str(PACKAGE)],
@@ -124,7 +143,7 @@ class CodeServer:
             )  # fmt: skip
         process = psutil.Process(running.pid)
         try:
-            yield cls(_address(log, running), data, process)
+            yield cls(_address(log, running), data, home, programs, process)
         finally:
             started = [process, *process.children(recursive=True)]
             for each in started:
@@ -138,6 +157,15 @@ class CodeServer:
             file = self.data / place / "settings.json"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(values))
+
+
+def _path_without_us() -> str:
+    """The search path, without what the extension would find on the machine of who runs this."""
+    ours = ("kibitz", "uvx")
+    folders = os.environ["PATH"].split(os.pathsep)
+    return os.pathsep.join(
+        folder for folder in folders if not any((Path(folder) / name).exists() for name in ours)
+    )
 
 
 def _address(log: Path, process: subprocess.Popen[bytes]) -> str:
@@ -236,9 +264,11 @@ class Window:
             const uri = vscode.Uri.joinPath(vscode.workspace.workspaceFolders[0].uri, args[0]);
             const column = args[1] ? vscode.ViewColumn.Beside : vscode.ViewColumn.One;
             await vscode.window.showTextDocument(uri, { viewColumn: column, preview: false });
+            return true;
             """,
             name,
             beside,
+            wait_seconds=DEADLINE_SECONDS,
         )
         self.page.locator(".monaco-editor.focused").first.wait_for()
 
@@ -291,10 +321,10 @@ class Window:
     def palette(self, title: str) -> None:
         """Run a command by its name in the palette."""
         self.press("F1")
-        box = self.page.locator(".quick-input-widget input")
-        box.fill(f">{title}")
-        row = self.page.locator(".quick-input-list .monaco-list-row", has_text=title).first
-        row.wait_for()
+        self.page.locator(".quick-input-widget input").fill(f">{title}")
+        # Enter takes what has the focus: the list is that of another text for a moment.
+        focused = self.page.locator(".quick-input-list .monaco-list-row.focused .label-name")
+        focused.get_by_text(title, exact=True).wait_for()
         self.press("Enter")
 
     def palette_offers(self, text: str) -> list[str]:
@@ -314,22 +344,35 @@ class Window:
         box.fill(text)
         self.press("Enter")
 
-    def menu(self) -> Locator:
-        """Open the menu of code actions at the cursor; gives its entries."""
-        # Asked through the editor first: the key finds no menu before the provider is known there.
-        self.wait(
+    def actions(self) -> list[str]:
+        """The titles of what the server offers at the cursor, once it offers something.
+
+        It answers after all that the editor has sent before.
+        """
+        return self.wait(
+            "((found) => found.length > 0 && found.map((action) => action.title))"
             "(await vscode.commands.executeCommand('vscode.executeCodeActionProvider', "
             "vscode.window.activeTextEditor.document.uri, "
-            "vscode.window.activeTextEditor.selection)).length"
+            "vscode.window.activeTextEditor.selection))"
         )
-        self.press("Control+.")
-        entries = self.page.locator(".action-widget .monaco-list-row.action")
-        entries.first.wait_for()
-        return entries
 
-    def run_action(self, title: str) -> None:
-        """Choose a code action by its title."""
-        self.menu().filter(has_text=title).first.click()
+    def menu(self) -> Locator:
+        """Open the menu of code actions at the cursor; gives its entries.
+
+        The editor closes it, or does not open it, when a provider, a diagnostic or the selection
+        changes meanwhile; whoever sits there presses the keys again.
+        """
+        from playwright.sync_api import TimeoutError as NotShown
+
+        self.actions()  # The keys find no menu before the provider is known there.
+        entries = self.page.locator(".action-widget .monaco-list-row.action")
+        for _ in range(MENU_TRIES):
+            self.press("Control+.")
+            with contextlib.suppress(NotShown):
+                entries.first.wait_for(timeout=MENU_SECONDS * 1000)
+                return entries
+            self.press("Escape")
+        raise TimeoutError(f"no menu of code actions after {MENU_TRIES} tries")
 
     # -- what there is to see --------------------------------------------------------------------
 
@@ -436,6 +479,29 @@ class VSCodeWorkshop:
     standin: StandIn
     root: Path
     home: Path
+
+    def servers(self) -> list[psutil.Process]:
+        """The processes of this window's server."""
+        found: list[psutil.Process] = []
+        for process in psutil.process_iter(["cmdline", "environ"]):
+            words, environment = process.info["cmdline"] or [], process.info["environ"] or {}
+            is_ours = environment.get("XDG_STATE_HOME") == str(self.home / "state")
+            if is_ours and words[-1:] == ["serve"]:
+                found.append(process)
+        return found
+
+    @contextlib.contextmanager
+    def new_server(self) -> Iterator[None]:
+        """Wait on leaving until another server has come in the place of the present one."""
+        before = self.servers()
+        yield
+        _, alive = psutil.wait_procs(before, DEADLINE_SECONDS)
+        assert alive == []
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while not self.servers():
+            assert time.monotonic() < deadline, "no other server was started"
+            self.window.page.wait_for_timeout(50)
+        self.window.wait_for_server()
 
 
 OpenWorkshop = Callable[..., contextlib.AbstractContextManager[VSCodeWorkshop]]

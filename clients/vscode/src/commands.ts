@@ -170,8 +170,12 @@ export function registerCommands(context: ExtensionContext, parts: Parts): Dispo
     "kibitz.restart": () => server.restart(),
     "kibitz.setApiKey": () => askForApiKey(context.secrets),
     "kibitz.forgetApiKey": () => forgetApiKey(context.secrets),
-    "kibitz.openWalkthrough": () =>
-      commands.executeCommand("workbench.action.openWalkthrough", "kibitz.kibitz#kibitz.begin"),
+    "kibitz.openWalkthrough": async () => {
+      const walkthrough = "kibitz.kibitz#kibitz.begin";
+      await commands.executeCommand("workbench.action.openWalkthrough", walkthrough);
+      // What held before the editor had read the steps completes none: only a change does.
+      await commands.executeCommand("setContext", "kibitz.isWalkthroughShown", true);
+    },
   };
   return [
     ...registered,

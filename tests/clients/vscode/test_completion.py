@@ -40,7 +40,6 @@ def test_typing_asks_for_nothing(open_workshop: OpenWorkshop) -> None:
         window.go_to(2, 11)
         window.type("wid")
         window.wait_for_text("return wid")
-        # Answered after everything that typing has sent.
-        window.menu()
+        window.actions()  # Answered after everything that typing has sent.
 
         assert shop.standin.journal.messages == []

@@ -6,20 +6,9 @@ import psutil
 import pytest
 
 from kibitz.standin import Reply
-from support.vscode import DEADLINE_SECONDS, OpenWorkshop, VSCodeWorkshop
+from support.vscode import DEADLINE_SECONDS, OpenWorkshop
 
 pytestmark = pytest.mark.real
-
-
-def servers(shop: VSCodeWorkshop) -> list[psutil.Process]:
-    """The processes of this window's server."""
-    found = []
-    for process in psutil.process_iter(["cmdline", "environ"]):
-        words, environment = process.info["cmdline"] or [], process.info["environ"] or {}
-        is_ours = environment.get("XDG_STATE_HOME") == str(shop.home / "state")
-        if is_ours and words[-1:] == ["serve"]:
-            found.append(process)
-    return found
 
 
 def test_the_status_item_says_what_was_spent(open_workshop: OpenWorkshop) -> None:
@@ -48,17 +37,16 @@ def test_a_server_that_was_killed_is_there_again(open_workshop: OpenWorkshop) ->
         window = shop.window
         window.open("prices.py")
         window.wait_for_server()
-        before = servers(shop)
-        for process in before:
-            process.kill()
-        psutil.wait_procs(before)
-        window.wait_for_server()
+        before = shop.servers()
+        with shop.new_server():
+            for process in before:
+                process.kill()
         shop.standin.enqueue(Reply("Adds all prices."))
         window.go_to(8)
-        window.run_action("Explain this")
+        window.palette("Kibitz: Explain")
         window.preview().get_by_text("Adds all prices.").wait_for()
 
-        after = servers(shop)
+        after = shop.servers()
         assert len(before) == len(after) == 1
         assert before != after
 
@@ -78,7 +66,7 @@ def test_the_server_ends_with_the_window(open_workshop: OpenWorkshop) -> None:
     with open_workshop() as shop:
         shop.window.open("prices.py")
         shop.window.wait_for_server()
-        running = servers(shop)
+        running = shop.servers()
     _, alive = psutil.wait_procs(running, DEADLINE_SECONDS)
 
     assert len(running) == 1

@@ -1,6 +1,7 @@
 // Answers a test's questions about the editor, over a socket beside the folder that is open.
 // One question a line, `{"code", "args", "wait"}`; one answer a line, `{"value"}` or `{"error"}`.
-// With `wait`, the code is run again until its value is true, for that many milliseconds.
+// With `wait`, the code is run again until its value is true, for that many milliseconds; also when
+// the editor has cancelled what was asked, as it does when a provider comes or goes meanwhile.
 "use strict";
 
 const fs = require("node:fs");
@@ -32,15 +33,29 @@ exports.activate = (context) => {
 
 async function answerTo({ code, args, wait }) {
   try {
-    const look = new AsyncFunction("vscode", "args", code);
-    const end = Date.now() + (wait ?? 0);
-    let value = await look(vscode, args);
-    while (wait !== undefined && !value && Date.now() < end) {
+    const run = new AsyncFunction("vscode", "args", code);
+    if (wait === undefined) {
+      return { value: (await run(vscode, args)) ?? null };
+    }
+    const end = Date.now() + wait;
+    let value = await unlessCanceled(run(vscode, args));
+    while (!value && Date.now() < end) {
       await new Promise((resolve) => setTimeout(resolve, LOOK_MILLISECONDS));
-      value = await look(vscode, args);
+      value = await unlessCanceled(run(vscode, args));
     }
     return { value: value ?? null };
   } catch (error) {
     return { error: String(error?.stack ?? error) };
+  }
+}
+
+async function unlessCanceled(answer) {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error?.name === "Canceled") {
+      return undefined;
+    }
+    throw error;
   }
 }
