@@ -93,6 +93,11 @@ def shown_findings_folder(environ: Mapping[str, str]) -> Path:
     return cache_folder(environ) / "shown"
 
 
+def estimates_folder(environ: Mapping[str, str]) -> Path:
+    """What reviews have come to beside their estimates; it may be deleted any time."""
+    return cache_folder(environ) / "estimates"
+
+
 def conversations_folder(environ: Mapping[str, str]) -> Path:
     """The documents of conversations that a user has begun in an editor."""
     return cache_folder(environ) / "conversations"

@@ -72,9 +72,10 @@ async def review_subjects(at: Workplace, subjects: Sequence[Subject], wanted: Wa
     memory = FindingsMemory(folder, at.desk, recalls=wanted.uses_cache)
     dismissals = Dismissals(paths.dismissed_findings_file(os.environ)) if wanted.hides else None
     unknown = await asyncio.to_thread(_unknown, at, memory, orders)
+    foreseen = None
     if len(unknown) > 1:
         n_files = len({order.document.uri for order in unknown if order.document is not None})
-        await tell_estimate(at, unknown, n_files)
+        foreseen = await tell_estimate(at, unknown, n_files)
     fatal: Exception | None = None
     names = tuple(subject.shown for subject in subjects)
     progress = ReviewProgress(at.terminal, at.tally, names, verbose=at.common.verbose)
@@ -127,6 +128,8 @@ async def review_subjects(at: Workplace, subjects: Sequence[Subject], wanted: Wa
         at.terminal.note(report.closing_line())
     if fatal is not None:
         raise fatal
+    if foreseen is not None and not report.failures:
+        await foreseen.compare(at.tally.cost_usd())
     return exit_code(report, wanted.fail_on)
 
 
