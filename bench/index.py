@@ -2,9 +2,10 @@
 
 Of this repository, of generated ones of 5 000 and 50 000 files (`--files N …`), or of any clones
 (`--repository [NAME=]PATH`).  Each figure is of a fresh process, without its start and its
-imports (which the seconds of all CPUs include); what kibitz prepares is the whole index and a
-snapshot of 60 000 tokens, what aider does is a map of 4 096.  Both take turns.  Memory is the
-largest sum over all processes, as the kernel counts it with shared pages divided.  Also: how long
+imports, which the seconds of all CPUs and those “with its start” include; what kibitz prepares is
+the whole index and a snapshot of 60 000 tokens, what aider does is a map of 4 096.  Both take
+turns.  Memory is the largest sum over all processes, as the kernel counts it with shared pages
+divided; a grammar's tables are in it, some 2 MB for each language of the tree.  Also: how long
 an event loop had to wait, beside one that had nothing to do, while the index was made and the
 context of requests was gathered, as a server does both.
 """
@@ -12,22 +13,18 @@ context of requests was gathered, as a server does both.
 from __future__ import annotations
 
 import argparse
-import os
-import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
-
 from bench import heartbeat, synthetic, tables
+from bench.measured import Measured
 from bench.packers import PEERS
 from kibitz_context.index import index_file
 from kibitz_context.indexer import Request
@@ -41,14 +38,13 @@ EDITS = 5
 # Of a repository of this many files once has to do.
 LARGE_FILES = 20_000
 AIDER_LIMIT_SECONDS = 600.0
-SAMPLE_SECONDS = 0.02
 HEADER = (
     "",
     "",
     "cold s",
     "of all CPUs s",
     "warm s",
-    "of all CPUs s",
+    "with its start s",
     "one edit ms",
     "one commit s",
     "peak MB",
@@ -103,7 +99,7 @@ class Figures:
     cold: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
     warm: list[float] = field(default_factory=list)
-    warm_cpu: list[float] = field(default_factory=list)
+    warm_waited: list[float] = field(default_factory=list)
     edits: list[float] = field(default_factory=list)
     commits: list[float] = field(default_factory=list)
     peak_mb: float = 0.0
@@ -117,7 +113,7 @@ class Figures:
             _shown(self.cold, 1, 2),
             _shown(self.cpu, 1, 2),
             _shown(self.warm, 1, 3),
-            _shown(self.warm_cpu, 1, 2),
+            _shown(self.warm_waited, 1, 2),
             _shown(self.edits, 1_000, 1),
             _shown(self.commits, 1, 2),
             f"{self.peak_mb:,.0f}",
@@ -219,7 +215,7 @@ def _begin_and_go_on(root: Path, cache: Path, figures: Figures) -> None:
     for _ in range(RUNS):
         with Measured(command) as run:
             figures.warm.append(run.seconds() or 0.0)
-        figures.warm_cpu.append(run.cpu_seconds)
+        figures.warm_waited.append(run.waited_seconds)
     file = index_file(Repository.find(root), cache)
     figures.disk_mb = sum(each.stat().st_size for each in file.parent.iterdir()) / 1e6
 
@@ -261,7 +257,7 @@ def _run_aider(
     figures.peak_mb = max(figures.peak_mb, run.peak_mb)
     with Measured(command, environment) as run:
         figures.warm.append(run.seconds() or 0.0)
-    figures.warm_cpu.append(run.cpu_seconds)
+    figures.warm_waited.append(run.waited_seconds)
     if with_edits:
         with Measured(command, environment) as run:
             run.seconds()
@@ -291,87 +287,6 @@ def _commit(root: Path, path: str) -> None:
     subprocess.run(["git", *who, "commit", "-q", "-m", "edit", "--", path], cwd=root, check=True)
 
 
-class Measured:
-    """A process that prints seconds, and the most memory that it and its children had."""
-
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str] | None = None):
-        self._process = psutil.Popen(
-            list(command),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env={**_environment(), **(environment or {})},
-        )
-        self._is_over = threading.Event()
-        self._watch = threading.Thread(target=self._sample, daemon=True)
-        self._cpu_before = _cpu_of_children()
-        self.peak_mb = 0.0
-        self.cpu_seconds = 0.0
-
-    def __enter__(self) -> Measured:
-        self._watch.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._is_over.set()
-        self._watch.join()
-        self._process.stdin.close()
-        self._process.wait()
-        self._process.stdout.close()
-        self.cpu_seconds = _cpu_of_children() - self._cpu_before
-
-    def seconds(self, limit_seconds: float | None = None) -> float | None:
-        """What it prints; None when it takes longer, after which it has been ended."""
-        timer = threading.Timer(limit_seconds or 1e6, self._process.kill)
-        timer.daemon = True
-        timer.start()
-        found = self._took()
-        timer.cancel()
-        if found is None and limit_seconds is None:
-            raise RuntimeError("the process has failed")
-        return found
-
-    def again(self) -> float:
-        """Have it do it once more."""
-        self._process.stdin.write("\n")
-        self._process.stdin.flush()
-        found = self._took()
-        assert found is not None, "the process has failed"
-        return found
-
-    def _took(self) -> float | None:
-        for line in self._process.stdout:
-            word, _, value = line.partition(" ")
-            if word == "took":
-                return float(value)
-        return None
-
-    def _sample(self) -> None:
-        while not self._is_over.wait(SAMPLE_SECONDS):
-            total = 0
-            try:
-                own = self._process.cmdline()
-                for each in (self._process, *self._process.children(recursive=True)):
-                    # What is just being started has the memory and the name of its parent.
-                    is_started = each == self._process or each.cmdline() != own
-                    if is_started and each.name() != "git":
-                        total += each.memory_full_info().pss
-            except psutil.Error:
-                continue
-            self.peak_mb = max(self.peak_mb, total / 1e6)
-
-
-def _cpu_of_children() -> float:
-    """CPU seconds of all processes that have ended, with their starts and imports."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
-def _environment() -> dict[str, str]:
-    return {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-
-
 def _ratios(ours: Figures, theirs: Figures) -> tuple[str, ...]:
     def times(mine: list[float], other: list[float]) -> str:
         if not mine or not other:
@@ -382,7 +297,7 @@ def _ratios(ours: Figures, theirs: Figures) -> tuple[str, ...]:
         times(ours.cold, theirs.cold),
         times(ours.cpu, theirs.cpu),
         times(ours.warm, theirs.warm),
-        times(ours.warm_cpu, theirs.warm_cpu),
+        times(ours.warm_waited, theirs.warm_waited),
         times(ours.edits, theirs.edits),
         "",
         f"{ours.peak_mb / theirs.peak_mb:.2f} of it",

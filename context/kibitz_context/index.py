@@ -60,7 +60,7 @@ CREATE VIRTUAL TABLE words USING fts5 (
     word, content = '', tokenize = "ascii tokenchars '_'"
 );
 CREATE VIRTUAL TABLE words_by_files USING fts5vocab (words, row);
-INSERT INTO words (words, rank) VALUES ('hashsize', 4194304)
+INSERT INTO words (words, rank) VALUES ('hashsize', 1048576)
 """
 
 _logger = logging.getLogger(__name__)

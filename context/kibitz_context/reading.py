@@ -24,9 +24,10 @@ from kibitz_context.symbols import LEXICAL, Symbols
 from kibitz_context.values import Allowed
 from kibitz_context.words import word_counts
 
-# One transaction each: enough that writing is quick, few enough that stopping is.
-BATCH_FILES = 200
-BATCH_BYTES = 512 * 1024
+# One transaction each: enough that writing is quick, few enough that stopping is, and that what
+# two processes have read and not yet written is no tenth of their memory.
+BATCH_FILES = 100
+BATCH_BYTES = 256 * 1024
 # Less to do is done before a second process has started.
 MIN_SHARED_BYTES = 1024 * 1024
 # Where the size is not known.
