@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from kibitz import __version__
@@ -108,6 +109,18 @@ def test_no_fix_that_does_not_apply_or_holds_a_secret() -> None:
         (result,) = written(report_of("one\ntwo\n", 1, suggestion))["runs"][0]["results"]
         assert "fixes" not in result
         assert KEY not in json.dumps(result)
+
+
+def test_two_spellings_of_a_category_are_one_rule() -> None:
+    report = report_of("one\ntwo\n", 1, "")
+    (one,) = report.findings
+    report.findings = [replace(one, category=each) for each in ("Data loss", "tests", "data-loss")]
+    (run,) = written(report)["runs"]
+    assert [each["id"] for each in run["tool"]["driver"]["rules"]] == [
+        "kibitz/data-loss",
+        "kibitz/tests",
+    ]
+    assert [each["ruleIndex"] for each in run["results"]] == [0, 1, 0]
 
 
 def test_what_was_not_reviewed_is_told() -> None:

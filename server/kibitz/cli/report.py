@@ -144,7 +144,7 @@ class Report:
                 "cache_read_tokens": usage.cache_read_tokens,
                 "cache_write_tokens": usage.cache_write_tokens,
                 "output_tokens": usage.output_tokens,
-                "cost_usd": cost_usd,
+                "cost_usd": None if cost_usd is None else round(cost_usd, 6),
             },
         }
         # ASCII only: what a terminal or a log makes of it cannot differ from what it says.

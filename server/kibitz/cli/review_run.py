@@ -28,6 +28,7 @@ from kibitz_context.secrets import redact
 
 EXIT_FINDINGS = 1
 NOT_REVIEWED = "It was not reviewed."
+NOT_TO_THE_END = "It was not reviewed to the end."
 NOT_CHECKED = "its findings could not be checked and are shown as they are"
 INTERRUPTED = "The check was interrupted."
 
@@ -117,7 +118,7 @@ async def review_subjects(at: Workplace, subjects: Sequence[Subject], wanted: Wa
         # What was found before a failure was paid for as well.
         for file in waiting:
             if file.parts > len(file.checking) and not file.failure:
-                file.failure = NOT_REVIEWED
+                file.failure = NOT_TO_THE_END if file.found else NOT_REVIEWED
             for checking in file.checking.values():
                 if checking.findings:
                     report.not_verified(Unverified(checking.findings, INTERRUPTED, 0.0))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -38,20 +38,22 @@ _LEVELS: dict[Severity, str] = {
 
 def sarif(report: Report) -> str:
     """The document, as ASCII; the same report gives the same bytes."""
+    # Two spellings of a category are one rule.
     categories = sorted({finding.category for finding in report.findings})
-    rules = {category: number for number, category in enumerate(categories)}
+    names = {_rule_id(category): category for category in categories}
+    rules = {rule_id: number for number, rule_id in enumerate(sorted(names))}
     driver = {
         "name": "kibitz",
         "version": __version__,
         "rules": [
             {
-                "id": _rule_id(category),
-                "name": category,
-                "shortDescription": {"text": f"Review: {category}"},
+                "id": rule_id,
+                "name": names[rule_id],
+                "shortDescription": {"text": f"Review: {names[rule_id]}"},
                 # Code scanning shows what is tagged `security` apart from the rest.
-                "properties": {"tags": [_slug(category)]},
+                "properties": {"tags": [_slug(names[rule_id])]},
             }
-            for category in categories
+            for rule_id in rules
         ],
     }
     document = {
@@ -67,7 +69,7 @@ def sarif(report: Report) -> str:
                 },
                 "invocations": [_invocation(report)],
                 "results": [
-                    _result(finding, rules[finding.category], report.texts.get(finding.path, ()))
+                    _result(finding, rules, report.texts.get(finding.path, ()))
                     for finding in report.findings
                 ],
             }
@@ -87,13 +89,14 @@ def _invocation(report: Report) -> dict[str, Any]:
     }
 
 
-def _result(finding: Finding, rule: int, lines: Sequence[str]) -> dict[str, Any]:
+def _result(finding: Finding, rules: Mapping[str, int], lines: Sequence[str]) -> dict[str, Any]:
+    rule_id = _rule_id(finding.category)
     place = {"uri": quote(finding.path), "uriBaseId": ROOT}
     region = {"startLine": finding.start_line, "endLine": finding.end_line}
     fix = _fix(finding, lines, place)
     return {
-        "ruleId": _rule_id(finding.category),
-        "ruleIndex": rule,
+        "ruleId": rule_id,
+        "ruleIndex": rules[rule_id],
         "level": _LEVELS[finding.severity],
         "message": {"text": f"{finding.title}\n\n{finding.message}"},
         "locations": [{"physicalLocation": {"artifactLocation": place, "region": region}}],
