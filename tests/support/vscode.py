@@ -328,14 +328,30 @@ class Window:
         self.press("Enter")
 
     def palette_offers(self, text: str) -> list[str]:
-        """The commands that the palette offers for `text`."""
+        """The commands whose names begin with `text`, as the palette offers them now."""
         self.press("F1")
         self.page.locator(".quick-input-widget input").fill(f">{text}")
-        rows = self.page.locator(".quick-input-list .monaco-list-row")
-        rows.first.wait_for()
-        names = [name.strip() for name in rows.locator(".label-name").all_inner_texts()]
+        first = self.page.locator(".quick-input-list [aria-posinset='1'] .label-name")
+        first.get_by_text(text).wait_for()
+        # Only what is in sight is there: further down with every key, until all were seen.
+        seen: dict[str, str] = {}
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while True:
+            rows: list[list[str]] = self.page.locator(
+                ".quick-input-list .monaco-list-row"
+            ).evaluate_all(
+                """(rows) => rows.map((row) => [
+                  row.getAttribute("aria-posinset"), row.getAttribute("aria-setsize"),
+                  row.querySelector(".label-name")?.textContent ?? ""])"""
+            )
+            seen |= {place: name for place, _, name in rows}
+            if len(seen) == int(rows[0][1]):
+                break
+            assert time.monotonic() < deadline, f"{len(seen)} of {rows[0][1]} commands seen"
+            self.press("PageDown")
+            self.page.wait_for_timeout(20)
         self.press("Escape")
-        return names
+        return [name for name in seen.values() if name.startswith(text)]
 
     def answer(self, text: str) -> None:
         """Type into the box that asks for something, and press Enter."""
@@ -373,6 +389,10 @@ class Window:
                 return entries
             self.press("Escape")
         raise TimeoutError(f"no menu of code actions after {MENU_TRIES} tries")
+
+    def menu_choose(self, title: str) -> None:
+        """Choose an entry of the menu of code actions that is open."""
+        self.page.locator(".action-widget .monaco-list-row.action", has_text=title).first.click()
 
     # -- what there is to see --------------------------------------------------------------------
 
@@ -419,6 +439,15 @@ class Window:
         tab.wait_for()
         if tab.get_attribute("aria-selected") != "true":
             tab.click()
+
+    def nameless_icons(self) -> list[str]:
+        """What the icons look like that neither a tooltip nor a screen reader gives a name."""
+        return self.page.evaluate(
+            """() => [...document.querySelectorAll(".action-label.codicon")]
+              .filter((icon) => icon.offsetParent !== null)
+              .filter((icon) => !icon.ariaLabel && !icon.title && !icon.textContent.trim())
+              .map((icon) => icon.className)"""
+        )
 
     def notifications(self) -> Locator:
         return self.page.locator(".notification-list-item-message")

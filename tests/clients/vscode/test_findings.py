@@ -55,8 +55,9 @@ def test_findings_are_shown_filtered_applied_and_dismissed(open_workshop: OpenWo
         window.palette("Kibitz: Show All Findings")
         found[RATE].wait_for()
 
-        found[RATE].hover()
-        found[RATE].get_by_label("Dismiss Finding").click()
+        nameless = window.nameless_icons()
+        found[RATE].click()
+        window.press("Delete")
         found[RATE].wait_for(state="detached")
         found[BY_HAND].hover()
         found[BY_HAND].get_by_label("Apply Suggestion").click()
@@ -65,6 +66,7 @@ def test_findings_are_shown_filtered_applied_and_dismissed(open_workshop: OpenWo
 
         assert any(problem.startswith(f"kibitz: {BY_HAND}") for problem in problems)
         assert len(problems) == 2
+        assert nameless == []
         assert window.text() == EXAMPLE.replace("result = result + price", "result += price")
 
 

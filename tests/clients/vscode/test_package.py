@@ -5,19 +5,25 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import zipfile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pytest
+
 from kibitz import __version__
 from kibitz.protocol.announce import COMMANDS
 from kibitz.settings_keys import KEYS
+from support.vscode import PACKAGE as VSIX
+from support.vscode import must_be_installed
 
 FOLDER = Path(__file__).parents[3] / "clients" / "vscode"
 PACKAGE: dict[str, Any] = json.loads((FOLDER / "package.json").read_text("utf-8"))
 WORDS: dict[str, str] = json.loads((FOLDER / "package.nls.json").read_text("utf-8"))
 SOURCES = {file.name: file.read_text("utf-8") for file in (FOLDER / "src").glob("*.ts")}
 CONTRIBUTES = PACKAGE["contributes"]
+ICONS = {command["command"]: command.get("icon", "") for command in CONTRIBUTES["commands"]}
 
 
 def settings_script() -> ModuleType:
@@ -87,3 +93,27 @@ def test_the_exported_strings_are_those_of_the_sources() -> None:
         json.loads(f'"{words}"') for source in SOURCES.values() for words in pattern.findall(source)
     }
     assert used == bundle.keys()
+
+
+def test_every_icon_has_a_title_and_the_package_says_what_a_marketplace_asks() -> None:
+    for menu in ("editor/title", "view/title", "view/item/context"):
+        for entry in CONTRIBUTES["menus"][menu]:
+            if entry["group"].startswith(("navigation", "inline")):
+                assert ICONS[entry["command"]]
+    for field in ("displayName", "description", "categories", "engines", "icon", "license"):
+        assert PACKAGE[field]
+    # It belongs to nobody's account.
+    assert "repository" not in PACKAGE
+    assert PACKAGE["private"] is True
+
+
+@pytest.mark.real
+def test_the_packaged_extension_is_small_and_holds_nothing_else() -> None:
+    must_be_installed()
+    with zipfile.ZipFile(VSIX) as package:
+        names = {name.removeprefix("extension/") for name in package.namelist()}
+    sources = [name for name in names if name.endswith((".ts", ".map")) or "node_modules" in name]
+
+    assert VSIX.stat().st_size < 1_000_000
+    assert {"package.json", "out/extension.js", "l10n/bundle.l10n.json"} <= names
+    assert sources == []
