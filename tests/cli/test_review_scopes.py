@@ -6,9 +6,9 @@ import json
 import re
 import subprocess
 
+from kibitz.actions.review_estimate import LIKELY, MUCH, _with_rounds
 from kibitz.claude.values import Usage
 from kibitz.cli.report import Report
-from kibitz.cli.review_estimate import LIKELY, MUCH, _with_rounds
 from kibitz.dismissals import Dismissals
 from kibitz.findings.values import Finding
 from kibitz.standin import Reply, ToolCall

@@ -36,7 +36,7 @@ from kibitz.cli.eval_common import (
 )
 from kibitz.cli.place import absolute
 from kibitz.cli.progress import tell_bill
-from kibitz.cli.review_estimate import likely_costs
+from kibitz.cli.review_cost import likely_costs
 from kibitz.cli.terminal import Terminal
 from kibitz.cli.workplace import Workplace, work
 from kibitz.errors import EXIT_CLAUDE, UserError

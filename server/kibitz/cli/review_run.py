@@ -16,7 +16,7 @@ from kibitz.actions.whole_review import Ended
 from kibitz.claude.values import ClaudeFailure
 from kibitz.cli.report import Report, in_order
 from kibitz.cli.report_formats import write_findings, write_report
-from kibitz.cli.review_estimate import tell_estimate
+from kibitz.cli.review_cost import tell_estimate
 from kibitz.cli.review_progress import ReviewProgress
 from kibitz.cli.review_scope import Subject
 from kibitz.cli.workplace import Workplace
@@ -73,10 +73,7 @@ async def review_subjects(at: Workplace, subjects: Sequence[Subject], wanted: Wa
     memory = FindingsMemory(folder, at.desk, recalls=wanted.uses_cache)
     dismissals = Dismissals(paths.dismissed_findings_file(os.environ)) if wanted.hides else None
     unknown = await asyncio.to_thread(_unknown, at, memory, orders)
-    foreseen = None
-    if len(unknown) > 1:
-        n_files = len({order.document.uri for order in unknown if order.document is not None})
-        foreseen = await tell_estimate(at, unknown, n_files)
+    estimate = await tell_estimate(at, unknown) if len(unknown) > 1 else None
     fatal: Exception | None = None
     names = tuple(subject.shown for subject in subjects)
     progress = ReviewProgress(at.terminal, at.tally, names, verbose=at.common.verbose)
@@ -129,8 +126,8 @@ async def review_subjects(at: Workplace, subjects: Sequence[Subject], wanted: Wa
         at.terminal.note(report.closing_line())
     if fatal is not None:
         raise fatal
-    if foreseen is not None and not report.failures:
-        await foreseen.compare(at.tally.cost_usd())
+    if estimate is not None and not report.failures:
+        await estimate.compare(at.tally.cost_usd())
     return exit_code(report, wanted.fail_on)
 
 

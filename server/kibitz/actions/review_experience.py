@@ -9,15 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import statistics
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from kibitz import paths
 from kibitz.actions.brief import Brief
 from kibitz.kept_files import KeptFiles
-from kibitz.settings import Settings
 
 # Higher: another way of working is noticed late; lower: one odd review is believed.
 MOST_REVIEWS = 20
@@ -37,13 +35,14 @@ class Experience:
 
 
 class Experiences:
-    """Those with the model of a brief, at one endpoint.  Reads and writes a file: not for the
-    event loop."""
+    """Those with the model of a brief, at one endpoint, kept in `folder`.  Each call reads or
+    writes a file: not for the event loop."""
 
-    def __init__(self, settings: Settings, brief: Brief) -> None:
+    def __init__(self, folder: Path, brief: Brief) -> None:
+        settings = brief.settings
         about = [settings.provider, settings.base_url, brief.tier, brief.model]
         self._name = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:24]
-        self._files = KeptFiles(paths.estimates_folder(os.environ))
+        self._files = KeptFiles(folder)
 
     def known(self) -> Experience | None:
         """None where too little is known."""
