@@ -1,0 +1,45 @@
+"""A repository, an editor that asks about it, and the clock on its wall."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kibitz_context import policy
+from kibitz_context.policy import Decision
+from support.asking_editor import (
+    Clock,
+    Editor,
+)
+from support.git_folder import GitFolder, git_folder
+from support.prefix_files import FILES
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("time.time", lambda: clock.now)
+    return clock
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> GitFolder:
+    return git_folder(tmp_path / "root", FILES)
+
+
+@pytest.fixture
+def editor(made: GitFolder, tmp_path: Path, clock: Clock) -> Editor:
+    editor = Editor(made, tmp_path / "cache")
+    editor.prepare()
+    return editor
+
+
+@pytest.fixture
+def keeps_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A policy that gives nothing up by itself and buys at the second sighting."""
+
+    def decide(state: policy.State) -> Decision:
+        return Decision("keep" if state.prefix_known else "first", "1h", "5m", 2, "as before")
+
+    monkeypatch.setattr(policy, "decide", decide)
