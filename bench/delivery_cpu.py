@@ -3,7 +3,7 @@
 The bare side gathers the reply and sends one edit; kibitz reads, compares and sends verified
 edits while the reply arrives.  The stand-in sends the reply far faster than Claude writes, so there
 is no interval between edits here: each hunk is one, and with our plugin each line, which is more
-than it would be.
+than it would be.  Each edit comes back before the next delta is read.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ async def edited():
             edits = diff.push(normalizer.feed(reader.feed(event.text)))
             if edits or was_in_hunk != diff.in_hunk:
                 delivery.write(edits, in_hunk=diff.in_hunk)
-                await asyncio.sleep(0.001)  # in which the edit comes back
+                await editor.caught_up()
             yield True
     rest = reader.finish(closed=True)
     delivery.write(diff.push(normalizer.feed(rest) + normalizer.finish()) + diff.finish())

@@ -149,6 +149,12 @@ class InstantEditor(TimedEditor):
 
     def __init__(self, text: str) -> None:
         super().__init__(text, 0.0, tracks=False)
+        self._unanswered = 0
+
+    async def caught_up(self) -> None:
+        """Return when no edit is on its way, and the server has heard of them all."""
+        while self._unanswered:
+            await asyncio.sleep(0)
 
     def now(self) -> float:
         return asyncio.get_running_loop().time()
@@ -161,7 +167,13 @@ class InstantEditor(TimedEditor):
     ) -> asyncio.Future[Answer]:
         edit = to_lsp.workspace_edit(document, changes, "utf-16", versioned=True)
         json.dumps(CONVERTER.unstructure(edit))
-        return super().send_edit(document, changes, undo)
+        answer = super().send_edit(document, changes, undo)
+        self._unanswered += 1
+        answer.add_done_callback(self._heard)
+        return answer
+
+    def _heard(self, _: asyncio.Future[Answer]) -> None:
+        self._unanswered -= 1
 
 
 def tokens(new: Sequence[str]) -> Iterator[tuple[float, str]]:

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import accumulate
 from typing import Literal
 
 Encoding = Literal["utf-8", "utf-16", "utf-32"]
+
+# Few enough to be counted for nothing, enough to be no loop over single lines.
+_COUNTED_AT_ONCE = 64
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+\Z")
 
@@ -147,23 +149,49 @@ class LineTable:
 
     Lines are numbered from 0.  The empty line after a final line ending counts, so an empty
     text has one line.
+
+    Where lines start is counted as far down as somebody asks: of a long text that changes again
+    and again that is most of the work.  `starts` are those of the first lines, where known.
     """
 
-    def __init__(self, text: str, lines: list[str] | None = None) -> None:
+    def __init__(
+        self, text: str, lines: list[str] | None = None, starts: Sequence[int] = (0,)
+    ) -> None:
         self.text = text
         self.lines = split_lines(text) if lines is None else lines
+        self._starts = list(starts)
 
-    @cached_property
+    @property
     def starts(self) -> list[int]:
         """The offset at which each line starts, the empty last line included."""
-        starts = [0, *accumulate(map(len, self.lines))]
-        if self.lines and not line_ending(self.lines[-1]):
-            starts.pop()
-        return starts
+        return self._counted_to(self.line_count)
+
+    @property
+    def known_starts(self) -> Sequence[int]:
+        """The first of `starts`, as many as somebody has asked for."""
+        return self._starts
 
     @property
     def line_count(self) -> int:
-        return len(self.starts)
+        ends_open = bool(self.lines) and not line_ending(self.lines[-1])
+        return len(self.lines) + (0 if ends_open else 1)
+
+    def _counted_to(self, count: int) -> list[int]:
+        """Where at least the first `count` lines start."""
+        starts = self._starts
+        known = len(starts)
+        if known < count:
+            stop = min(max(count, known + _COUNTED_AT_ONCE), self.line_count)
+            lengths = map(len, self.lines[known - 1 : stop - 1])
+            # A list of its own: other threads may be reading, and counting, too.
+            starts = self._starts = [*starts[:-1], *accumulate(lengths, initial=starts[-1])]
+        return starts
+
+    def start_of(self, number: int) -> int:
+        """The offset at which line `number` starts; the length of the text past the end."""
+        if number >= self.line_count:
+            return len(self.text)
+        return self._counted_to(number + 1)[number]
 
     def line(self, number: int) -> str:
         """Line `number` with its ending; ``""`` past the end."""
@@ -176,17 +204,21 @@ class LineTable:
         if position.line >= self.line_count:
             return len(self.text)
         line = self.line(position.line)
-        return self.starts[position.line] + offset_in_line(line, position.character, encoding)
+        return self.start_of(position.line) + offset_in_line(line, position.character, encoding)
 
     def line_at(self, offset: int) -> int:
         """The number of the line that holds `offset`."""
-        return bisect_right(self.starts, max(0, min(offset, len(self.text)))) - 1
+        offset = max(0, min(offset, len(self.text)))
+        starts = self._starts
+        while starts[-1] <= offset and len(starts) < self.line_count:
+            starts = self._counted_to(len(starts) + 1)
+        return bisect_right(starts, offset) - 1
 
     def position(self, offset: int, encoding: Encoding) -> Position:
         """The position of `offset`, clamped into the text."""
         offset = max(0, min(offset, len(self.text)))
         number = self.line_at(offset)
-        head = self.line(number)[: offset - self.starts[number]]
+        head = self.line(number)[: offset - self.start_of(number)]
         return Position(number, units(head, encoding))
 
     def span(self, start: Position, end: Position, encoding: Encoding) -> Span:
@@ -201,10 +233,9 @@ class LineTable:
         """
         first = self.line_at(span.start)
         last = self.line_at(span.end)
-        if last > first and span.end == self.starts[last]:
+        if last > first and span.end == self.start_of(last):
             last -= 1
-        end = self.starts[last + 1] if last + 1 < self.line_count else len(self.text)
-        return Span(self.starts[first], end)
+        return Span(self.start_of(first), self.start_of(last + 1))
 
 
 class TextModel:
@@ -217,11 +248,12 @@ class TextModel:
     def __init__(self, text: str) -> None:
         self._lines = split_lines(text)
         self._table: LineTable | None = None
+        self._starts: Sequence[int] = (0,)  # of the first lines, which no change has moved
 
     def snapshot(self) -> LineTable:
         """The text as it is now, frozen."""
         if self._table is None:
-            self._table = LineTable("".join(self._lines), list(self._lines))
+            self._table = LineTable("".join(self._lines), list(self._lines), self._starts)
         return self._table
 
     def lines_at(self, first: int, count: int) -> tuple[str, ...]:
@@ -231,8 +263,14 @@ class TextModel:
     def replace_all(self, text: str) -> LineChange:
         """Replace the whole text; the change returned is the smallest that explains it."""
         old, self._lines = self._lines, split_lines(text)
-        self._table = None
+        self._moved_from(0)
         return line_change_between(old, self._lines)
+
+    def _moved_from(self, line: int) -> None:
+        """All lines below `line` start elsewhere by now, and the text is another one."""
+        known = self._starts if self._table is None else self._table.known_starts
+        self._starts = known[: line + 1]
+        self._table = None
 
     def replace(self, start: Position, end: Position, text: str, encoding: Encoding) -> LineChange:
         """Replace what stands between two positions (clamped, in order) by `text`."""
@@ -255,7 +293,7 @@ class TextModel:
         old = self._lines[first:stop]
         new = split_lines(head + text + tail)
         self._lines[first:stop] = new
-        self._table = None
+        self._moved_from(first)
         inner = line_change_between(old, new)
         return LineChange(first + inner.first, inner.removed, inner.added)
 

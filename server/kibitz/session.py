@@ -91,10 +91,11 @@ class DocumentChange:
     def steps(self) -> Iterator[tuple[Splice, list[str], list[str]]]:
         """Each change with the lines of the document before and after it."""
         before = self.before.lines.lines
-        for change, added in zip(self.changes, self.added, strict=True):
+        last = len(self.changes) - 1
+        for number, (change, added) in enumerate(zip(self.changes, self.added, strict=True)):
             removed = before[change.first : change.first + change.removed]
             splice = Splice(change.first, tuple(removed), added)
-            after = splice.applied(before)
+            after = self.after.lines.lines if number == last else splice.applied(before)
             yield splice, before, after
             before = after
 

@@ -248,7 +248,25 @@ def test_incremental_changes_agree_with_the_naive_text(
         assert table.text == text
         assert table.lines == split_lines(text), "a joined line ending was not joined"
         assert table.line_count == len(naive_lines(text))
+        asked = max(start.line, 0)
+        assert table.start_of(asked) == len("".join(naive_lines(text)[:asked]))
         explains(change, old_lines, table.lines)
+
+
+def test_starts_are_right_however_far_down_they_were_counted() -> None:
+    model = TextModel("".join(f"line {number}\n" for number in range(1_000)))
+    for asked, changed in ((10, 500), (900, 300), (299, 301), (999, 0), (0, 998), (1_001, 40)):
+        model.snapshot().start_of(asked)
+        model.replace(Position(changed, 2), Position(changed, 3), "new\n" * 2, "utf-16")
+        table = model.snapshot()
+        fresh = LineTable(table.text)
+        assert table.line_at(table.starts[changed]) == changed
+        assert table.starts == fresh.starts
+        assert len(table.starts) == table.line_count
+    for number in (0, 63, 64, 65, 700, 1_012, 1_013):
+        fresh = LineTable(table.text)
+        assert fresh.start_of(number) == len("".join(table.lines[:number]))
+        assert LineTable(table.text).line_at(fresh.start_of(number)) == min(number, 1_012)
 
 
 @given(TEXTS, TEXTS)

@@ -116,3 +116,24 @@ async def test_an_edit_that_went_astray_is_known_in_each_encoding_of_columns(
     assert reason is not None
     assert "it was taken back" in reason
     assert editor.buffer == typed + "ab\nc"
+
+
+async def test_what_goes_astray_while_it_is_mended_does_not_hinder_the_mending() -> None:
+    editor = FakeEditor("above\na\na\nbelow\n", KAKOUNE)
+    delivery = delivery_in(editor, (1, 3))
+    delivery.write([LineEdit(1, 1, ("\n", "b\n"))])
+    editor.user_changes(0, 0, "mine\n")
+    editor.handle_request()  # one line too high
+    while len(editor.messages) > 1:
+        editor.deliver_message()
+    await asyncio.sleep(0)
+    editor.deliver_message()  # and is to be mended
+    editor.user_changes(0, 0, "too\n")
+    editor.handle_request()  # one line too high again
+    assert editor.buffer == "too\nmine\nb\na\na\nbelow\n"
+
+    reason = await finish(editor, delivery)
+
+    assert reason is not None
+    assert "it was taken back" in reason
+    assert editor.buffer == "too\nmine\nabove\na\na\nbelow\n"

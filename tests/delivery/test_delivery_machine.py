@@ -348,16 +348,16 @@ class DeliveryMachine(RuleBasedStateMachine):
             ending = asyncio.ensure_future(body())
             await self.editor.settle()
             try:
-                await asyncio.wait_for(ending, 1)
+                return await asyncio.wait_for(ending, 1) is not False
             except Conflict:
                 return False
-            return True
 
         complete = self.loop.run_until_complete(to_the_end())
         self.check_marks()
         if way == "close" or self.user_was_inside:
             return
-        if not complete and self.manners in (KAKOUNE, ZED):
+        is_given_up = not complete or (way == "stop" and self.delivery.stopped != "you stopped it")
+        if is_given_up and self.manners in (KAKOUNE, ZED):
             return  # it was given up, for an edit that went astray or did not show in time
         lines = split_lines(self.editor.buffer)
         inside = self.region(lines)

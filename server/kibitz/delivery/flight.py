@@ -23,13 +23,13 @@ MAX_UNEXPLAINED = 16  # changes that may be parts of one echo
 
 
 class Echo(NamedTuple):
-    """The edit came in as it was `placed`: changes of the user's before it, and behind it.
+    """The edit came in as it was `placed`, behind all else that was heard, and made `text`.
 
-    Those `before` are the first of what was heard; those `behind` are in no client's words.
+    Changes of the user's came `behind` it; no client has told of them by themselves.
     """
 
     placed: Placed
-    before: Sequence[Splice]
+    text: list[str]
     behind: Sequence[Splice]
 
 
@@ -49,6 +49,7 @@ class Flight:
     document: Document
     changes: Sequence[TextChange]
     text: list[str]
+    placed: Placed | None  # in `text`; None once that is another one
     encoding: Encoding  # that the client counts columns in
     sent_at: float  # seconds of the editor's clock
     heard: list[Splice] = field(default_factory=list[Splice])
@@ -73,15 +74,27 @@ class Flight:
 
     def both(self, after: list[str], standing: Standing) -> Echo | None:
         """The edit, where the client told of it and of what the user did as of one change."""
-        placed = standing.place(self.purpose, self.batch, self.text)
+        placed = self._placed_in(standing)
         found = besides(self.text, after, placed.edits) if placed.edits else None
         if found is None:
             return None
-        self.text, behind = found
-        return Echo(placed, (), behind)
+        text, behind = found
+        return Echo(placed, text, behind)
+
+    def take_for_users(self) -> tuple[Splice, list[str], list[str]]:
+        """The first of what was heard is the user's after all; the text before and after it."""
+        splice, before = self.heard.pop(0), self.text
+        self.text, self.placed = splice.applied(before), None
+        return splice, before, self.text
+
+    def _placed_in(self, standing: Standing) -> Placed:
+        """The edit as it has to be in the text as far as that is understood."""
+        if self.placed is None:
+            self.placed = standing.place(self.purpose, self.batch, self.text)
+        return self.placed
 
     def _reaches(self, splice: Splice, standing: Standing) -> bool:
-        edits = standing.place(self.purpose, self.batch, self.text).edits
+        edits = self._placed_in(standing).edits
         return any(
             splice.first < edit.end and edit.start < splice.stop
             if splice.removed and edit.start < edit.end
@@ -95,13 +108,17 @@ class Flight:
         """The edit, if that is the end of what was `heard` and made `after` of the text."""
         rebase, text = standing.rebase, self.text
         for index, splice in enumerate(heard):
-            placed = standing.place(self.purpose, self.batch, text, rebase)
+            placed = (
+                standing.place(self.purpose, self.batch, text, rebase)
+                if index
+                else self._placed_in(standing)
+            )
             rest = heard[index:]
             # A client that does not compare versions tells of an edit as of one change.  Several
             # that come to the same are what the user typed, and the edit put over it.
             may_be_all = len(rest) == 1 or versions != "ignored"
             if may_be_all and explained(text, after, placed.edits, rest):
-                return Echo(placed, heard[:index], ())
+                return Echo(placed, after, ())
             before, text = text, splice.applied(text)
             rebase = rebase.copy()
             if rebase.follow(splice, before, text) != "goes on":

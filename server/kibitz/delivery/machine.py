@@ -267,13 +267,13 @@ class Delivery:
 
     def _accept(self, flight: Flight, echo: Echo) -> None:
         """The edit stands in the text."""
-        self._standing.arrived(flight.purpose, echo.placed, echo.before)
+        self._standing.done(flight.purpose, echo.placed, echo.text)
         self._turns.edited(self._uri, self)
         self._has_written = True
         flight.heard.clear()
         flight.echoed = True
         self._confirm(flight)
-        text = flight.text
+        text = echo.text
         for splice in echo.behind:
             following = splice.applied(text)
             self._follow_user(splice, text, following)
@@ -290,10 +290,8 @@ class Delivery:
 
     def _take_for_users(self, flight: Flight, count: int) -> None:
         """The first `count` of what was heard are the user's after all."""
-        for splice in flight.heard[:count]:
-            before, flight.text = flight.text, splice.applied(flight.text)
-            self._follow_user(splice, before, flight.text)
-        del flight.heard[:count]
+        for _ in range(count):
+            self._follow_user(*flight.take_for_users())
 
     def _follow_user(self, splice: Splice, before: list[str], after: list[str]) -> None:
         fate = self._standing.follow_user(splice, before, after)
@@ -349,12 +347,14 @@ class Delivery:
         changes = text_changes(document, first, placed.edits, words=words)
         if not changes:
             # All of it is held, or stands there already, or is the user's by now.
-            self._standing.done(purpose, placed)
+            self._standing.done(purpose, placed, lines)
             self._turns.give_back(self._uri, self)
             self._go_on()
             return
         editor = self._editor
-        flight = Flight(purpose, batch, document, changes, lines, editor.encoding, editor.now())
+        flight = Flight(
+            purpose, batch, document, changes, lines, placed, editor.encoding, editor.now()
+        )
         self._in_flight = flight
         self._sends += 1
         # Where another job has written between, its step must not swallow ours.

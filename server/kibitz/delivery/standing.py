@@ -7,6 +7,7 @@ client has put elsewhere, until it is taken back.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from kibitz.edits.hunks import Hunk, HunkLedger
@@ -14,10 +15,17 @@ from kibitz.edits.offers import Offer
 from kibitz.edits.rebase import Fate, Placed, Rebase
 from kibitz.edits.splices import Splice, refined, splice_between
 from kibitz.edits.values import LineEdit
-from kibitz_context.lines import LineChange
 
 #: What an edit does: write the reply, take all of it back, or mend what went astray.
 Purpose = Literal["write", "take back", "mend"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Astray:
+    """What an edit that went astray has made of the text `before`."""
+
+    before: list[str]
+    ledger: HunkLedger
 
 
 class Standing:
@@ -25,7 +33,9 @@ class Standing:
 
     def __init__(self, first_line: int, region_lines: Sequence[str]) -> None:
         self._rebase = Rebase(first_line, region_lines)
-        self._astray: list[HunkLedger] = []
+        # The last one is mended first; the text is then as the one before it left it, but for
+        # what the user has typed: no other follows what happens meanwhile.
+        self._astray: list[_Astray] = []
 
     @property
     def rebase(self) -> Rebase:
@@ -68,24 +78,19 @@ class Standing:
             return rebase.place(batch, lines)
         if purpose == "take back":
             return rebase.take_back(lines)
-        return rebase.displaced(_mending(self._astray[-1], lines), lines)
+        return rebase.displaced(_mending(self._astray[-1].ledger, lines), lines)
 
-    def done(self, purpose: Purpose, placed: Placed) -> None:
-        """What was `placed` stands in the document, or there was nothing to send."""
+    def done(self, purpose: Purpose, placed: Placed, lines: list[str]) -> None:
+        """What was `placed` stands in the document `lines`, or there was nothing to send."""
         self._rebase = placed.after
         if purpose == "mend":
-            self._astray.pop()
+            mended = self._astray.pop()
+            self._follow_astray(refined(splice_between(mended.before, lines)))
 
-    def arrived(self, purpose: Purpose, placed: Placed, before: Sequence[Splice]) -> None:
-        """The edits that were `placed` came in; changes of the user's came `before` them."""
-        own = [
-            LineChange(edit.start, edit.end - edit.start, len(edit.lines))
-            for edit in reversed(placed.edits)
-        ]
-        self.done(purpose, placed)
-        for ledger in self._astray:
-            for change in (*(splice.change for splice in before), *own):
-                ledger.follow(change)
+    def _follow_astray(self, splices: Sequence[Splice]) -> None:
+        if self._astray:
+            for splice in splices:
+                self._astray[-1].ledger.follow(splice.change)
 
     def hold(self, edits: Sequence[LineEdit], lines: list[str]) -> None:
         """Keep `edits` of the reply, which will not be written, to be offered."""
@@ -95,8 +100,7 @@ class Standing:
 
     def follow_user(self, splice: Splice, before: list[str], after: list[str]) -> Fate:
         """Follow a change of the user's; what it means for what is still to be written."""
-        for ledger in self._astray:
-            ledger.follow(splice.change)
+        self._follow_astray([splice])
         return self._rebase.follow(splice, before, after)
 
     def went_astray(self, before: list[str], after: list[str]) -> None:
@@ -104,10 +108,10 @@ class Standing:
         ledger, text = HunkLedger(), before
         for splice in refined(splice_between(before, after)):
             following = splice.applied(text)
-            self.follow_user(splice, text, following)
+            self._rebase.follow(splice, text, following)
             ledger.record(Hunk(splice.first, splice.removed, splice.added))
             text = following
-        self._astray.append(ledger)
+        self._astray.append(_Astray(before, ledger))
 
 
 def _mending(astray: HunkLedger, lines: Sequence[str]) -> list[LineEdit]:

@@ -52,6 +52,8 @@ class OuterFence:
 
     def feed(self, text: str) -> str:
         """What of the text is certain after `text` has come."""
+        if self._started and self._closing is None and not self._carriage_return:
+            return text  # there is no fence
         text = self._carriage_return + text
         self._carriage_return = "\r" if text.endswith("\r") else ""
         self._held += text.removesuffix("\r")

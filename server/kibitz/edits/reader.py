@@ -75,6 +75,9 @@ class ReplacementReader:
     def feed(self, chunk: str) -> str:
         """What of the replacement is certain after `chunk`."""
         self._pending += chunk
+        if "<" not in self._pending:  # neither a tag nor the beginning of one: nearly always
+            text, self._pending = self._pending, ""
+            return self._text(text)
         certain: list[str] = []
         while (tag := _TAG.search(self._pending)) is not None:
             certain.append(self._text(self._pending[: tag.start()]))

@@ -42,20 +42,17 @@ def text_changes(
     Text that must not run into what the user has put below it ends with a line ending.
     """
     table = document.lines
-    starts, lines = table.starts, table.lines
+    lines = table.lines
 
     def ending() -> str:
         # Few edits need it, and it takes a look at each line.
         return dominant_ending(lines)
 
-    def offset(line: int) -> int:
-        return starts[line] if line < len(starts) else len(document.text)
-
     unterminated = bool(lines) and not line_ending(lines[-1])
     changes: list[TextChange] = []
     for edit in edits:
         text = "".join(edit.lines)
-        begin, end = offset(edit.start), offset(edit.end)
+        begin, end = table.start_of(edit.start), table.start_of(edit.end)
         replaced_ending = line_ending(lines[edit.end - 1]) if edit.start < edit.end else ""
         if text and not line_ending(text) and (replaced_ending or end < len(document.text)):
             text += replaced_ending or ending()
