@@ -19,7 +19,7 @@ export async function doctor(context: ExtensionContext, server: Server): Promise
     const start = await server.process("doctor");
     const { launch } = server;
     if (start === undefined || launch === undefined) {
-      lines.push("program: none; see “Kibitz: Get started” for how to install it");
+      lines.push(l10n.t("program: none; “Kibitz: Get Started” says how to have one"));
     } else {
       lines.push(`program: ${[start.command, ...start.args].join(" ")} (${launch.way})`, "");
       const folder = workspace.workspaceFolders?.[0]?.uri.fsPath ?? homedir();

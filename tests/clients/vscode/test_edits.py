@@ -146,6 +146,9 @@ def test_changes_are_marked_compared_kept_and_reverted_by_keys(
 ) -> None:
     with refactoring(REPLY) as (window, _):
         wait_for_end(window)
+        # What the title bar and the palette offer hangs on the same.
+        keep_all = window.page.get_by_role("button", name="Keep All Changes in This File")
+        keep_all.wait_for()
         window.page.locator(".view-overlays .cdr[class*='ced-']").nth(2).wait_for()
         window.palette("Kibitz: Compare with the Text Before")
         window.wait("vscode.window.tabGroups.activeTabGroup.activeTab.input.original")
@@ -164,6 +167,7 @@ def test_changes_are_marked_compared_kept_and_reverted_by_keys(
         window.keys("Control+k", "n")  # take the loop back
         window.wait_for_text("result = result + price")
         window.page.locator(".codelens-decoration").wait_for(state="detached")
+        keep_all.wait_for(state="detached")
 
         assert original == EXAMPLE
         assert window.text() == WHOLE.replace("result += price", "result = result + price")
