@@ -36,6 +36,11 @@ class Estimate:
     experiences: Experiences
     experience: Experience | None
 
+    @property
+    def likely_usd(self) -> float:
+        """What all of them are likely to cost; 0 for an unknown price."""
+        return sum(self._each_usd())
+
     def sentence(self) -> str:
         """For the user."""
         n_shown = "1 file" if self.n_files == 1 else f"{self.n_files:,} files"
@@ -46,7 +51,7 @@ class Estimate:
             most_usd = sum(self.by_rule_usd) * self.experience.most
             when = f"by how your last {self.experience.n_reviews} went"
         return (
-            f"The review of {n_shown} costs about {dollars(sum(self._likely_usd()))}, or up to "
+            f"The review of {n_shown} costs about {dollars(self.likely_usd)}, or up to "
             f"{dollars(most_usd)} {when}."
         )
 
@@ -56,7 +61,7 @@ class Estimate:
         brief = self.brief
         purpose = Purpose("review", str(brief.context.root), limits=limits_of(brief.settings))
         exceeded = await asyncio.to_thread(
-            limit_in_the_way, purpose, brief.tier, brief.model, self._likely_usd()
+            limit_in_the_way, purpose, brief.tier, brief.model, self._each_usd()
         )
         # One that is too dear by itself is asked about when it is its turn.
         if exceeded is not None and exceeded.limit != "request":
@@ -75,7 +80,7 @@ class Estimate:
         if spent_usd is not None and self.by_rule_usd is not None:
             await asyncio.to_thread(self.experiences.add, sum(self.by_rule_usd), spent_usd)
 
-    def _likely_usd(self) -> list[float]:
+    def _each_usd(self) -> list[float]:
         usual = self.experience.usual if self.experience is not None else 1.0
         return [usd * usual for usd in self.by_rule_usd or ()]
 

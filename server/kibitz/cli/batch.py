@@ -16,6 +16,7 @@ from typing import Any
 
 from kibitz import paths
 from kibitz.actions.desk import limits_of
+from kibitz.actions.review_choice import Choice
 from kibitz.actions.values import Order
 from kibitz.bill import bill, dollars
 from kibitz.claude.batch_books import BatchBooks
@@ -25,7 +26,7 @@ from kibitz.claude.batches import BatchService
 from kibitz.claude.budget import Exceeded
 from kibitz.claude.values import ClaudeFailure, Prompt, Purpose, Usage
 from kibitz.cli.batch_asker import ReviewAsker, expected_usage, findings_of
-from kibitz.cli.batch_files import Choice, named, shown_from_here
+from kibitz.cli.batch_files import named, shown_from_here
 from kibitz.cli.batch_progress import BatchProgress
 from kibitz.cli.place import shown
 from kibitz.cli.report import Report, in_order

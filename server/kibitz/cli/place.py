@@ -13,6 +13,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from kibitz.actions.review_choice import MOST_CHARACTERS
 from kibitz.errors import UserError
 from kibitz.plain_text import one_line
 from kibitz_context.document import Document
@@ -25,9 +26,6 @@ STDIN = "-"
 BOM = b"\xef\xbb\xbf"
 
 _PLACE = re.compile(r"(?P<path>.+):(?P<first>[0-9]{1,9})(?:-(?P<last>[0-9]{1,9}))?", re.DOTALL)
-# What is asked about, not what it is seen with.  Higher: requests for dollars that are cut off at
-# the reply's limit; lower: a large but readable file must be cut up by hand.
-MOST_CHARACTERS = 500_000
 # The server gets the language from the editor; here only one matters: in Markdown a fence is text.
 _MARKDOWN_SUFFIXES = frozenset({".md", ".markdown", ".mdx"})
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from kibitz.actions.change_review import orders_for
 from kibitz.actions.preparing import gate_of
+from kibitz.actions.review_choice import Choice
 from kibitz.actions.values import Order
-from kibitz.cli.batch_files import Choice, named, shown_from_here
+from kibitz.cli.batch_files import named, shown_from_here
 from kibitz.cli.place import STDIN, Place, absolute, parse_place, shown
 from kibitz.cli.workplace import Workplace
 from kibitz.errors import UserError

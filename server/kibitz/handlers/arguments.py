@@ -19,6 +19,7 @@ from kibitz_context.lines import Encoding, Position, Span
 
 _KEYS: Mapping[str, tuple[type, ...]] = {
     "uri": (str,),
+    "uris": (list,),
     "range": (dict,),
     "instruction": (str,),
     "version": (int,),
@@ -53,6 +54,7 @@ class Arguments:
     """A command's argument object, checked.  What is absent is None or empty."""
 
     uri: str | None = None
+    uris: tuple[str, ...] = ()
     range: tuple[Position, Position] | None = None
     instruction: str = ""
     version: int | None = None
@@ -99,6 +101,8 @@ def parse(arguments: list[Any]) -> Arguments:
         values["range"] = _range(values["range"])
     if "diagnostics" in values:
         values["diagnostics"] = tuple(str(item)[:2000] for item in values["diagnostics"][:20])
+    if "uris" in values:
+        values["uris"] = tuple(str(item) for item in values["uris"])
     if "tier" in values and values["tier"] not in get_args(Tier):
         raise JsonRpcInvalidParams("The argument 'tier' must be fast, standard or deep")
     return Arguments(**values)

@@ -1,10 +1,10 @@
-"""Review of what is not committed: findings become diagnostics of several files, open or not."""
+"""Review of changes or of several files: findings become diagnostics, of closed files as well."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,13 +15,16 @@ from kibitz.actions.change_review import orders_for
 from kibitz.actions.desk import Desk
 from kibitz.actions.findings_memory import FindingsMemory
 from kibitz.actions.preparing import gate_of
+from kibitz.actions.review_estimate import Estimate, estimate_reviews
+from kibitz.actions.review_experience import Experiences
 from kibitz.actions.review_many import review_many
 from kibitz.actions.values import Found, NotKept, NotOffered, Order, Unverified, Verified
 from kibitz.actions.whole_review import Ended
+from kibitz.confirmation import NO
 from kibitz.errors import RefusalError, UserError
 from kibitz.findings.track import Tracked
 from kibitz.findings.values import Finding
-from kibitz.handlers.connection import Connection
+from kibitz.handlers.connection import Connection, Report
 from kibitz.handlers.reviews import Told, publish, remember
 from kibitz.jobs import Job
 from kibitz.plain_text import one_line
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from kibitz_context.change_set import ChangeSet
 
 KIND = "review changes"
+GO_ON = "Review"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +68,29 @@ class _File:
 
 async def run_change_review(connection: Connection, job: Job, order: Order, which: Which) -> None:
     """The body of a job that reviews changes in the repository of `order`, whose instruction, tier
-    and model hold for every file.
+    and model hold for every file."""
+    await run_reviews(
+        connection,
+        job,
+        lambda: _orders(connection.desk, order, which),
+        "nothing is changed that could be reviewed",
+    )
 
-    Findings of an earlier review of a file go when the first new one comes, or when its review
-    ends without any.
+
+async def run_reviews(
+    connection: Connection, job: Job, find: Callable[[], list[Order]], nothing: str
+) -> None:
+    """The body of a job that carries out the orders that `find` finds, off the event loop; where
+    there are none it says that there is `nothing`.
+
+    What more than one of them is likely to cost is told first, and asked about where it is more
+    than one request may cost.  Findings of an earlier review of a file go when the first new one
+    comes, or when its review ends without any.
     """
     async with connection.reported(job) as report:
-        orders = await asyncio.to_thread(_orders, connection.desk, order, which)
+        orders = await asyncio.to_thread(find)
         if not orders:
-            report.outcome = "nothing is changed that could be reviewed"
+            report.outcome = nothing
             return
         files: dict[str, _File] = {}
         for number, each in enumerate(orders):
@@ -87,6 +105,11 @@ async def run_change_review(connection: Connection, job: Job, order: Order, whic
 
         told, n_failed = Told(), 0
         memory = FindingsMemory(paths.findings_folder(os.environ), connection.desk)
+        unknown = await asyncio.to_thread(_unknown, connection.desk, memory, orders)
+        estimate = await _foresee(connection, report, unknown) if len(unknown) > 1 else None
+        if estimate is not None and not await _is_wanted(connection, estimate):
+            report.outcome = "Nothing was sent, as you decided"
+            return
         unfollow = connection.session.documents.follow(moved)
         try:
             reviews = review_many(orders, connection.desk, memory, connection.dismissals)
@@ -130,6 +153,35 @@ async def run_change_review(connection: Connection, job: Job, order: Order, whic
         report.outcome = f"{n_files}: {told.words()}"
         if n_failed:
             report.outcome += f", {n_failed} not reviewed to the end"
+        elif estimate is not None:
+            await estimate.compare(report.cost_usd())
+
+
+def _unknown(desk: Desk, memory: FindingsMemory, orders: Sequence[Order]) -> list[Order]:
+    """Those that have to be asked about."""
+    return [each for each in orders if memory.recall(each, desk.model_for(each)) is None]
+
+
+async def _foresee(connection: Connection, report: Report, orders: Sequence[Order]) -> Estimate:
+    """Say what the reviews of `orders` are likely to cost.  Raises UserError when that is more
+    than a limit leaves."""
+    desk = connection.desk
+    async for _ in report.follow(desk.prepare(orders[0])):
+        pass
+    brief = await desk.brief(orders[0], record=False)
+    experiences = Experiences(paths.estimates_folder(connection.environ), brief)
+    estimate = await estimate_reviews(desk, brief, orders, experiences)
+    report.progress.report(estimate.sentence(), always=True)
+    await estimate.must_fit(connection.backend.limit_in_the_way)
+    return estimate
+
+
+async def _is_wanted(connection: Connection, estimate: Estimate) -> bool:
+    """Whether the user wants to spend as much; whoever cannot be asked has the limits."""
+    is_dear = estimate.likely_usd > estimate.brief.settings.budget.request_usd
+    if not (is_dear and connection.session.client.show_message_request):
+        return True
+    return await connection.editor.choose(estimate.sentence(), (GO_ON, NO)) == GO_ON
 
 
 def _orders(desk: Desk, order: Order, which: Which) -> list[Order]:

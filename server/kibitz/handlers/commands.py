@@ -147,6 +147,8 @@ class Commands:
         return {"job": job.id}
 
     def _review(self, given: Arguments) -> dict[str, str]:
+        if given.uris or closed_file(self._connection, given) is not None:
+            return self._review_files(given)
         document = open_document(self._connection, given)
         span = meant_span(self._connection, document, given)
         order = order_of(self._connection, "review", document, span, given.instruction, given)
@@ -154,6 +156,25 @@ class Commands:
 
     def _review_steps(self, order: Order) -> AsyncIterator[Step]:
         return review_steps(order, self._connection.desk, self._connection.dismissals)
+
+    def _review_files(self, given: Arguments) -> dict[str, str]:
+        """Review files and folders, whether they are open or not."""
+        from kibitz.handlers import file_reviews
+
+        if given.range is not None:
+            raise JsonRpcInvalidParams("A `range` is for one document that is open")
+        uris = given.uris or (given.uri or "",)
+        places = [from_lsp.path(uri) for uri in dict.fromkeys(uris)]
+        paths = [place for place in places if place is not None]
+        if len(paths) < len(places) or not all(path.exists() for path in paths):
+            raise JsonRpcInvalidParams("Give files and folders that there are, as `file:` URIs")
+        order = order_of(self._connection, "review", None, None, given.instruction, given)
+        job = self._connection.session.jobs.start(
+            lambda job: file_reviews.run_file_reviews(self._connection, job, order, paths),
+            kind=file_reviews.KIND,
+            title=file_reviews.title_of(paths),
+        )
+        return {"job": job.id}
 
     def _review_changes(self, given: Arguments) -> dict[str, str]:
         """Review changes where the document is or in the first folder: what is not committed,

@@ -394,6 +394,10 @@ class Report:
             case _:
                 pass
 
+    def cost_usd(self) -> float | None:
+        """What the job has cost so far; None where a price is not known."""
+        return self._tally.cost_usd()
+
     def summary(self) -> str:
         """How the job ended, in one line: outcome, then the bill."""
         parts = [self.outcome] if self.outcome else []
