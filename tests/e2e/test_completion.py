@@ -70,6 +70,21 @@ async def test_who_asks_gets_what_belongs_there(
         assert "claude-haiku" in sent.request.model
 
 
+async def test_what_it_has_cost_is_announced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = {**INLINE, "experimental": {"kibitz": {"status": True}}}
+    async with open_workshop(tmp_path, monkeypatch, capabilities=shown) as shop:
+        shop.standin.enqueue(completion("total(prices)"))
+        text = await shop.open(text=UNFINISHED)
+        await inline(shop, text, INVOKED)
+        statuses = await shop.client.wait_until(
+            lambda: [s for s in shop.client.notifications("kibitz/status") if s["spentTodayUsd"]],
+            "a status with money in it",
+        )
+        assert statuses[-1]["busy"] is False
+
+
 async def test_typing_along_asks_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with open_workshop(tmp_path, monkeypatch, capabilities=INLINE) as shop:
         shop.standin.enqueue(completion("total(prices)"))

@@ -200,10 +200,14 @@ class Completions:
         if not place.spot.was_invoked and not await asyncio.to_thread(self._is_trusted, path):
             raise UserError("Automatic completion needs a trusted repository.")
         steps = complete(self._order(place), self._connection.desk)
-        async with aclosing(steps) as closing:
-            async for step in closing:
-                if isinstance(step, str):
-                    yield step
+        try:
+            async with aclosing(steps) as closing:
+                async for step in closing:
+                    if isinstance(step, str):
+                        yield step
+        finally:
+            # It has cost something, also where the text was not waited for.
+            self._connection.announce_status()
 
     # -- commands ------------------------------------------------------------------------------
 
