@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, Protocol, TypeAlias, TypeVar, cast, get_args
 
 from kibitz.bill import dollars
 from kibitz.claude.values import Tier
 from kibitz.cli.arguments import Parser
 from kibitz.cli.terminal import Terminal
+from kibitz.cli.workplace import Workplace
 from kibitz.errors import EXIT_BUDGET, UserError
+from kibitz.evaluation.results import Results
 from kibitz.plain_text import one_line
 
 
@@ -29,6 +32,23 @@ class Configuration:
     tier: Tier | None
     model: str | None
     instructions: str = ""
+
+
+class Named(Protocol):
+    """A case of an evaluation."""
+
+    @property
+    def id(self) -> str: ...
+
+
+class Figures(Protocol):
+    """What a configuration has come to."""
+
+    def as_json(self) -> dict[str, Any]: ...
+
+
+Case = TypeVar("Case", bound=Named)
+Todo: TypeAlias = Sequence[tuple[Configuration, Sequence[Case]]]
 
 
 def add_configurations(parser: Parser) -> None:
@@ -73,6 +93,58 @@ def configurations(
         for title, text in words:
             found.append(Configuration(f"{name}, {title}", tier, model, text))
     return found
+
+
+def missing(
+    compared: Sequence[Configuration], cases: Sequence[Case], results: Results
+) -> list[tuple[Configuration, list[Case]]]:
+    """What has no result yet, for each configuration."""
+    return [
+        (each, [case for case in cases if results.get(each.name, case.id) is None])
+        for each in compared
+    ]
+
+
+async def agree_on(
+    at: Workplace,
+    results: Results,
+    todo: Todo[Case],
+    words: tuple[str, str],
+    likely_usd: Callable[[Todo[Case]], Awaitable[float | None]],
+    warning: str = "",
+) -> int:
+    """Say what is to be done and what it costs, and ask whether to go on; how much it is.
+
+    `words` are how many cases there are, and what is made of them.  Raises UserError where the
+    user does not want to.
+    """
+    n_todo = sum(len(waiting) for _, waiting in todo)
+    n_cases, made = words
+    at.terminal.note(
+        f"{n_cases}, {len(todo)} configurations: {n_todo} {made} to be made; results are kept in "
+        f"{results.path}."
+    )
+    if n_todo:
+        at.terminal.note(f"That {cost_words(await likely_usd(todo))}.")
+        if warning:
+            at.terminal.note(warning)
+        must_agree(at.terminal, yes=at.common.yes)
+    return n_todo
+
+
+def tell_figures(
+    at: Workplace,
+    about: Mapping[str, Any] | None,
+    figures: Sequence[Figures],
+    header: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+) -> None:
+    """The figures on stdout: as a document that begins with `about`, else as a table."""
+    if about is None:
+        print_table(at.terminal, header, rows)
+        return
+    document = {**about, "configurations": [each.as_json() for each in figures]}
+    at.terminal.write(json.dumps(document, indent=2) + "\n")
 
 
 def must_agree(terminal: Terminal, *, yes: bool) -> None:

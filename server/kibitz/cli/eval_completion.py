@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import os
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -28,12 +27,13 @@ from kibitz.cli.arguments import Common, Parser, count, positive
 from kibitz.cli.eval_common import (
     Configuration,
     Purse,
+    Todo,
     add_configurations,
+    agree_on,
     configurations,
-    cost_words,
-    must_agree,
-    print_table,
+    missing,
     shown_usd,
+    tell_figures,
 )
 from kibitz.cli.place import absolute
 from kibitz.cli.progress import tell_bill
@@ -138,29 +138,17 @@ class _Evaluation:
         self._n_asked = 0
 
     async def run(self) -> int:
-        terminal = self._at.terminal
         if self._wanted.again:
             self._results.forget()
-        todo = [
-            (each, [one for one in self._problems if self._results.get(each.name, one.id) is None])
-            for each in self._compared
-        ]
-        n_requests = sum(len(waiting) for _, waiting in todo)
-        terminal.note(
-            f"{len(self._problems)} problems, {len(self._compared)} configurations: {n_requests} "
-            f"completions to be made; results are kept in {self._results.path}."
-        )
-        if n_requests:
-            usd = await self._likely_usd(todo)
-            terminal.note(f"That {cost_words(usd)}.")
-            terminal.note(WARNING)
-            must_agree(terminal, yes=self._at.common.yes)
+        todo = missing(self._compared, self._problems, self._results)
+        words = (f"{len(self._problems)} problems", "completions")
+        if await agree_on(self._at, self._results, todo, words, self._likely_usd, WARNING):
             unfit = await self._unfit()
             for configuration, waiting in todo:
                 fit = [problem for problem in waiting if problem.id not in unfit]
                 await self._at_once(fit, partial(self._complete, configuration))
         self._tell()
-        tell_bill(terminal, self._at.tally, verbose=self._at.common.verbose)
+        tell_bill(self._at.terminal, self._at.tally, verbose=self._at.common.verbose)
         return 0
 
     async def _unfit(self) -> set[str]:
@@ -182,9 +170,7 @@ class _Evaluation:
             )
         return unfit
 
-    async def _likely_usd(
-        self, todo: Sequence[tuple[Configuration, Sequence[Problem]]]
-    ) -> float | None:
+    async def _likely_usd(self, todo: Todo[Problem]) -> float | None:
         total_usd = 0.0
         known = self._at.backend.known_models().catalogue
         for configuration, waiting in todo:
@@ -282,19 +268,14 @@ class _Evaluation:
         self._results.add(configuration.name, problem.id, result)
 
     def _tell(self) -> None:
-        terminal = self._at.terminal
         figures = [
             CompletionFigures.of(each.name, self._results.of(each.name)) for each in self._compared
         ]
-        if self._wanted.is_json:
-            document = {
-                "evaluation": "completion",
-                "problems": len(self._problems),
-                "results": str(self._results.path),
-                "configurations": [each.as_json() for each in figures],
-            }
-            terminal.write(json.dumps(document, indent=2) + "\n")
-            return
+        about = {
+            "evaluation": "completion",
+            "problems": len(self._problems),
+            "results": str(self._results.path),
+        }
         header = ("", "passed", "as the original", "nothing shown", "cost", "per one that passed")
         rows = [
             (
@@ -307,7 +288,7 @@ class _Evaluation:
             )
             for one in figures
         ]
-        print_table(terminal, header, rows)
+        tell_figures(self._at, about if self._wanted.is_json else None, figures, header, rows)
 
 
 def _spot(problem: Problem) -> Spot:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import os
 import random
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
@@ -27,17 +26,17 @@ from kibitz.cli.arguments import Common, Parser, count
 from kibitz.cli.eval_common import (
     Configuration,
     Purse,
+    Todo,
     add_configurations,
+    agree_on,
     configurations,
-    cost_words,
-    must_agree,
-    print_table,
+    missing,
     shown_usd,
+    tell_figures,
 )
 from kibitz.cli.place import absolute
 from kibitz.cli.progress import tell_bill
 from kibitz.cli.review_cost import likely_costs
-from kibitz.cli.terminal import Terminal
 from kibitz.cli.workplace import Workplace, work
 from kibitz.errors import EXIT_CLAUDE, UserError
 from kibitz.evaluation.cases import Case, fixes, mutated, reverted, reviewable
@@ -193,19 +192,10 @@ class _Evaluation:
             return 0
         if self._wanted.again:
             self._results.forget()
-        todo = [
-            (each, [case for case in cases if self._results.get(each.name, case.id) is None])
-            for each in self._compared
-        ]
-        n_reviews = self._n_reviews = sum(len(waiting) for _, waiting in todo)
-        terminal.note(
-            f"{len(cases)} cases, {len(self._compared)} configurations: {n_reviews} reviews to be "
-            f"made; results are kept in {self._results.path}."
-        )
-        if n_reviews:
-            usd = await self._likely_usd(todo)
-            terminal.note(f"That {cost_words(usd)}.")
-            must_agree(terminal, yes=self._at.common.yes)
+        todo = missing(self._compared, cases, self._results)
+        words = (f"{len(cases)} cases", "reviews")
+        self._n_reviews = await agree_on(self._at, self._results, todo, words, self._likely_usd)
+        if self._n_reviews:
             for configuration, waiting in todo:
                 await self._review(configuration, waiting)
         self._tell()
@@ -241,9 +231,7 @@ class _Evaluation:
                 break
         check_out(self._root, self._commit)
 
-    async def _likely_usd(
-        self, todo: Sequence[tuple[Configuration, Sequence[Case]]]
-    ) -> float | None:
+    async def _likely_usd(self, todo: Todo[Case]) -> float | None:
         """What is likely to be spent; None for an unknown price."""
         total_usd = 0.0
         for configuration, waiting in todo:
@@ -364,17 +352,12 @@ class _Evaluation:
         figures = [
             ReviewFigures.of(each.name, self._results.of(each.name)) for each in self._compared
         ]
-        terminal: Terminal = self._at.terminal
-        if self._wanted.is_json:
-            document = {
-                "evaluation": "review",
-                "commit": self._commit,
-                "seed": self._wanted.seed,
-                "results": str(self._results.path),
-                "configurations": [each.as_json() for each in figures],
-            }
-            terminal.write(json.dumps(document, indent=2) + "\n")
-            return
+        about = {
+            "evaluation": "review",
+            "commit": self._commit,
+            "seed": self._wanted.seed,
+            "results": str(self._results.path),
+        }
         header = (
             *("", "bugs found", "of mutations", "of fixes", "findings right"),
             *("false alarms", "cost", "per bug found"),
@@ -392,7 +375,7 @@ class _Evaluation:
             )
             for each in figures
         ]
-        print_table(terminal, header, rows)
+        tell_figures(self._at, about if self._wanted.is_json else None, figures, header, rows)
         for each in figures:
-            if each.n_failed:
-                terminal.note(f"{each.name}: {each.n_failed} replies could not be used.")
+            if each.n_failed and not self._wanted.is_json:
+                self._at.terminal.note(f"{each.name}: {each.n_failed} replies could not be used.")
