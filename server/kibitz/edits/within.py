@@ -87,13 +87,12 @@ def _changed_line(old: str, new: str) -> list[Part] | None:
     old_tokens, new_tokens = _TOKEN.findall(old), _TOKEN.findall(new)
     if max(len(old_tokens), len(new_tokens)) > _MOST_TOKENS:
         return None
-    occurrences, table = Occurrences(old_tokens), Table(len(old_tokens))
-    for token in new_tokens:
-        table.add(occurrences.bits_from(token, 0))
     found: list[Part] = []
     at = old_done = new_done = kept = 0
-    pairs = list(table.path(len(old_tokens)))[::-1]
-    for old_index, new_index in [*pairs, (len(old_tokens), len(new_tokens))]:
+    for old_index, new_index in [
+        *_common(old_tokens, new_tokens),
+        (len(old_tokens), len(new_tokens)),
+    ]:
         end = at + len("".join(old_tokens[old_done:old_index]))
         text = "".join(new_tokens[new_done:new_index])
         if end > at or text:
@@ -105,6 +104,25 @@ def _changed_line(old: str, new: str) -> list[Part] | None:
     if kept < _LEAST_KEPT * len("".join(old.split())) or not kept:
         return None
     return _joined(old, found)
+
+
+def _common(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """The tokens that both have, as pairs of their places, in order."""
+    fewest = min(len(old), len(new))
+    head = tail = 0
+    while head < fewest and old[head] == new[head]:
+        head += 1
+    while tail < fewest - head and old[-1 - tail] == new[-1 - tail]:
+        tail += 1
+    yield from zip(range(head), range(head), strict=True)
+    middle, added = old[head : len(old) - tail], new[head : len(new) - tail]
+    if middle and added:
+        occurrences, table = Occurrences(middle), Table(len(middle))
+        for token in added:
+            table.add(occurrences.bits_from(token, 0))
+        for old_index, new_index in list(table.path(len(middle)))[::-1]:
+            yield head + old_index, head + new_index
+    yield from zip(range(len(old) - tail, len(old)), range(len(new) - tail, len(new)), strict=True)
 
 
 def _joined(old: str, parts: list[Part]) -> list[Part]:
