@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from kibitz import __version__
+from kibitz.editor_setup import shipped
 from kibitz.editor_setup.languages import languages, named
 from kibitz.editor_setup.places import PLACES
 from kibitz.editor_setup.recipes import HELIX_FEATURES, RECIPES, Recipe, recipe
@@ -16,6 +18,7 @@ from kibitz.editor_setup.recipes import HELIX_FEATURES, RECIPES, Recipe, recipe
 CLIENTS = Path(__file__).parents[2] / "clients"
 FOLDERS = {
     "neovim": "neovim-plain",
+    "neovim-plugin": "neovim",
     "eglot": "emacs",
     "rass": "emacs",
     "lsp-mode": "emacs",
@@ -33,12 +36,14 @@ def test_each_readme_shows_what_setup_prints(found: Recipe) -> None:
     readme = (folder / "README.md").read_text()
     blocks = re.findall(r"```(\w+)\n(.*?)```", readme, re.DOTALL)
     if found.name == "zed":
-        pieces = found.pieces(languages())
-        files = [(folder / name) for name in ("extension.toml", "Cargo.toml", "src/lib.rs")]
-        assert [file.read_text() for file in files] == [piece.text for piece in pieces]
+        manifest = (folder / "extension.toml").read_text()
+        assert manifest == found.pieces(languages())[0].text
+        crate = tomllib.loads((folder / "Cargo.toml").read_text())
+        assert crate["package"]["version"] == __version__
         return
     for piece in found.pieces(SHOWN):
-        assert (piece.form, piece.text) in blocks
+        text = piece.text.replace(str(shipped.folder("neovim")), "/where/kibitz/is/clients/neovim")
+        assert (piece.form, text) in blocks
     assert f"kibitz setup {found.name}" in readme or f"`{found.name}`" in readme
 
 

@@ -325,7 +325,7 @@ def open_with_plugin(
 
 def plugin_init() -> str:
     """The `init.lua` of a user of the plugin."""
-    return readme_block("runtimepath")
+    return readme_block("~/src/kibitz")
 
 
 def plain_init() -> str:

@@ -1,6 +1,6 @@
 """What each editor has to be told, as pieces of its configuration.
 
-A recipe is data: it reads nothing and writes nothing.  `merging` says how a piece goes into a
+A recipe is data: it reads nothing but what is shipped, and writes nothing.  `merging` says how a piece goes into a
 file that is there already, `places` where the file is.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from kibitz.editor_setup import zed
+from kibitz.editor_setup import shipped, zed
 from kibitz.editor_setup.languages import Language
 
 Form = Literal["toml", "json", "lua", "elisp", "kak", "vim", "rust"]
@@ -68,6 +68,16 @@ vim.lsp.config('kibitz', {
   cmd = { 'kibitz', 'serve' },
   root_markers = { '.kibitz.toml', '.git' },
 })
+vim.lsp.enable('kibitz')
+"""
+    return (Piece("neovim", "lua", "whole", text),)
+
+
+def _neovim_plugin(_wanted: Sequence[Language]) -> tuple[Piece, ...]:
+    # A file that Neovim itself runs at start: whatever is prepended then is run no more.
+    text = f"""\
+vim.opt.runtimepath:prepend([[{shipped.folder("neovim")}]])
+vim.cmd.runtime('plugin/kibitz.lua')
 vim.lsp.enable('kibitz')
 """
     return (Piece("neovim", "lua", "whole", text),)
@@ -183,8 +193,8 @@ def _coc(_wanted: Sequence[Language]) -> tuple[Piece, ...]:
 def _zed(wanted: Sequence[Language]) -> tuple[Piece, ...]:
     return (
         Piece("zed-manifest", "toml", "whole", zed.manifest(wanted)),
-        Piece("zed-crate", "toml", "whole", zed.CRATE),
-        Piece("zed-source", "rust", "whole", zed.SOURCE),
+        Piece("zed-crate", "toml", "whole", zed.crate()),
+        Piece("zed-source", "rust", "whole", zed.source()),
     )
 
 
@@ -205,7 +215,20 @@ def _jetbrains(wanted: Sequence[Language]) -> tuple[Piece, ...]:
 
 
 RECIPES = (
-    Recipe("neovim", "Neovim", _neovim, "Neovim 0.11 or newer.", "`gra` opens the menu."),
+    Recipe(
+        "neovim",
+        "Neovim without our plugin",
+        _neovim,
+        "Neovim 0.11 or newer.",
+        "`gra` opens the menu; with `kibitz setup neovim-plugin` there is more.",
+    ),
+    Recipe(
+        "neovim-plugin",
+        "Neovim with our plugin",
+        _neovim_plugin,
+        "Neovim 0.11 or newer.",
+        "`:checkhealth kibitz`, then `:Kibitz` opens the menu and `:help kibitz` tells the rest.",
+    ),
     Recipe(
         "helix",
         "Helix",

@@ -25,6 +25,8 @@ def test_every_subcommand_key_colour_and_function_has_its_help(tmp_path: Path) -
     with open_with_plugin(tmp_path, FILES) as shop:
         # A tag that stands twice is an error of `:helptags`.
         shop.editor.lua("vim.cmd.helptags(...)", str(doc))
+        # `:help` finds them without a plugin manager, which would make them.
+        assert (doc / "tags").read_text() == (CLIENT / "doc" / "tags").read_text()
         tags = {line.partition("\t")[0] for line in (doc / "tags").read_text().splitlines()}
         shop.editor.open("notes.md")
         subcommands = shop.editor.lua("return require('kibitz.command').described()")

@@ -9,6 +9,7 @@ import pytest
 from kibitz.standin import Reply
 from support.findings import finding, reported
 from support.neovim import open_neovim, plain_init, readme_block
+from support.plain_clients import configuration
 from support.workshop import EXAMPLE
 
 pytestmark = pytest.mark.real
@@ -33,6 +34,21 @@ def test_five_lines_start_one_server_for_all_files(tmp_path: Path) -> None:
 
         assert len(plain_init().splitlines()) == 5
         assert len(shop.editor.servers()) == 1
+        assert shop.editor.messages() == ""
+
+
+def test_the_plugin_that_comes_with_kibitz_is_there_by_three_lines(tmp_path: Path) -> None:
+    # Where `kibitz setup neovim-plugin --write` puts them; `init.lua` stays empty.
+    written = tmp_path / "home" / "config" / "nvim" / "plugin" / "kibitz.lua"
+    written.parent.mkdir(parents=True)
+    written.write_text(configuration("neovim-plugin"))
+    with open_neovim(tmp_path, FILES, init="") as shop:
+        shop.editor.open("prices.py")
+        assert shop.editor.lua("return vim.fn.exists(':Kibitz')") == 2
+        assert shop.editor.lua("return vim.fn.getcompletion('kibitz-', 'help')[1]")
+        assert shop.editor.lua(
+            "return vim.lsp.get_clients()[1].capabilities.experimental.kibitz.applyEdit"
+        )
         assert shop.editor.messages() == ""
 
 
