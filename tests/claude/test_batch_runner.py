@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sqlite3
 from collections import Counter
@@ -18,7 +19,7 @@ from kibitz.claude.anthropic_client import AnthropicClaude
 from kibitz.claude.anthropic_client.batches import AnthropicBatches
 from kibitz.claude.batch_books import BatchBooks
 from kibitz.claude.batch_run import BatchRun, Item, RunIsBusyError
-from kibitz.claude.batch_runner import BatchRunner, CannotAsk
+from kibitz.claude.batch_runner import PROMPTS_AT_ONCE, BatchRunner, CannotAsk
 from kibitz.claude.batches import Batch, BatchRequest, BatchResult
 from kibitz.claude.budget import Budget
 from kibitz.claude.connection import Connection
@@ -51,8 +52,16 @@ class Asking:
 
     gone: frozenset[str] = frozenset()
     answers: Counter[str] = field(default_factory=Counter)
+    made: Counter[str] = field(default_factory=Counter)
+    n_at_once: int = 0
+    most_at_once: int = 0
 
     async def prompt(self, name: str) -> Prompt:
+        self.made[name] += 1
+        self.n_at_once += 1
+        self.most_at_once = max(self.most_at_once, self.n_at_once)
+        await asyncio.sleep(0)
+        self.n_at_once -= 1
         if name in self.gone:
             raise CannotAsk(f"{name} is gone.")
         question = Message("user", (Block(f"About {name}."),))
@@ -163,6 +172,16 @@ async def test_what_cannot_be_asked_any_more_is_told(desk: Desk) -> None:
         outcomes = {name: (state, said) for name, state, said in run.outcomes()}
     assert outcomes["file-00001.py"] == ("failed", {"problem": "file-00001.py is gone."})
     assert run_counts(desk) == (3, 1)
+
+
+async def test_prompts_are_made_a_few_at_a_time_and_each_once(desk: Desk) -> None:
+    """Of a group that is too much for a chunk the next chunk takes what was made."""
+    with desk.run(12, chunk_requests=3) as (_, runner):
+        await runner.go()
+    assert desk.asking.most_at_once == PROMPTS_AT_ONCE
+    assert set(desk.asking.made.values()) == {1}
+    assert set(desk.asking.answers.values()) == {1}
+    assert len(desk.asking.answers) == 12
 
 
 def run_counts(desk: Desk) -> tuple[int, int]:

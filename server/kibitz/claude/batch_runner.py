@@ -35,6 +35,9 @@ CHUNK_BYTES = 48 * 1024 * 1024
 # What is ready by then goes, so that Claude works while the next prompts are made.
 CHUNK_SECONDS = 60.0
 
+# Prompts are made partly in threads, and by git.  Higher: more is made that the next chunk gets.
+PROMPTS_AT_ONCE = 4
+
 # A request that was on its way when its sender died has arrived by then, if it ever does.
 SETTLING_SECONDS = 10.0
 
@@ -117,7 +120,7 @@ class BatchRunner:
         self._failures: dict[str, int] = {}
         self._lead: int | None = None
         self._was_cancelled = False
-        self._kept: tuple[Item, BatchRequest] | None = None
+        self._kept: dict[Item, BatchRequest] = {}  # made, but too much for the chunk
 
     @property
     def was_cancelled(self) -> bool:
@@ -343,35 +346,35 @@ class BatchRunner:
         first."""
         items: list[Item] = []
         requests: list[BatchRequest] = []
-        n_bytes = 0
+        n_bytes, after, is_full = 0, 0, False
         n_waiting = self._run.counts().waiting
-        after = 0
         deadline = time.monotonic() + CHUNK_SECONDS
-        while len(requests) < self._chunk_requests:
-            if requests and time.monotonic() > deadline:
+        while not is_full and not (requests and time.monotonic() > deadline):
+            # The first by itself: what it has in common with the others is made with it.
+            group = self._run.waiting(after, PROMPTS_AT_ONCE if requests else 1)
+            if not group:
                 break
-            found = self._run.waiting(after, 1)
-            if not found:
-                break
-            (item,) = found
-            after = item.number
-            request = await self._request(item)
-            if request is None:
-                continue
-            n_bytes += self._service.request_bytes(request)
-            if requests and n_bytes > self._chunk_bytes:
-                self._kept = (item, request)
-                break
-            items.append(item)
-            requests.append(request)
-            if len(requests) == 1 and n_waiting >= LEAST_FOR_A_LEAD and self._needs_lead(request):
-                break
+            after = group[-1].number
+            made = await asyncio.gather(*(self._request(item) for item in group))
+            for item, request in zip(group, made, strict=True):
+                if request is None:
+                    continue
+                n_bytes += self._service.request_bytes(request)
+                if requests and (n_bytes > self._chunk_bytes or is_full):
+                    is_full = True
+                    self._kept[item] = request
+                    continue
+                items.append(item)
+                requests.append(request)
+                is_lead = len(requests) == 1 and n_waiting >= LEAST_FOR_A_LEAD
+                is_full = len(requests) >= self._chunk_requests or (
+                    is_lead and self._needs_lead(request)
+                )
         return items, requests
 
     async def _request(self, item: Item) -> BatchRequest | None:
-        kept, self._kept = self._kept, None
-        if kept is not None and kept[0] == item:
-            return kept[1]
+        if (kept := self._kept.pop(item, None)) is not None:
+            return kept
         try:
             prompt = await self._asker.prompt(item.name)
         except CannotAsk as problem:
