@@ -22,7 +22,7 @@ def helix_file(commands: CommandLine) -> Path:
 def test_the_editors_are_listed(commands: CommandLine) -> None:
     outcome = commands.run("setup")
     assert outcome.code == 0
-    assert "  helix      Helix\n" in outcome.out
+    assert "  helix         Helix\n" in outcome.out
     assert not commands.asked
 
 

@@ -70,7 +70,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _list() -> str:
-    rows = "".join(f"  {each.name:<11}{each.title}\n" for each in RECIPES)
+    rows = "".join(f"  {each.name:<14}{each.title}\n" for each in RECIPES)
     return f"{rows}\n`kibitz setup EDITOR` prints what to paste, with `--write` it is written.\n"
 
 

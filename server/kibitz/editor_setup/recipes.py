@@ -1,7 +1,7 @@
 """What each editor has to be told, as pieces of its configuration.
 
-A recipe is data: it reads nothing but what is shipped, and writes nothing.  `merging` says how a piece goes into a
-file that is there already, `places` where the file is.
+A recipe is data: it reads nothing but what is shipped, and writes nothing.  `merging` says how a
+piece goes into a file that is there already, `places` where the file is.
 """
 
 from __future__ import annotations
