@@ -342,11 +342,16 @@ class Suggestions:
         shown = self._shown
         if shown is None:
             return
-        if shown.uri == uri and spot.before.startswith(shown.spot.before):
-            typed = spot.before[len(shown.spot.before) :]
-            if along(shown.text, typed):
-                return  # still shown, or taken in part
-            if typed.startswith(shown.text):
+        if shown.uri == uri:
+            if spot.before.startswith(shown.spot.before):
+                typed = spot.before[len(shown.spot.before) :]
+                if along(shown.text, typed):
+                    return  # still shown, or taken in part
+                was_taken = typed.startswith(shown.text)
+            else:
+                # The cursor has gone elsewhere, or what stood before it was deleted.
+                was_taken = f"{spot.before}{spot.after}".startswith(shown.spot.before + shown.text)
+            if was_taken:
                 self._pace.accepted(self._now())
             else:
                 self._pace.rejected(self._now())
