@@ -116,6 +116,8 @@ class CodeServer:
         for name in list(environment):
             if name.startswith(("VSCODE", "ELECTRON")):
                 del environment[name]
+        # Whoever sits at it has a key of their own; a stand-in takes any unless told otherwise.
+        environment["ANTHROPIC_API_KEY"] = "any"
         # As if started from a terminal: else it would take the search path of a login shell.
         environment["VSCODE_CLI"] = "1"
         base = [

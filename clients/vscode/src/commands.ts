@@ -211,8 +211,7 @@ async function atChange(
     void window.showInformationMessage(l10n.t("There is no change of kibitz's at the cursor."));
     return undefined;
   }
-  const { job, number } = hunk;
-  return await server.execute(command, number === undefined ? { job } : { job, hunk: number });
+  return await server.execute(command, hunk.argument);
 }
 
 /** Automatic features send code without being asked each time: that is asked for, once. */

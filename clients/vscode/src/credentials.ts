@@ -3,7 +3,7 @@
  * written nowhere else.
  */
 
-import { type SecretStorage, l10n, window } from "vscode";
+import { type SecretStorage, commands, l10n, window } from "vscode";
 
 const NAME = "kibitz.apiKey";
 
@@ -34,4 +34,25 @@ export async function askForApiKey(secrets: SecretStorage): Promise<void> {
 export async function forgetApiKey(secrets: SecretStorage): Promise<void> {
   await secrets.delete(NAME);
   void window.showInformationMessage(l10n.t("kibitz has forgotten the API key."));
+}
+
+/** Say which variables of the settings are not handed on, as they are credentials. */
+export function tellRefused(names: readonly string[]): void {
+  if (names.length === 0) {
+    return;
+  }
+  const setKey = l10n.t("Set the API key…");
+  void window
+    .showWarningMessage(
+      l10n.t(
+        "Credentials are not taken from settings: remove {0} from `kibitz.server.environment`. A key for Anthropic is kept in the secret storage; others belong into the environment of the editor.",
+        names.join(", "),
+      ),
+      setKey,
+    )
+    .then(async (chosen) => {
+      if (chosen === setKey) {
+        await commands.executeCommand("kibitz.setApiKey");
+      }
+    });
 }

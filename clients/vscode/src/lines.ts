@@ -58,27 +58,26 @@ export function joined(ranges: readonly Lines[], more: Lines): Lines[] {
 
 /** A change of a finished edit that can be kept or reverted. */
 export interface Hunk extends Lines {
-  readonly job: string;
-  /** Its number within the job; undefined when it is the only one. */
-  readonly number: number | undefined;
+  /** What tells `kibitz.keep` and `kibitz.revert` which one it is. */
+  readonly argument: Readonly<Record<string, unknown>>;
 }
 
 /** The changes that the server's lenses stand over, top to bottom. */
 export function hunksOf(lenses: readonly Lens[]): Hunk[] {
   const hunks: Hunk[] = [];
-  for (const { range, command, data } of lenses) {
+  for (const { command, data } of lenses) {
     const argument = command?.arguments?.[0];
-    if (command?.command === "kibitz.keep" && isKeep(argument) && argument.offer === undefined) {
-      const at = range.start.line;
-      const [first, end] = isShown(data) ? data.lines : [at, at + 1];
-      hunks.push({ first, end, job: argument.job, number: argument.hunk });
+    // “Keep all” and “Keep mine” say no lines.
+    if (command?.command === "kibitz.keep" && isObject(argument) && isShown(data)) {
+      const [first, end] = data.lines;
+      hunks.push({ first, end, argument });
     }
   }
   return hunks.sort((a, b) => a.first - b.first);
 }
 
-function isKeep(value: unknown): value is { job: string; hunk?: number; offer?: number } {
-  return typeof value === "object" && value !== null && "job" in value;
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
 }
 
 function isShown(value: unknown): value is { lines: [number, number] } {

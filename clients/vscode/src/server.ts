@@ -31,8 +31,9 @@ import {
   type StaticFeature,
 } from "vscode-languageclient/node";
 
-import { apiKey } from "./credentials";
+import { apiKey, tellRefused } from "./credentials";
 import { explicitSettings, ownSetting } from "./configuration";
+import { type Sorted, sorted } from "./environment";
 import { offerToInstall } from "./installation";
 import { type Launch, findServer } from "./launch";
 import { EXTENSIONS, type Argument, type ServerCommand } from "./protocol";
@@ -174,14 +175,13 @@ export class Server implements Disposable {
       return undefined;
     }
     const key = await apiKey(this.context.secrets);
-    const given = ownSetting<Record<string, string>>("server.environment", {});
     return {
       command: this.launch.command,
       args: [...this.launch.prefix, ...words],
       env: {
         ...process.env,
         ...(key === undefined ? {} : { ANTHROPIC_API_KEY: key }),
-        ...given,
+        ...givenEnvironment().kept,
       },
     };
   }
@@ -229,6 +229,7 @@ export class Server implements Disposable {
       void this.offerToInstall();
       return;
     }
+    tellRefused(givenEnvironment().refused);
     this.log.info(`starting ${[start.command, ...start.args].join(" ")}`);
     const client = new Client(
       "kibitz",
@@ -342,6 +343,10 @@ export class Server implements Disposable {
       this.log.show();
     }
   }
+}
+
+function givenEnvironment(): Sorted {
+  return sorted(ownSetting<Record<string, string>>("server.environment", {}));
 }
 
 /** The settings that somebody has set: a default of ours must not go over the user's own file. */

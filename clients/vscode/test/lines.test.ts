@@ -60,12 +60,12 @@ test("hunks are what Keep lenses stand over; offers and other lenses are none", 
     lens(4, "kibitz.keep", { job: "a", offer: 0 }),
   ]);
   assert.deepEqual(hunks, [
-    { first: 2, end: 2, job: "a", number: 0 },
-    { first: 7, end: 9, job: "a", number: 1 },
+    { first: 2, end: 2, argument: { job: "a", hunk: 0 } },
+    { first: 7, end: 9, argument: { job: "a", hunk: 1 } },
   ]);
-  assert.equal(hunkAt(hunks, 8)?.number, 1);
-  assert.equal(hunkAt(hunks, 2)?.number, 0);
+  assert.equal(hunkAt(hunks, 8)?.first, 7);
+  assert.equal(hunkAt(hunks, 2)?.first, 2);
   assert.equal(hunkAt(hunks, 9), undefined);
-  assert.equal(neighbour(hunks, 7, "next")?.number, 0);
-  assert.equal(neighbour(hunks, 7, "previous")?.number, 0);
+  assert.equal(neighbour(hunks, 7, "next")?.first, 2);
+  assert.equal(neighbour(hunks, 7, "previous")?.first, 2);
 });

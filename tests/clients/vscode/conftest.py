@@ -54,7 +54,6 @@ def open_workshop(code_server: CodeServer, chromium: Browser, tmp_path: Path) ->
         config.write_text(more.pop("user_file", ""))
         with StandIn.in_thread(accepted_keys=more.pop("accepted_keys", None)) as standin:
             environment = {
-                **({"ANTHROPIC_API_KEY": "any"} if more.pop("has_key", True) else {}),
                 "ANTHROPIC_BASE_URL": standin.base_url,
                 **{
                     f"XDG_{kind}_HOME": str(home / kind.lower())

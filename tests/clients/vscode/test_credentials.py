@@ -30,10 +30,14 @@ def holding(folder: Path, text: str) -> list[Path]:
 def test_the_walkthrough_leads_to_a_key_that_only_the_server_gets(
     open_workshop: OpenWorkshop, code_server: CodeServer
 ) -> None:
-    with open_workshop(has_key=False, accepted_keys={KEY}) as shop:
+    # A token that somebody has put into the settings is not taken, and they are told.
+    in_settings = {"ANTHROPIC_AUTH_TOKEN": "a-token-in-settings"}
+    with open_workshop(accepted_keys={KEY}, environment=in_settings) as shop:
         window, page = shop.window, shop.window.page
         window.open("prices.py")
         window.wait_for_server()
+        told = window.notifications().filter(has_text="not taken from settings")
+        told.filter(has_text="ANTHROPIC_AUTH_TOKEN").first.wait_for()
         window.palette("Kibitz: Get Started")
         walkthrough = page.locator(".gettingStartedContainer")
         for step in STEPS:
@@ -57,10 +61,10 @@ def test_the_walkthrough_leads_to_a_key_that_only_the_server_gets(
             window.palette("Kibitz: Forget API Key")
         window.open("prices.py")
         window.palette("Kibitz: Explain File")
-        refused = window.notifications().filter(has_text="key")
-        refused.first.wait_for()
+        window.notifications().filter(has_text="does not accept").first.wait_for()
 
         assert kind == "password"
-        assert len(shop.standin.journal.messages) == 1
+        # With their key, and then with that of the environment, which is none for this server.
+        assert [each.status for each in shop.standin.journal.messages] == [200, 401]
         for folder in (code_server.data, code_server.home, shop.home, shop.root):
             assert holding(folder, KEY) == []
