@@ -103,20 +103,40 @@ def test_dismissed_and_left_it_is_gone_and_nothing_has_changed(tmp_path: Path) -
         wait_for_text(shop, "")
 
 
+#: The interface of Neovim 0.12, as its documentation has it.
+NATIVE = """
+vim.lsp.inline_completion = {
+  is_enabled = function(filter)
+    vim.validate('filter', filter, 'table', true)
+    return true
+  end,
+  get = function() user.taken = true return true end,
+}
+vim.lsp.handlers['workspace/codeLens/refresh'] = function() user.refreshed = true end
+"""
+
+
 def test_what_neovim_itself_shows_is_taken_from_neovim(tmp_path: Path) -> None:
-    """The interface of Neovim 0.12, as its documentation has it."""
-    native = """
-    vim.lsp.inline_completion = {
-      is_enabled = function() return true end,
-      get = function() user.taken = true return true end,
-    }
-    """
-    with open_with_plugin(tmp_path, {"prices.py": BEFORE}, more=native) as shop:
+    with open_with_plugin(tmp_path, {"prices.py": BEFORE}, more=NATIVE) as shop:
         shop.editor.open("prices.py")
         shop.editor.press(f"{LINE}GAif")
         shop.editor.wait_for_line("    if")
         assert shop.editor.lua("return require('kibitz').accept()") is True
         assert shop.editor.lua("return user.taken") is True
+        assert shop.standin.journal.messages == []
+
+
+def test_what_else_neovim_has_itself_goes_on_with_the_plugin(tmp_path: Path) -> None:
+    with open_with_plugin(tmp_path, {"prices.py": BEFORE}, more=NATIVE) as shop:
+        shop.editor.open("prices.py")
+        shop.editor.lua(
+            "vim.lsp.config.kibitz.handlers['workspace/codeLens/refresh'](nil, nil, "
+            "{ client_id = vim.lsp.get_clients()[1].id })"
+        )
+        shop.editor.lua("vim.cmd('checkhealth kibitz')")
+
+        assert shop.editor.lua("return user.refreshed") is True
+        shop.editor.wait_for_line("Neovim shows completions as you type, kibitz those that you ask")
 
 
 def test_without_it_completion_is_in_the_list_of_names(tmp_path: Path) -> None:
