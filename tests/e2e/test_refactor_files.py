@@ -9,7 +9,7 @@ import pytest
 
 from kibitz.standin import Reply, ToolCall
 from support.raw_wire import ResponseError
-from support.workshop import EXAMPLE, Workshop, lines, open_workshop
+from support.workshop import EXAMPLE, Workshop, cursor, lines, open_workshop
 
 CART = "from prices import total\n\n\ndef checkout(cart):\n    return total(cart)\n"
 FILES: dict[str, str | bytes] = {
@@ -88,6 +88,25 @@ async def test_a_file_that_is_not_open_is_taken_back_when_it_is(
         message = await shop.do("kibitz.revert", cart)
         assert "2 reverted" in message
         assert cart.text == CART
+
+
+async def test_a_change_that_is_kept_leaves_those_of_other_files_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_workshop(tmp_path, monkeypatch, files=FILES) as shop:
+        cart = await shop.open("cart.py")
+        prices = await shop.open()
+        await change(shop, edits(PRICES, CALLERS))
+        here = cursor(1)
+        actions = await shop.client.code_actions(cart, here)
+        command = next(each for each in actions if each["title"] == "Keep this change")["command"]
+        await shop.client.execute(command["command"], *command["arguments"])
+
+        message = await shop.do("kibitz.revert")
+
+        assert "3 reverted" in message
+        assert prices.text == FILES["prices.py"]
+        assert cart.text == CART.replace("import total", "import sum_of")
 
 
 async def test_a_document_that_was_changed_meanwhile_stops_all_of_it(

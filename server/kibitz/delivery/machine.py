@@ -96,6 +96,12 @@ class Delivery:
         """Why the delivery has stopped, None while it goes on."""
         return self._stopped
 
+    @property
+    def lines(self) -> tuple[int, int]:
+        """The document's lines ``[first, stop)`` that the region has become."""
+        region = self._standing.rebase
+        return region.first, max(region.first, region.stop)
+
     def write(self, edits: Sequence[LineEdit], *, in_hunk: bool = False) -> None:
         """Take further edits, in order after those before.  Raises Conflict once stopped.
 

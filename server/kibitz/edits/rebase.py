@@ -82,6 +82,11 @@ class Rebase:
         """The line of the document where the region begins."""
         return self._first
 
+    @property
+    def stop(self) -> int:
+        """The line of the document after the region's last one."""
+        return self._boundary + len(self._to_come)
+
     def hunks(self) -> list[Hunk]:
         """What was written, top to bottom; slices of one hunk are one."""
         return list(self._ledger().hunks)

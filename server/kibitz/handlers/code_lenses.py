@@ -11,6 +11,7 @@ from typing import Any
 from lsprotocol import types
 
 from kibitz.handlers.connection import Connection
+from kibitz.handlers.written_edits import hunk_count
 from kibitz.protocol import to_lsp
 
 
@@ -40,20 +41,19 @@ def code_lenses(connection: Connection, uri: str) -> list[types.CodeLens]:
     for edit in connection.session.written.values():
         if edit.uri != uri:
             continue
+        is_one_of_several = hunk_count(connection, edit.job_id) > 1
         for number, hunk in enumerate(edit.ledger.hunks):
-            argument: dict[str, Any] = {"job": edit.job_id}
-            if len(edit.ledger.hunks) > 1:
-                argument["hunk"] = number
+            argument: dict[str, Any] = {"uri": uri, "job": edit.job_id, "hunk": number}
             removed = [line.rstrip("\r\n") for line in hunk.old_lines]
             shown = {"lines": [hunk.first, hunk.stop], "removed": removed}
             lens(hunk.first, "Keep", "kibitz.keep", argument, shown)
             lens(hunk.first, "Revert", "kibitz.revert", argument)
-            if number == 0 and len(edit.ledger.hunks) > 1:
+            if number == 0 and is_one_of_several:
                 whole = {"job": edit.job_id}
                 lens(hunk.first, "Keep all", "kibitz.keep", whole)
                 lens(hunk.first, "Revert all", "kibitz.revert", whole)
         for number, offer in enumerate(edit.offers):
-            argument = {"job": edit.job_id, "offer": number}
+            argument = {"uri": uri, "job": edit.job_id, "offer": number}
             lens(offer.first, "Apply Claude's version", "kibitz.applyOffer", argument)
             lens(offer.first, "Keep mine", "kibitz.keep", argument)
     return lenses

@@ -36,6 +36,7 @@ class EditJob:
         self, connection: Connection, document: Document, lines: tuple[int, int], streaming: str
     ) -> None:
         self._connection = connection
+        self._job: Job | None = None
         self._uri = document.uri
         self._before = document
         self._streaming = streaming
@@ -83,6 +84,7 @@ class EditJob:
         delivery = self._delivery
         # A conflict ends the job where it is: what Claude goes on to write would be paid for.
         delivery.on_stop = job.stop
+        self._job, job.lines = job, delivery.lines
         try:
             await self._deliver(steps, report)
         except Conflict as stopped:
@@ -141,6 +143,8 @@ class EditJob:
         if event.after.uri == self._uri:
             for change in event.changes:
                 self._region = self._region.after(change)
+            if self._job is not None and self._delivery in self._connection.session.deliveries:
+                self._job.lines = self._delivery.lines
 
     def _lines_now(self, document: Document) -> tuple[int, int]:
         """The lines ``[first, end)`` of the region and of what was changed in it."""

@@ -31,6 +31,11 @@ def edits_in(connection: Connection, uri: str | None, job_id: str | None) -> lis
     ]
 
 
+def hunk_count(connection: Connection, job_id: str) -> int:
+    """How many changes of a job stand, in all of its files."""
+    return sum(len(edit.ledger.hunks) for edit in edits_in(connection, None, job_id))
+
+
 def chosen_hunks(edit: WrittenEdit, number: int | None) -> list[Hunk]:
     """All hunks of an edit, or the one with `number`, counted from 0 from top to bottom."""
     hunks = list(edit.ledger.hunks)
