@@ -19,6 +19,7 @@ from kibitz.dismissals import INTENDED, WRONG
 from kibitz.handlers import conversations, cursors
 from kibitz.handlers.connection import Connection, project_root
 from kibitz.handlers.orders import identity
+from kibitz.handlers.written_edits import hunk_count
 from kibitz.protocol import from_lsp, to_lsp
 from kibitz.session import touches
 from kibitz_context.document import Document
@@ -178,7 +179,7 @@ def _of_written_edits(
             continue
         for number, offer in enumerate(edit.offers):
             if offer.first <= last_line and first_line <= max(offer.stop - 1, offer.first):
-                argument = {"job": edit.job_id, "offer": number}
+                argument = {"uri": uri, "job": edit.job_id, "offer": number}
                 actions += [
                     _action(title, QUICKFIX_KIND, command, argument)
                     for title, command in (
@@ -194,9 +195,9 @@ def _of_written_edits(
         ]
         if not there:
             continue
-        if len(hunks) > 1:
+        if hunk_count(connection, edit.job_id) > 1:
             for number in there:
-                argument = {"job": edit.job_id, "hunk": number}
+                argument = {"uri": uri, "job": edit.job_id, "hunk": number}
                 actions += [
                     _action("Keep this change", QUICKFIX_KIND, "kibitz.keep", argument),
                     _action("Revert this change", QUICKFIX_KIND, "kibitz.revert", argument),
