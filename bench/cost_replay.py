@@ -56,12 +56,13 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The bills of a trace by policy and model, and what the optimum paid for L0–L2, in units of
-    the input price, by the proportions of prices."""
+    """The bills of a trace by policy and model; what the optimum paid for L0–L2, and what nobody
+    could go below, both in units of the input price, by the proportions of prices."""
 
     task: Task
     bills: Mapping[tuple[str, str], Bill]
     optimum: Mapping[Proportions, float]
+    floor: Mapping[Proportions, float]
 
     def bill(self, policy: Policy, model: str) -> Bill:
         # What the fixed ones send does not depend on prices, only on how text is counted.
@@ -86,9 +87,16 @@ class Outcome:
         task_usd = none.usd(_prices(model)) - none.layers_usd(_prices(model))
         return (self._optimum_usd(model) + task_usd) / none.usd(_prices(model))
 
+    def floor_layers(self, model: str) -> float:
+        usd = self._in_usd(self.floor, model)
+        return usd / self.bill(NO_CACHE, model).layers_usd(_prices(model))
+
     def _optimum_usd(self, model: str) -> float:
+        return self._in_usd(self.optimum, model)
+
+    def _in_usd(self, paid: Mapping[Proportions, float], model: str) -> float:
         factor = catalogue.builtin().tokens_factor(model)
-        return self.optimum[_proportions(model)] * factor * _prices(model).input
+        return paid[_proportions(model)] * factor * _prices(model).input
 
 
 def main(arguments: Sequence[str] = ()) -> None:
@@ -131,6 +139,7 @@ def run(task: Task) -> Outcome:
         task,
         {(player.policy.name, player.model): player.bill for player in players},
         {each: optimum.usd(Prices(1.0, *each)) for each in proportions},
+        {each: optimum.floor_usd(Prices(1.0, *each)) for each in proportions},
     )
 
 
@@ -186,6 +195,14 @@ def _shape_table(outcomes: Sequence[Outcome]) -> str:
             _median("{:.3f}", (outcome.optimum_whole(model) for outcome in outcomes)),
             _median("{:.3f}", (outcome.optimum_layers(model) for outcome in outcomes)),
             *("", "1.00", "", "", ""),
+        )
+    )
+    rows.append(
+        (
+            "nobody could go below",
+            "",
+            _median("{:.3f}", (outcome.floor_layers(model) for outcome in outcomes)),
+            *("", "", "", "", ""),
         )
     )
     header = (

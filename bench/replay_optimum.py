@@ -109,6 +109,22 @@ class Optimum:
                             alive[end][entry] = min(alive[end].get(entry, math.inf), kept)
         return best[self._count]
 
+    def floor_usd(self, prices: Prices) -> float:
+        """What nobody could go below, in whatever order and shape the layers were sent.
+
+        The prefix is written once, each state of a file is told once as input, all else is read,
+        nothing ever lapses, and the base is chosen anew at each action for nothing.
+        """
+        usd = self._sizes.prefix * (prices.write_5m + (self._count - 1) * prices.read)
+        told: set[tuple[str, int]] = set()
+        for index in range(self._count):
+            beside = [self._session.changes(base, index) for base in self._bases(index)]
+            changes = min(beside, key=lambda each: sum(tokens for _, tokens in each.values()))
+            for path, (state, tokens) in changes.items():
+                usd += tokens * (prices.read if (path, state) in told else prices.input)
+                told.add((path, state))
+        return usd
+
     def _bases(self, index: int) -> list[Made]:
         """The bases that a snapshot can be built for at an action, newest first."""
         known: dict[int, Made] = {}

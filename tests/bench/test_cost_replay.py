@@ -28,7 +28,9 @@ def test_kibitz_pays_little_more_than_who_knows_the_future(tmp_path: Path) -> No
     session = play(trace(DENSE, 7, actions=30), list(players.values()), tmp_path)
     prices = players[KIBITZ].prices
     sizes = Sizes(RULES_TOKENS + MAX_TOKENS, changes_budget(MAX_TOKENS))
-    best_usd = Optimum(session, sizes).usd(prices)
+    optimum = Optimum(session, sizes)
+    best_usd = optimum.usd(prices)
+    assert optimum.floor_usd(prices) < best_usd
     usd = {policy: player.bill.layers_usd(prices) for policy, player in players.items()}
     assert best_usd <= usd[KIBITZ]
     assert usd[KIBITZ] <= min(usd[policy] for policy in FIXED) * 1.05
