@@ -147,7 +147,9 @@ def prose() -> str:
         "“Kept characters” are those of the lines that the best comparison of lines keeps. The "
         "first edit counts from when the first new line has come whole, in intervals of half a "
         "second or, with our plugin, of 150 ms. What an editor does for each edit is in no "
-        "figure; “rewrite” leaves out what the server would do to follow it, too."
+        "figure; “rewrite” leaves out what the server would do to follow it, too. Undo steps are "
+        "counted in real editors: [in Neovim](#a-streamed-edit-in-neovim), and in VS Code by "
+        "`tests/clients/vscode/test_edits.py`, where a stream is one step."
     )
 
 
