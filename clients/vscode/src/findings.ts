@@ -62,11 +62,13 @@ const ICONS: Record<DiagnosticSeverity, ThemeIcon> = {
 };
 
 export class Findings implements TreeDataProvider<Node>, Disposable {
-  private readonly changed = new EventEmitter<undefined>();
+  private readonly changed = new EventEmitter<Node | undefined>();
   readonly onDidChangeTreeData = this.changed.event;
 
   private readonly view: TreeView<Node>;
   private readonly files = new Map<string, readonly FindingNode[]>();
+  /** One node a file, for good: the editor knows its nodes by identity. */
+  private readonly fileNodes = new Map<string, FileNode>();
   private hiddenSeverities = new Set<DiagnosticSeverity>();
   private hiddenCategories = new Set<string>();
 
@@ -88,12 +90,16 @@ export class Findings implements TreeDataProvider<Node>, Disposable {
       const data = dataOf(diagnostic);
       return data === undefined ? [] : [{ kind: "finding", uri, diagnostic, data }];
     });
+    const file = this.fileNode(uri);
+    const wasShown = this.getChildren().includes(file);
     if (found.length === 0) {
       this.files.delete(uri.toString());
     } else {
       this.files.set(uri.toString(), found);
     }
-    this.refresh();
+    // Findings come one by one.  When all is refreshed the editor forgets its nodes, and what it
+    // asks about one of them at that moment has no answer: its findings would not be shown.
+    this.refresh(wasShown && this.getChildren().includes(file) ? file : undefined);
   }
 
   forget(): void {
@@ -110,14 +116,14 @@ export class Findings implements TreeDataProvider<Node>, Disposable {
       return [...this.files.values()]
         .filter((found) => found.some((each) => this.isShown(each)))
         .flatMap((found) => found.slice(0, 1))
-        .map(({ uri }): Node => ({ kind: "file", uri }))
+        .map(({ uri }) => this.fileNode(uri))
         .sort((a, b) => relative(a.uri).localeCompare(relative(b.uri)));
     }
     return node.kind === "file" ? this.of(node) : [];
   }
 
   getParent(node: Node): Node | undefined {
-    return node.kind === "finding" ? { kind: "file", uri: node.uri } : undefined;
+    return node.kind === "finding" ? this.fileNode(node.uri) : undefined;
   }
 
   /** The finding that is selected in the view: what keys and the palette are about. */
@@ -163,6 +169,13 @@ export class Findings implements TreeDataProvider<Node>, Disposable {
     this.refresh();
   }
 
+  private fileNode(uri: Uri): FileNode {
+    const name = uri.toString();
+    const known = this.fileNodes.get(name) ?? { kind: "file", uri };
+    this.fileNodes.set(name, known);
+    return known;
+  }
+
   private isShown(node: FindingNode): boolean {
     return (
       !this.hiddenSeverities.has(node.diagnostic.severity) &&
@@ -191,7 +204,8 @@ export class Findings implements TreeDataProvider<Node>, Disposable {
     return item;
   }
 
-  private refresh(): void {
+  /** Show what there is now: of one file, or of all of them. */
+  private refresh(file?: FileNode): void {
     const all = [...this.files.values()].flat();
     const shown = all.filter((each) => this.isShown(each)).length;
     const isFiltered = this.hiddenSeverities.size + this.hiddenCategories.size > 0;
@@ -201,7 +215,7 @@ export class Findings implements TreeDataProvider<Node>, Disposable {
     // The interface says "may be undefined" and does not let one say so.
     Object.assign(this.view, { message: isFiltered && all.length > 0 ? words : undefined });
     void commands.executeCommand("setContext", "kibitz.isFiltered", isFiltered);
-    this.changed.fire(undefined);
+    this.changed.fire(file);
   }
 }
 
