@@ -338,20 +338,19 @@ class Suggestions:
         return reader.text
 
     def _judge(self, uri: str, spot: Spot) -> None:
-        """What became of the suggestion that was shown last."""
+        """What became of the suggestion that was shown last.
+
+        Who only goes elsewhere, or deletes what stood before it, has said nothing of it: to take
+        that for a refusal halves what is shown in recorded typing.
+        """
         shown = self._shown
         if shown is None:
             return
-        if shown.uri == uri:
-            if spot.before.startswith(shown.spot.before):
-                typed = spot.before[len(shown.spot.before) :]
-                if along(shown.text, typed):
-                    return  # still shown, or taken in part
-                was_taken = typed.startswith(shown.text)
-            else:
-                # The cursor has gone elsewhere, or what stood before it was deleted.
-                was_taken = f"{spot.before}{spot.after}".startswith(shown.spot.before + shown.text)
-            if was_taken:
+        if shown.uri == uri and spot.before.startswith(shown.spot.before):
+            typed = spot.before[len(shown.spot.before) :]
+            if along(shown.text, typed):
+                return  # still shown, or taken in part
+            if typed.startswith(shown.text):
                 self._pace.accepted(self._now())
             else:
                 self._pace.rejected(self._now())
