@@ -189,9 +189,12 @@ class LineTable:
 
     def start_of(self, number: int) -> int:
         """The offset at which line `number` starts; the length of the text past the end."""
-        if number >= self.line_count:
-            return len(self.text)
-        return self._counted_to(number + 1)[number]
+        starts = self._starts
+        if number >= len(starts):
+            if number >= self.line_count:
+                return len(self.text)
+            starts = self._counted_to(number + 1)
+        return starts[number]
 
     def line(self, number: int) -> str:
         """Line `number` with its ending; ``""`` past the end."""
