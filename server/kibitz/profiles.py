@@ -45,6 +45,9 @@ class Profile:
 
     `rest_after_answer_seconds`: so long after an answer nothing is sent, to a client that loses
     or leaves lying what it reads together with one.
+
+    `hides_source_actions`: of a menu that was opened for a place or a selection it leaves out
+    every action whose kind is below ``source``; those go to it without a kind.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Profile:
     cursor: Cursor = "place"
     lists_edits: bool = True
     rest_after_answer_seconds: float = 0.0
+    hides_source_actions: bool = False
 
 
 PLAIN = Profile("plain")
@@ -95,7 +99,11 @@ _PROFILES = {
     "kak-lsp": Profile("kakoune", versions="ignored", cursor="character"),
     "sublime text lsp": Profile("sublime"),
     "vim-lsp": Profile("vim-lsp", asks_messages=False, versions="ignored", cursor="line"),
-    "coc.nvim": Profile("coc"),
+    # Loads a document that is to be shown without the focus, and shows it nowhere.  It compares
+    # versions with those it has sent, not with what was typed since: an edit may go over that.
+    "coc.nvim": Profile(
+        "coc", shows_documents=False, versions="ignored", hides_source_actions=True
+    ),
 }
 
 

@@ -40,6 +40,7 @@ POLICIES = {
     "eglot": ApplyPolicy(),
     "zed": ApplyPolicy(stale="transform"),
     "kakoune": ApplyPolicy(stale="apply"),
+    "coc": ApplyPolicy(stale="apply"),
     "lying": ApplyPolicy(stale="drop", applies=False),
 }
 

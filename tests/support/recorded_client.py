@@ -31,16 +31,20 @@ class Ways:
 
     `cursor` is what a cursor is in a request: a place, the character under it, or its line.
     `shows`: it opens the document that a server names, announced or not.
+    `leaves_out` is the kind of action that its menu at a place does not have.
     """
 
     cursor: Literal["place", "character", "line"] = "place"
     shows: bool = False
+    leaves_out: str | None = None
 
 
 #: helix-term/src/commands/lsp.rs `code_action` (2026-07-23) sends its primary selection, which
 #: is never empty; kakoune-lsp src/language_features/code_action.rs (2026-07-22) the same.
 #: Zed has no window/showDocument; kakoune-lsp neither.
+#: coc.nvim src/handler/codeActions.ts and src/language-client/client.ts (2026-08-22).
 WAYS: Mapping[str, Ways] = {
+    "coc": Ways(leaves_out="source"),
     "helix": Ways("character", shows=True),
     "kakoune": Ways("character"),
     "zed": Ways(),
@@ -101,9 +105,13 @@ class _Recorded(PlainClient):
             if found["range"]["start"]["line"] <= wanted["end"]["line"]
             and wanted["start"]["line"] <= found["range"]["end"]["line"]
         ]
-        return self._loop.run(
+        menu = self._loop.run(
             self._client.code_actions(self._shown_text, wanted, diagnostics=touched)
         )
+        left_out = self._ways.leaves_out
+        return [
+            each for each in menu if not (left_out and each.get("kind", "").startswith(left_out))
+        ]
 
     def run(self, title: str) -> None:
         menu = self._menu()

@@ -96,6 +96,9 @@ def code_actions(
     wanted = params.context.only
     if wanted:
         actions = [action for action in actions if _is_wanted(action, wanted)]
+    elif connection.session.client.profile.hides_source_actions:
+        for action in actions:
+            action.kind = None if (action.kind or "").startswith("source.") else action.kind
     return list(actions)
 
 

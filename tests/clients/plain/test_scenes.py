@@ -58,7 +58,7 @@ REPLY = Reply(f"<replacement>\n{AFTER}</replacement>", chunk_size=7)
 FILES = {"report.py": BEFORE}
 
 #: A client that does not compare versions gets a refactoring as one edit, when it is complete.
-AT_THE_END = frozenset({"vim-lsp", "kakoune"})
+AT_THE_END = frozenset({"vim-lsp", "coc", "kakoune"})
 #: In these the answer opens beside the code; elsewhere a message names its file.
 SHOWS = frozenset({"neovim", "helix", "vscode"})
 #: How many undos take a refactoring of two changes back, with nothing typed meanwhile.
@@ -70,6 +70,7 @@ ANNOUNCED = {
     "eglot": set(),
     "lsp-mode": {"progress", "creates_files"},
     "vim-lsp": {"code_lens"},
+    "coc": {"progress", "show_message_request", "code_lens", "inline_completion", "creates_files"},
     "helix": {"progress", "creates_files"},
     "kakoune": {"progress", "show_message_request", "code_lens", "creates_files"},
     "zed": {"progress", "show_message_request", "code_lens", "creates_files"},
