@@ -115,19 +115,23 @@ def _is_hopeless(root: Node) -> bool:
 
 
 class _Given:
-    """What a parser reads: the binding never lets go of what it was given, so it is emptied."""
+    """What a parser reads: the binding never lets go of what it was given, so it is emptied.
+
+    At the end of a text it asks again and again for the same places, and gets the same.
+    """
 
     def __init__(self, source: bytes) -> None:
         self._source = source
-        self._parts: list[bytearray] = []
+        self._parts: dict[int, bytearray] = {}
 
     def read(self, offset: int, _point: object) -> bytearray:
-        part = bytearray(memoryview(self._source)[offset:])
-        self._parts.append(part)
+        part = self._parts.get(offset)
+        if part is None:
+            part = self._parts[offset] = bytearray(memoryview(self._source)[offset:])
         return part
 
     def clear(self) -> None:
-        for part in self._parts:
+        for part in self._parts.values():
             part.clear()
 
 
