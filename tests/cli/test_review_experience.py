@@ -58,7 +58,7 @@ def test_half_a_review_is_no_experience(commands: CommandLine) -> None:
     assert not (commands.home / "cache" / "kibitz" / "estimates").exists()
 
 
-@pytest.mark.parametrize("written", ["[]", "{}", '[1, "x", -2, null, true]', "nonsense"])
+@pytest.mark.parametrize("written", ["{}", '[1, "x", -2, null, Infinity]'])
 def test_a_file_that_somebody_has_changed(commands: CommandLine, written: str) -> None:
     for name in "ab":
         commands.write(f"{name}.py", f"{name} = eval(input())\n")

@@ -69,7 +69,7 @@ async def test_a_folder_is_what_git_tracks_in_it(
         assert sorted(paths_asked(shop)) == paths
 
 
-@pytest.mark.parametrize("pick", [0, 1, None])
+@pytest.mark.parametrize("pick", [0, None])
 async def test_what_is_dear_is_asked_about(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pick: int | None
 ) -> None:
