@@ -10,14 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kibitz.standin import StandIn
-from support.vscode import (
-    CodeServer,
-    OpenWorkshop,
-    VSCodeWorkshop,
-    browser,
-    must_be_installed,
-    open_window,
-)
+from support.code_server import CodeServer, browser, must_be_installed
+from support.vscode import OpenWorkshop, VSCodeWorkshop, open_window
 from support.workshop import EXAMPLE, make_repository
 
 if TYPE_CHECKING:

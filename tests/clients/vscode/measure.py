@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from support.vscode import CodeServer, Window, browser, open_window
+from support.code_server import CodeServer, browser
+from support.vscode import Window, open_window
 from support.workshop import EXAMPLE, make_repository
 
 if TYPE_CHECKING:

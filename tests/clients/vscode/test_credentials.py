@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from kibitz.standin import Reply
-from support.vscode import CodeServer, OpenWorkshop
+from support.code_server import CodeServer
+from support.vscode import OpenWorkshop
 
 pytestmark = pytest.mark.real
 

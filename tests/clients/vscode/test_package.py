@@ -15,8 +15,8 @@ import pytest
 from kibitz import __version__
 from kibitz.protocol.announce import COMMANDS
 from kibitz.settings_keys import KEYS
-from support.vscode import PACKAGE as VSIX
-from support.vscode import must_be_installed
+from support.code_server import PACKAGE as VSIX
+from support.code_server import must_be_installed
 
 FOLDER = Path(__file__).parents[3] / "clients" / "vscode"
 PACKAGE: dict[str, Any] = json.loads((FOLDER / "package.json").read_text("utf-8"))

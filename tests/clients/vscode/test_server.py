@@ -6,7 +6,8 @@ import psutil
 import pytest
 
 from kibitz.standin import Reply
-from support.vscode import DEADLINE_SECONDS, OpenWorkshop
+from support.code_server import DEADLINE_SECONDS
+from support.vscode import OpenWorkshop
 
 pytestmark = pytest.mark.real
 

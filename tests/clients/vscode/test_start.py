@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from kibitz import __version__
-from support.vscode import KIBITZ, CodeServer, OpenWorkshop, Window
+from support.code_server import CodeServer
+from support.vscode import KIBITZ, OpenWorkshop, Window
 
 pytestmark = pytest.mark.real
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.vscode import KIBITZ, CodeServer, open_window
+from support.code_server import CodeServer
+from support.vscode import KIBITZ, open_window
 from support.workshop import EXAMPLE, make_repository
 
 if TYPE_CHECKING:
