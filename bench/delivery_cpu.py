@@ -2,8 +2,8 @@
 
 The bare side gathers the reply and sends one edit; kibitz reads, compares and sends verified
 edits while the reply arrives.  The stand-in sends the reply far faster than Claude writes, so there
-is no interval between edits here: each hunk is one, and with our plugin each line, which is more
-than it would be.  Each edit comes back before the next delta is read.
+is no interval between edits here: each hunk is one, and with our plugin each new line, which is
+half as many again as at Claude's pace (116 instead of 74).  Each edit comes back before the next delta is read.
 """
 
 from __future__ import annotations
@@ -73,11 +73,12 @@ async def edited():
     reader, normalizer, diff = ReplacementReader(old), LineNormalizer(old), StreamingDiff(old)
     async for event in continued(claude, prompt, Purpose("refactor", "/bench")):
         if isinstance(event, TextDelta):
-            was_in_hunk = diff.in_hunk
-            edits = diff.push(normalizer.feed(reader.feed(event.text)))
-            if edits or was_in_hunk != diff.in_hunk:
-                delivery.write(edits, in_hunk=diff.in_hunk)
-                await editor.caught_up()
+            if lines := normalizer.feed(reader.feed(event.text)):
+                was_in_hunk = diff.in_hunk
+                edits = diff.push(lines)
+                if edits or was_in_hunk != diff.in_hunk:
+                    delivery.write(edits, in_hunk=diff.in_hunk)
+                    await editor.caught_up()
             yield True
     rest = reader.finish(closed=True)
     delivery.write(diff.push(normalizer.feed(rest) + normalizer.finish()) + diff.finish())
@@ -130,7 +131,8 @@ def main(arguments: Sequence[str] = ()) -> None:
     ]
     text = (
         f"A region of {LINES} lines in {len(deltas):,} deltas, from the wire to the editor; "
-        f"{RUNS} requests each, in turn.\n\n"
+        f"{RUNS} requests each, in turn. There is no interval between edits: with our plugin each "
+        "new line is one, half as many again as at Claude's pace.\n\n"
         + tables.table(("", "CPU per 1,000 deltas, ms, median (min-max)", "ratio"), rows)
     )
     print(text)

@@ -149,31 +149,29 @@ class InstantEditor(TimedEditor):
 
     def __init__(self, text: str) -> None:
         super().__init__(text, 0.0, tracks=False)
-        self._unanswered = 0
+        self._answer: asyncio.Future[Answer] | None = None
 
     async def caught_up(self) -> None:
         """Return when no edit is on its way, and the server has heard of them all."""
-        while self._unanswered:
-            await asyncio.sleep(0)
+        while self._answer is not None and not self._answer.done():
+            await self._answer
 
     def now(self) -> float:
         return asyncio.get_running_loop().time()
 
     def later(self, seconds: float, callback: Callable[[], None]) -> Callable[[], None]:
-        return asyncio.get_running_loop().call_later(seconds, callback).cancel
+        loop = asyncio.get_running_loop()
+        if not seconds:
+            return loop.call_soon(callback).cancel
+        return loop.call_later(seconds, callback).cancel
 
     def send_edit(
         self, document: Document, changes: Sequence[TextChange], undo: Undo
     ) -> asyncio.Future[Answer]:
         edit = to_lsp.workspace_edit(document, changes, "utf-16", versioned=True)
         json.dumps(CONVERTER.unstructure(edit))
-        answer = super().send_edit(document, changes, undo)
-        self._unanswered += 1
-        answer.add_done_callback(self._heard)
-        return answer
-
-    def _heard(self, _: asyncio.Future[Answer]) -> None:
-        self._unanswered -= 1
+        self._answer = super().send_edit(document, changes, undo)
+        return self._answer
 
 
 def tokens(new: Sequence[str]) -> Iterator[tuple[float, str]]:
@@ -208,8 +206,11 @@ async def by_kibitz(
     reader, normalizer, diff = ReplacementReader(old), LineNormalizer(old), StreamingDiff(old)
     for at, token in tokens(new):
         await editor.advance(at)
+        lines = normalizer.feed(reader.feed(token))
+        if not lines:
+            continue
         was_in_hunk = diff.in_hunk
-        edits = diff.push(normalizer.feed(reader.feed(token)))
+        edits = diff.push(lines)
         if edits or was_in_hunk != diff.in_hunk:
             delivery.write(edits, in_hunk=diff.in_hunk)
     rest = reader.finish(closed=True)

@@ -98,8 +98,11 @@ async def refactor(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
                     replacement = reader.feed(text)
                     if not reader.opened:
                         prose += text
+                    lines = normalizer.feed(replacement)
+                    if not lines:
+                        continue
                     was_in_hunk = diff.in_hunk
-                    edits = diff.push(normalizer.feed(replacement))
+                    edits = diff.push(lines)
                     if edits or was_in_hunk != diff.in_hunk:
                         yield Changed(_with_secrets(brief, edits), diff.in_hunk)
                 case Finished(stop_reason="stop_sequence"):

@@ -48,6 +48,7 @@ class LineNormalizer:
             [without_ending(line) for line in below],
         )
         self._fragments: list[str] = []  # the line that has not ended yet
+        self._holds_return = False  # at the end of it
         self._is_first = True
         self._waiting: list[str] = []  # finished lines that may turn out to be the last
 
@@ -55,7 +56,7 @@ class LineNormalizer:
         """The lines that are complete and certain after `text`, with their endings."""
         if text:
             self._fragments.append(text)
-        if "\n" not in text and "\r" not in text and not self._ends_with_carriage_return():
+        if not self._holds_return and "\n" not in text and "\r" not in text:
             return []
         pending = "".join(self._fragments)
         # A "\r" at the very end may be the first half of a "\r\n": that line waits.
@@ -63,6 +64,7 @@ class LineNormalizer:
         lines = split_lines(pending.removesuffix("\r"))
         rest = lines.pop() if lines and not line_ending(lines[-1]) else ""
         self._fragments = [rest + held] if rest or held else []
+        self._holds_return = bool(held)
         contents = self._echoes.feed(self._contents(lines))
         return self._finished(self._indentation.feed(contents))
 
@@ -85,9 +87,6 @@ class LineNormalizer:
         finished += [without_ending(line) for line in self._waiting]
         self._waiting = []
         return finished
-
-    def _ends_with_carriage_return(self) -> bool:
-        return len(self._fragments) > 1 and self._fragments[-2].endswith("\r")
 
     def _contents(self, lines: list[str]) -> list[str]:
         contents = [without_ending(line) for line in lines]
