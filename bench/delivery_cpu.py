@@ -3,7 +3,8 @@
 The bare side gathers the reply and sends one edit; kibitz reads, compares and sends verified
 edits while the reply arrives.  The stand-in sends the reply far faster than Claude writes, so there
 is no interval between edits here: each hunk is one, and with our plugin each new line, which is
-half as many again as at Claude's pace (116 instead of 74).  Each edit comes back before the next delta is read.
+half as many again as at Claude's pace (116 instead of 74).  Each edit comes back before the next
+delta is read.
 """
 
 from __future__ import annotations
