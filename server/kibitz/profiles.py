@@ -34,7 +34,8 @@ class Profile:
     `versions` is what becomes of an edit of a text that has changed meanwhile: it is refused, or
     applied to what its lines have become, or applied where they were.  Where it is not refused,
     an edit is never sent twice: it may still come.  Where versions are ignored, a reply becomes
-    one edit at the end: each may hit what the user has just typed.
+    one edit at the end: each may hit what the user has just typed.  An edit for a version below
+    `least_compared_version` is not compared by a client that compares the others.
 
     `cursor` is what a request for code actions names where nothing is selected: the place, the
     character under the cursor, or the line that it is in.
@@ -61,10 +62,15 @@ class Profile:
     least_edit_version: int = 0
     confirms_edits: bool = False
     versions: Versions = "compared"
+    least_compared_version: int = 0
     cursor: Cursor = "place"
     lists_edits: bool = True
     rest_after_answer_seconds: float = 0.0
     hides_source_actions: bool = False
+
+    def compares(self, version: int | None) -> bool:
+        """Whether an edit for that version of a text is refused once the text is another."""
+        return self.versions == "compared" and (version or 0) >= self.least_compared_version
 
 
 PLAIN = Profile("plain")
@@ -91,8 +97,11 @@ _PROFILES = {
     # the server says something else.
     "eglot": Profile("eglot", echo_seconds=10.0, rest_after_answer_seconds=0.05),
     # Until its versions of summer 2026 it waits for an answer in such a way that whatever it has
-    # read behind that answer is thrown away: requests, edits and findings.
-    "emacs": Profile("lsp-mode", echo_seconds=10.0, rest_after_answer_seconds=0.05),
+    # read behind that answer is thrown away: requests, edits and findings.  It opens documents at
+    # version 0, which it takes for none.
+    "emacs": Profile(
+        "lsp-mode", echo_seconds=10.0, rest_after_answer_seconds=0.05, least_compared_version=1
+    ),
     "zed": Profile("zed", shows_documents=False, versions="transformed"),
     # Ignores versions and answers before it applies: only the echo proves anything.
     "kakoune-lsp": Profile("kakoune", versions="ignored", cursor="character"),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from kibitz.edits.values import LineEdit
 from kibitz_context.lines import Encoding, split_lines
-from support.deliveries import AFTER, BEFORE, EDITS, delivery_in, finish
+from support.deliveries import AFTER, BEFORE, EDITS, QUICK, delivery_in, finish
 from support.fake_editor import BLIND, KAKOUNE, ZED, FakeEditor, Manners
 
 
@@ -20,6 +21,22 @@ async def test_what_a_version_blind_client_overwrites_is_put_back(kind: Manners)
     editor.user_changes(0, 0, "# mine 1\n# mine 2\n# mine 3\n")
     editor.handle_request()
     assert "print" in editor.buffer
+    assert "# mine 3" not in editor.buffer
+
+    reason = await finish(editor, delivery)
+
+    assert reason is not None
+    assert "it was taken back" in reason
+    assert editor.buffer == "# mine 1\n# mine 2\n# mine 3\n" + BEFORE
+
+
+async def test_so_it_is_where_a_client_takes_the_first_version_for_none() -> None:
+    editor = FakeEditor(BEFORE, BLIND)
+    first_is_none = replace(QUICK, least_compared_version=editor.version + 1)
+    delivery = delivery_in(editor, profile=first_is_none)
+    delivery.write(EDITS[:1])
+    editor.user_changes(0, 0, "# mine 1\n# mine 2\n# mine 3\n")
+    editor.handle_request()
     assert "# mine 3" not in editor.buffer
 
     reason = await finish(editor, delivery)

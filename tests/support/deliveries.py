@@ -7,7 +7,7 @@ import dataclasses
 
 from kibitz.delivery import Conflict, Delivery
 from kibitz.edits.values import LineEdit
-from kibitz.profiles import PLAIN
+from kibitz.profiles import PLAIN, Profile
 from kibitz_context.lines import split_lines
 from support.fake_editor import (
     EGLOT,
@@ -32,13 +32,19 @@ EDITS = (LineEdit(0, 1, ("def f(x: int) -> int:\n",)), LineEdit(1, 3, ("    retu
 AFTER = "import os\n\ndef f(x: int) -> int:\n    return x\n\nprint(f(1))\n"
 
 
-def delivery_in(editor: FakeEditor, region: tuple[int, int] = REGION, **options: bool) -> Delivery:
+def delivery_in(
+    editor: FakeEditor,
+    region: tuple[int, int] = REGION,
+    *,
+    profile: Profile | None = None,
+    **options: bool,
+) -> Delivery:
+    """A delivery into a region; the profile is that of the editor's manners, or `profile`."""
     lines = split_lines(editor.buffer)[region[0] : region[1]]
     manners = editor.manners
-    profile = QUICK
-    if not manners.checks_version:
+    if profile is None:
         versions = "transformed" if manners.transforms else "ignored"
-        profile = dataclasses.replace(QUICK, versions=versions)
+        profile = QUICK if manners.checks_version else dataclasses.replace(QUICK, versions=versions)
     delivery = Delivery(editor, profile, URI, region[0], lines, **options)
     editor.watch(delivery)
     return delivery

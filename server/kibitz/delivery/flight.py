@@ -15,7 +15,7 @@ from kibitz.edits.rebase import Placed
 from kibitz.edits.region import TextChange, lines_after
 from kibitz.edits.splices import Splice, besides, explained, same_lines
 from kibitz.edits.values import LineEdit
-from kibitz.profiles import Versions
+from kibitz.profiles import Profile, Versions
 from kibitz_context.document import Document
 from kibitz_context.lines import Encoding
 
@@ -58,12 +58,15 @@ class Flight:
     call_off: Callable[[], None] | None = None
 
     def hear(
-        self, splice: Splice, after: list[str], standing: Standing, versions: Versions
+        self, splice: Splice, after: list[str], standing: Standing, profile: Profile
     ) -> Echo | Astray | None:
         """`splice` has made `after` of the text; what has come in by it, None for nothing yet."""
         self.heard.append(splice)
-        return self.echo(self.heard, after, standing, versions) or (
-            self._astray(after) if versions == "ignored" else None
+        may_stray = profile.versions != "transformed" and not profile.compares(
+            self.document.version
+        )
+        return self.echo(self.heard, after, standing, profile.versions) or (
+            self._astray(after) if may_stray else None
         )
 
     def is_first_the_users(self, standing: Standing) -> bool:

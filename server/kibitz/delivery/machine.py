@@ -244,7 +244,7 @@ class Delivery:
         if flight is None or flight.echoed:
             self._follow_user(splice, before, after)
             return
-        match flight.hear(splice, after, self._standing, self._profile.versions):
+        match flight.hear(splice, after, self._standing, self._profile):
             case Echo() as echo:
                 self._accept(flight, echo)
             case Astray() as astray:
@@ -348,7 +348,7 @@ class Delivery:
             self._give_up("you changed the same lines")
             return
         # In a text that has changed meanwhile whole lines are easier to find again.
-        words = self._profile.versions == "compared"
+        words = self._profile.compares(document.version)
         first = self._standing.first_line
         changes = text_changes(document, first, placed.edits, words=words)
         if not changes:
