@@ -75,3 +75,14 @@ def test_names_are_told_apart() -> None:
     assert [recipe(name) for name in ("nvim", " HX ", "emacs", "lsp4ij", "ed")] == [
         recipe("neovim"), recipe("helix"), recipe("eglot"), recipe("jetbrains"), None
     ]  # fmt: skip
+
+
+def test_what_setup_takes_from_our_clients_is_in_the_wheel() -> None:
+    project = tomllib.loads((CLIENTS.parent / "pyproject.toml").read_text())
+    included = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    for client in ("neovim", "zed"):
+        assert shipped.folder(client) == CLIENTS / client
+        assert any(source.startswith(f"clients/{client}") for source in included)
+    for source, target in included.items():
+        assert (CLIENTS.parent / source).exists()
+        assert target == f"kibitz_{source}"
