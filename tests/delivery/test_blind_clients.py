@@ -154,3 +154,35 @@ async def test_what_goes_astray_while_it_is_mended_does_not_hinder_the_mending()
     assert reason is not None
     assert "it was taken back" in reason
     assert editor.buffer == "too\nmine\nabove\na\na\nbelow\n"
+
+
+async def test_a_line_of_the_users_that_is_put_elsewhere_and_typed_in_stays_and_comes_back() -> (
+    None
+):
+    editor = FakeEditor("above\nbelow\n", KAKOUNE)
+    delivery = delivery_in(editor, (1, 1))
+
+    async def hear_all() -> None:
+        while editor.messages:
+            editor.deliver_message()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    delivery.write([LineEdit(0, 0, ("word = a\n",))])
+    editor.user_changes(0, 0, "mine\n")
+    editor.handle_request()  # one line too high
+    await hear_all()
+    place = editor.buffer.index(" = a")
+    editor.user_changes(place, place, "s")
+    editor.handle_request()  # which takes it back, and the "s" with it
+    await hear_all()
+    editor.user_changes(0, 0, "too\n")
+    editor.handle_request()  # which puts "words = a" back, one line too high
+    place = editor.buffer.index(" = a")
+    editor.user_changes(place, place, "!")
+
+    reason = await finish(editor, delivery)
+
+    assert reason is not None
+    assert "it was taken back" in reason
+    assert editor.buffer == "too\nwords! = a\nmine\nwords = a\nabove\nbelow\n"
