@@ -130,6 +130,9 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
     },
     "kibitz.dismissals.Dismissals.add": {"os.open": "kibitz's state folder"},
     "kibitz.dismissals.Dismissals._read": {"self._file.open": "kibitz's state folder"},
+    "kibitz.editor_setup.shipped.text": {
+        "(folder(client) / name).read_text": "a file of ours, from the wheel or the checkout",
+    },
     "kibitz.editor_setup.languages.languages": {
         "Path(__file__).with_name('languages.toml').read_text": "data of our own",
     },

@@ -15,12 +15,12 @@ from kibitz.editor_setup.languages import Language
 
 def crate() -> str:
     """How the extension is built."""
-    return (shipped.folder("zed") / "Cargo.toml").read_text(encoding="utf-8")
+    return shipped.text("zed", "Cargo.toml")
 
 
 def source() -> str:
     """The extension itself, in Rust."""
-    return (shipped.folder("zed") / "src" / "lib.rs").read_text(encoding="utf-8")
+    return shipped.text("zed", "src/lib.rs")
 
 
 def manifest(wanted: Sequence[Language]) -> str:
