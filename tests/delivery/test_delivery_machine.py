@@ -388,8 +388,5 @@ def test_no_character_of_the_users_is_lost(client: str) -> None:
     class Machine(DeliveryMachine):
         manners = CLIENTS[client]
 
-    # All clients together have as many examples as another test; CONTRIBUTING.md has more.
-    share = settings().max_examples // len(CLIENTS)
-    run_state_machine_as_test(
-        Machine, settings=settings(max_examples=share, stateful_step_count=25)
-    )
+    # Each client has as many examples as another test; CONTRIBUTING.md has more.
+    run_state_machine_as_test(Machine, settings=settings(stateful_step_count=25))
