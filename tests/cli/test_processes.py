@@ -64,7 +64,7 @@ def test_findings_before_ctrl_c_are_told(commands: CommandLine) -> None:
     assert b"Never told" not in out
     closing, stopped = err.decode().splitlines()[-2:]
     assert closing.startswith("kibitz: ")
-    assert closing.endswith("warning)")
+    assert closing.endswith("warning); 1 file not reviewed to the end")
     assert stopped.startswith("kibitz: Stopped; so far: ")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -147,13 +146,11 @@ async def test_an_audit_that_cannot_be_written_is_told_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with open_workshop(tmp_path, monkeypatch) as shop:
+        (shop.home / "state" / "kibitz").mkdir(parents=True, exist_ok=True)
+        (shop.home / "state" / "kibitz" / "audit").write_text("in the way")
         text = await shop.open()
-        await shop.do("kibitz.explain", text)
-        (folder,) = (shop.home / "state").rglob("audit")
-        shutil.rmtree(folder)
-        folder.write_text("in the way")
         for _ in range(2):
             assert "in (" in await shop.do("kibitz.explain", text)
         (sentence,) = [each for each in shop.client.messages() if "audit" in each]
         assert sentence.startswith("What is asked of Claude is not being recorded:")
-        assert "set `audit` to off" in sentence
+        assert "move it away" in sentence
