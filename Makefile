@@ -44,8 +44,9 @@ check: $(VENV)/made-test
 compiled: $(VENV)/made-run
 	$(BIN)/python -m compileall -q server context
 
+# Three on two cores: a good part of a test is waiting for a process.
 test: check compiled
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not real"
+	$(BIN)/pytest -n 3 --dist loadgroup -m "not real"
 
 test-fast: $(VENV)/made-test compiled
 	$(BIN)/pytest -n 2 -m "not real" -x -q
