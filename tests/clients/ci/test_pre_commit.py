@@ -159,7 +159,8 @@ def test_a_push_is_stopped_by_what_the_branch_has_added(
 @pytest.mark.real
 def test_pre_commit_installs_it(tmp_path: Path, standin_in_thread: StandIn) -> None:
     """As a user has it: pre-commit clones the repository and makes an environment of its own."""
-    carried = ("server", "context", "pyproject.toml", "README.md", "LICENSE")
+    carried = ("server", "context", "clients/neovim", "clients/zed")
+    carried += ("pyproject.toml", "README.md", "LICENSE")
     paths = [path for name in carried for path in (CHECKOUT / name, *(CHECKOUT / name).rglob("*"))]
     files = {
         path.relative_to(CHECKOUT).as_posix(): path.read_bytes()
