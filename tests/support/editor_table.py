@@ -55,7 +55,15 @@ def page(cells: Mapping[str, Any], results: Mapping[str, str]) -> str:
     table = "".join(f"| {' | '.join(row)} |\n" for row in rows)
     played = "".join(f"- {editor['title']}: {editor['played']}.\n" for editor in editors)
     where = f"The tests are in [{_SCENES}](../{_SCENES}).\n"
-    return f"{_HEAD}{table}\n## What was played\n\n{played}\n{where}"
+    others = "".join(_other(client) for client in cells["unplayed"])
+    return (
+        f"{_HEAD}{table}\n## What was played\n\n{played}\n{where}"
+        f"\n## What cannot be played\n\n{others}"
+    )
+
+
+def _other(client: Mapping[str, str]) -> str:
+    return f"- {client['title']}, {client['seen']}: {client['why']}.\n"
 
 
 def _cell(said: str, outcome: str | None) -> str:

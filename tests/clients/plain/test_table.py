@@ -77,6 +77,8 @@ def test_a_cell(said: str, outcome: str | None, cell: str) -> None:
     cells = {
         "editor": [{"name": "x", "title": "X", "played": "itself"}],
         "feature": [{"title": "A", "test": "test_a", "cells": {"x": said}}],
+        "unplayed": [{"title": "Y", "seen": "read", "why": "it takes no edit"}],
     }
     written = page(cells, {} if outcome is None else {"test_a[x]": outcome})
     assert f"| A (`test_a`) | {cell} |\n" in written
+    assert written.endswith("\n- Y, read: it takes no edit.\n")
