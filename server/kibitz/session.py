@@ -288,7 +288,8 @@ class Session:
     `editor_settings` is what the client calls our settings, as it sent it.  `deliveries` are
     the edits that are being streamed, `written` those that are finished, by job and
     document.
-    `client_watches` is whether the client tells of changed files.
+    `client_watches` is whether the client tells of changed files; while it is being asked to,
+    `asks_to_watch`.
     """
 
     jobs: Jobs
@@ -304,4 +305,5 @@ class Session:
         default_factory=dict[tuple[str, str], WrittenEdit]
     )
     client_watches: bool = False
+    asks_to_watch: bool = False
     told_problems: set[str] = field(default_factory=set[str])

@@ -25,9 +25,12 @@ REGISTRATION_ID = "kibitz-watched-files"
 
 
 async def register(connection: Connection) -> None:
-    """Ask a client that can to tell of changed files; one that refuses leaves it to us."""
-    client = connection.session.client
-    if not client.watched_files or connection.session.client_watches:
+    """Ask a client that can to tell of changed files; one that refuses leaves it to us.
+
+    Many tell their settings right after the greeting, which comes here twice then.
+    """
+    session = connection.session
+    if not session.client.watched_files or session.client_watches or session.asks_to_watch:
         return
     watchers = [types.FileSystemWatcher(glob) for glob in GLOBS]
     registration = types.Registration(
@@ -35,6 +38,7 @@ async def register(connection: Connection) -> None:
         types.WORKSPACE_DID_CHANGE_WATCHED_FILES,
         types.DidChangeWatchedFilesRegistrationOptions(watchers),
     )
+    session.asks_to_watch = True
     try:
         await connection.server.client_register_capability_async(
             types.RegistrationParams([registration])
@@ -44,7 +48,9 @@ async def register(connection: Connection) -> None:
     except Exception:  # noqa: BLE001 - we watch by ourselves then
         logger.info("the editor does not watch files for us")
         return
-    connection.session.client_watches = True
+    finally:
+        session.asks_to_watch = False
+    session.client_watches = True
 
 
 def did_change(connection: Connection, params: types.DidChangeWatchedFilesParams) -> None:
