@@ -10,6 +10,7 @@ import pytest
 from kibitz.actions.prompt_files import PromptFile, read_prompt_files
 from kibitz.standin import Reply
 from kibitz_context.gate import Gate
+from support.findings import finding, reported
 from support.workshop import EXAMPLE, cursor, lines, open_workshop
 
 PROMPT_FILE = """\
@@ -102,6 +103,12 @@ async def test_a_client_that_takes_no_edits_is_offered_none(
             "kibitz.reviewChanges",
             "kibitz.converse",
         }
+
+        shop.standin.enqueue(reported(finding()))
+        await shop.do("kibitz.review", text)
+        offered = titles(await shop.client.code_actions(text, cursor(9)))
+        assert "Dismiss: Sums floats" in offered
+        assert "Apply: Sums floats" not in offered
 
 
 @pytest.mark.parametrize(

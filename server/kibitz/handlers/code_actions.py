@@ -229,7 +229,7 @@ def _of_findings(
         argument = {"uri": document.uri, "finding": identity(kept, document.lines.lines)}
         mine = [item for item in ours if item.range.start.line == kept.start]
         found: list[types.CodeAction] = []
-        if finding.suggestion:
+        if finding.suggestion and connection.session.client.apply_edit:
             found.append(
                 _action(
                     f"Apply: {finding.title}",
