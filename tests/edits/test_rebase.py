@@ -176,6 +176,18 @@ def test_a_hunk_that_comes_in_slices_stays_in_one_piece() -> None:
     ]
 
 
+def test_slices_that_go_out_together_stay_above_what_was_typed_below_the_first() -> None:
+    edited = page("a b c", "")
+    edited.pending = [LineEdit(0, 0, ("1\n",))]
+    edited.write()
+    edited.types(3, 0, "typed\n")
+    edited.pending = [LineEdit(0, 1, ("2\n",)), LineEdit(1, 1, ("3\n",)), LineEdit(1, 3, ())]
+    edited.write()
+    assert edited.text == "above 1 above 2 1 2 3 typed below 1 below 2"
+    (hunk,) = edited.rebase.hunks()[:1]
+    assert hunk.new_lines == ("1\n", "2\n", "3\n")
+
+
 def test_nothing_is_put_in_front_of_a_line_that_it_may_replace() -> None:
     edited = page("a b c", "a 1 2 3 c", held_lines=1)
     edited.changes("b\n", "mine\n")

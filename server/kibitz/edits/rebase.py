@@ -19,6 +19,7 @@ of line ending out.
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
@@ -166,10 +167,11 @@ class Rebase:
             if hold_all or after._must_hold(edit):
                 after._hold(edit)
                 continue
-            parts, is_there = after._write(edit, lines, grown)
+            parts, is_there = after._write(edit, lines, made, grown)
             intact = intact and is_there
-            made += parts
-            grown += sum(len(part.lines) - (part.end - part.start) for part in parts)
+            for part in parts:
+                insort(made, part, key=_by_place)
+                grown += _growth(part)
         after._last_count = len(after._written) - len(self._written)
         return Placed(coalesced(made), after, intact)
 
@@ -195,11 +197,12 @@ class Rebase:
         return ledger
 
     def _write(
-        self, edit: LineEdit, lines: Sequence[str], grown: int
+        self, edit: LineEdit, lines: Sequence[str], made: Sequence[LineEdit], grown: int
     ) -> tuple[list[LineEdit], bool]:
         """Write `edit`: its parts in `lines`, and whether they hold there what is replaced.
 
-        `grown` is by how many lines the parts of earlier edits make the document longer.
+        `made` are the parts of earlier edits, and `grown` by how many lines they make the
+        document longer.
         """
         continues = self._has_begun and edit.start == self._to_come.frontier
         if not continues:
@@ -207,25 +210,25 @@ class Rebase:
         # A hunk comes in slices; what the user types below a slice stays below the next one.
         typed = self._to_come.typed_at_frontier() if continues else 0
         replaced = self._to_come.cut(edit.end)
-        at = self._boundary - grown
-        below = at + typed if replaced else at
+        upper = self._boundary
+        lower = upper + typed if replaced else upper
+        at, below = _before(upper, made, grown), _before(lower, made, grown)
         is_there = same_lines(lines[below : below + len(replaced)], replaced)
-        if below == at:
-            parts = [LineEdit(at, at + len(replaced), edit.lines)]
+        if lower == upper:
+            parts = [(upper, LineEdit(at, at + len(replaced), edit.lines))]
         else:
-            parts = [LineEdit(at, at, edit.lines), LineEdit(below, below + len(replaced), ())]
-        parts = [part for part in parts if part.lines or part.start < part.end]
-        for part in parts:
+            deleted = LineEdit(below, below + len(replaced), ())
+            parts = [(upper, LineEdit(at, at, edit.lines)), (lower + len(edit.lines), deleted)]
+        parts = [(first, part) for first, part in parts if part.lines or part.start < part.end]
+        for first, part in parts:
             gone = tuple(lines[part.start : part.end])
-            hunk = Hunk(part.start + grown, gone, part.lines)
             if typed:  # an earlier slice may have deleted lines below
-                change = LineChange(hunk.first, len(gone), len(part.lines))
+                change = LineChange(first, len(gone), len(part.lines))
                 self._written = [each.after(change) for each in self._written]
-            self._written.append(hunk)
-            grown += len(part.lines) - len(gone)
+            self._written.append(Hunk(first, gone, part.lines))
         self._boundary += len(edit.lines)
         self._has_begun = True
-        return parts, is_there
+        return [part for _, part in parts], is_there
 
     def _must_hold(self, edit: LineEdit) -> bool:
         if edit.start < self._to_come.frontier or self._continues_held(edit):
@@ -266,6 +269,26 @@ class Rebase:
             place = Offer(place.first, self._boundary, tuple(wanted)) if is_at_boundary else None
         self._held.append(_Held(start, end, edits, place))
         self._has_begun = True
+
+
+def _by_place(part: LineEdit) -> tuple[int, int]:
+    return part.start, part.end
+
+
+def _growth(part: LineEdit) -> int:
+    return len(part.lines) - (part.end - part.start)
+
+
+def _before(place: int, made: Sequence[LineEdit], grown: int) -> int:
+    """Where the line at `place` was before `made`, which make the text `grown` lines longer.
+
+    Most parts are above it.  One is not where the user has typed in front of what it deleted.
+    """
+    for part in reversed(made):
+        grown -= _growth(part)
+        if part.start + grown + len(part.lines) <= place:
+            return place - grown - _growth(part)
+    return place
 
 
 def _is_telling_hunk(hunk: Hunk) -> bool:
