@@ -266,7 +266,7 @@ def test_it_installs_itself(tmp_path: Path, standin_in_thread: StandIn) -> None:
         tmp_path,
         standin_in_thread,
         carried=(
-            *("clients/ci", "server", "context", "requirements"),
+            *("clients/ci", "clients/neovim", "clients/zed", "server", "context", "requirements"),
             *("pyproject.toml", "README.md", "LICENSE"),
         ),
     )
