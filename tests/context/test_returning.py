@@ -18,13 +18,6 @@ FILES = {f"m{n}.py": f"value = {n}\n" * 60 for n in range(8)}
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr("time.time", lambda: clock.now)
-    return clock
-
-
-@pytest.fixture
 def made(tmp_path: Path) -> GitFolder:
     """Two branches that differ from `main` in four files each."""
     made = git_folder(tmp_path / "root", FILES)

@@ -12,7 +12,18 @@ import pytest
 from kibitz.protocol import progress
 from kibitz.server import create_server
 from kibitz.standin import Reply
-from support.workshop import open_workshop
+from support.workshop import Workshop, open_workshop
+
+
+def accepts_tokens_later(shop: Workshop) -> asyncio.Event:
+    """The client accepts a token for progress only once the event is set."""
+    accepts = asyncio.Event()
+
+    async def accept(_params: Any) -> None:
+        await accepts.wait()
+
+    shop.client.request_handlers["window/workDoneProgress/create"] = accept
+    return accepts
 
 
 async def test_work_does_not_wait_for_a_token_to_be_accepted(
@@ -20,12 +31,7 @@ async def test_work_does_not_wait_for_a_token_to_be_accepted(
 ) -> None:
     monkeypatch.setattr(progress, "CREATE_SECONDS", 0.05)
     async with open_workshop(tmp_path, monkeypatch) as shop:
-        accepts = asyncio.Event()
-
-        async def accept(_params: Any) -> None:
-            await accepts.wait()
-
-        shop.client.request_handlers["window/workDoneProgress/create"] = accept
+        accepts = accepts_tokens_later(shop)
         shop.standin.enqueue(Reply("It adds."))
         text = await shop.open()
         await shop.start("kibitz.explain", text)
@@ -46,12 +52,7 @@ async def test_a_token_that_is_accepted_late_begins_then(
 ) -> None:
     monkeypatch.setattr(progress, "CREATE_SECONDS", 0.05)
     async with open_workshop(tmp_path, monkeypatch) as shop:
-        accepts = asyncio.Event()
-
-        async def accept(_params: Any) -> None:
-            await accepts.wait()
-
-        shop.client.request_handlers["window/workDoneProgress/create"] = accept
+        accepts = accepts_tokens_later(shop)
         shop.standin.enqueue(Reply("It adds. And returns.", chunk_size=3).hold_at("adds"))
         text = await shop.open()
         job = await shop.start("kibitz.explain", text)

@@ -1,4 +1,4 @@
-"""A repository, an editor that asks about it, and the clock on its wall."""
+"""A repository, and an editor that asks about it."""
 
 from __future__ import annotations
 
@@ -8,19 +8,9 @@ import pytest
 
 from kibitz_context import policy
 from kibitz_context.policy import Decision
-from support.asking_editor import (
-    Clock,
-    Editor,
-)
+from support.asking_editor import Clock, Editor
 from support.git_folder import GitFolder, git_folder
 from support.prefix_files import FILES
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr("time.time", lambda: clock.now)
-    return clock
 
 
 @pytest.fixture
