@@ -90,16 +90,22 @@ async def test_a_file_that_is_not_open_is_taken_back_when_it_is(
         assert cart.text == CART
 
 
+@pytest.mark.parametrize("way", ["menu", "lens"])
 async def test_a_change_that_is_kept_leaves_those_of_other_files_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     async with open_workshop(tmp_path, monkeypatch, files=FILES) as shop:
         cart = await shop.open("cart.py")
         prices = await shop.open()
         await change(shop, edits(PRICES, CALLERS))
-        here = cursor(1)
-        actions = await shop.client.code_actions(cart, here)
-        command = next(each for each in actions if each["title"] == "Keep this change")["command"]
+        if way == "menu":
+            offered = await shop.client.code_actions(cart, cursor(1))
+            kept = [each["command"] for each in offered if each["title"] == "Keep this change"]
+        else:
+            about = {"textDocument": {"uri": cart.uri}}
+            lenses = await shop.client.request("textDocument/codeLens", about)
+            kept = [each["command"] for each in lenses if each["command"]["title"] == "Keep"]
+        command = kept[0]
         await shop.client.execute(command["command"], *command["arguments"])
 
         message = await shop.do("kibitz.revert")
