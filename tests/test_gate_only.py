@@ -33,6 +33,10 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
     "kibitz_context.ignore_files.IgnoreFiles._lines": {
         "path.open": "patterns, which say what is refused and are themselves not shown",
     },
+    "kibitz_context.tracked_rules": {"import git_commands": "asks which ignore files git tracks"},
+    "kibitz_context.tracked_rules.TrackedRules._read": {
+        "repository.blobs": "patterns, which say what is refused and are themselves not shown",
+    },
     "kibitz_context.discovery": {"import git_commands": "asks where the git directory is"},
     "kibitz_context.discovery._stranger": {
         "(found.git_dir / 'gitdir').read_bytes": "a path in git's own folder, to compare it",

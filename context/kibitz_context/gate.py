@@ -26,6 +26,7 @@ from kibitz_context.ignore_files import IgnoreFiles, Patterns
 from kibitz_context.media import Media, media_of
 from kibitz_context.repository import Repository
 from kibitz_context.secrets import redact
+from kibitz_context.tracked_rules import TrackedRules
 from kibitz_context.values import Allowed, Refused
 
 # Larger: seconds of looking for secrets, for a text that no prompt can hold.
@@ -86,7 +87,11 @@ class Gate:
         self._include = Patterns(self.include, self._folded)
         self._exclude = Patterns(self.exclude, self._folded)
         self._ignore_files = IgnoreFiles(
-            self.root, KIBITZ_IGNORE, folded=self._folded, is_settled=is_settled
+            self.root,
+            KIBITZ_IGNORE,
+            folded=self._folded,
+            is_settled=is_settled,
+            absent=TrackedRules(self.root, KIBITZ_IGNORE).lines,
         )
         self._repositories: dict[Path, Repository | None] = {}
         self._lock = threading.Lock()

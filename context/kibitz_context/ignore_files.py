@@ -10,7 +10,7 @@ import os
 import re
 import threading
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -96,17 +96,25 @@ class Patterns:
 class IgnoreFiles:
     """All files called `name` in a tree, read when needed and again when they have changed.
 
-    With `is_settled` each is looked at once: nothing that changes later is seen.
+    With `is_settled` each is looked at once: nothing that changes later is seen.  `absent` gives
+    the lines of the file in a folder ("" or ending with ``/``) that is not on the disk.
     """
 
     def __init__(
-        self, root: Path, name: str, *, folded: bool = False, is_settled: bool = False
+        self,
+        root: Path,
+        name: str,
+        *,
+        folded: bool = False,
+        is_settled: bool = False,
+        absent: Callable[[str], tuple[str, ...]] | None = None,
     ) -> None:
         self._prefix = f"{root}{os.sep}"
         self._name = name
         self._folded = folded
         self._settled: dict[str, Patterns] | None = {} if is_settled else None
         self._has_rules: dict[str, bool] = {}
+        self._absent = absent
         self._read: dict[str, tuple[tuple[int, int], Patterns]] = {}
         self._lock = threading.Lock()
 
@@ -150,13 +158,25 @@ class IgnoreFiles:
         path = f"{self._prefix}{folder}{self._name}"
         try:
             facts = os.lstat(path)
-            signature = (facts.st_mtime_ns, facts.st_size)
         except (OSError, ValueError):
-            return _NONE
+            return self._tracked(folder)
+        signature = (facts.st_mtime_ns, facts.st_size)
         with self._lock:
             known = self._read.get(folder)
             if known is None or known[0] != signature:
                 known = (signature, Patterns(self._lines(Path(path)), self._folded))
+                self._read[folder] = known
+        return known[1]
+
+    def _tracked(self, folder: str) -> Patterns:
+        """The patterns in `folder` where their file is not on the disk."""
+        lines = self._absent(folder) if self._absent is not None else ()
+        if not lines:
+            return _NONE
+        with self._lock:
+            known = self._read.get(folder)
+            if known is None or known[1].lines != lines:
+                known = (_ABSENT, Patterns(lines, self._folded))
                 self._read[folder] = known
         return known[1]
 
@@ -169,10 +189,17 @@ class IgnoreFiles:
                 content = file.read(MAX_IGNORE_FILE_BYTES)
         except OSError:
             return ()
-        return tuple(content.decode("utf-8-sig", "replace").splitlines())
+        return lines_of(content)
+
+
+def lines_of(content: bytes) -> tuple[str, ...]:
+    """The lines of a file of patterns."""
+    return tuple(content.decode("utf-8-sig", "replace").splitlines())
 
 
 _NONE = Patterns(())
+# Of a file that is not on the disk: no time and no size.
+_ABSENT = (-1, -1)
 
 
 def _folder_of(path: str) -> str:
