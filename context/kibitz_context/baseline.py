@@ -70,8 +70,10 @@ class Baseline:
 class Bases:
     """What could be the base of a repository now: commits, None for what there is not.
 
-    `shared` is the commit that the work at hand branched off the shared history, near enough to
-    tell the rest as changes; `known` is the base that was asked about, if it is still there.
+    `shared` is the commit where the work at hand branched off the shared history, near enough to
+    tell the rest as changes: the history of the upstream's default branch or, where that is too
+    far, of the branch's own upstream, or of the local main branch.  `known` is the base that was
+    asked about, if it is still there.
     """
 
     head: str | None
@@ -85,29 +87,40 @@ class Bases:
 
 def bases(repository: Repository, changes_tokens: int, known: str | None = None) -> Bases:
     """Look where the repository stands.  `changes_tokens` is the budget for changes."""
-    names = ("HEAD", *_SHARED_NAMES, *((known,) if known is not None else ()))
-    answers = repository.commits(names, upstream=True)
-    head, origin, *others = answers[: 1 + len(_SHARED_NAMES)]
-    found = answers[-2] if known is not None else None
-    tip = next((each for each in (origin, answers[-1], *others) if each is not None), None)
-    if head is None or tip is None:
-        return Bases(head, None, found)
-    return Bases(head, _shared(repository, head, tip, changes_tokens), found)
+    names = ("HEAD", *_NAMES_OF_SHARED, *((known,) if known is not None else ()))
+    *answers, tracked = repository.commits(names, upstream=True)
+    found = dict(zip(names, answers, strict=True))
+    head = found["HEAD"]
+    is_there = found[known] if known is not None else None
+    if head is None:
+        return Bases(None, None, is_there)
+    remote = [_first(found, names) for names in _OF_REMOTES]
+    if not any(remote):
+        listed = repository.references([f"refs/remotes/*/{branch}" for branch in _BRANCHES])
+        remote = [listed[name] for name in sorted(listed, key=_by_branch)]
+    tips = dict.fromkeys((*remote, tracked, _first(found, _LOCAL)))
+    near = (_shared(repository, head, tip, changes_tokens) for tip in tips if tip is not None)
+    return Bases(head, next((each for each in near if each is not None), None), is_there)
 
 
-# The default branch of the upstream; the branch's own upstream comes second, then what such
-# branches are usually called.
-_SHARED_NAMES = (
-    "refs/remotes/origin/HEAD",
-    *(
-        f"refs/remotes/{remote}/{branch}"
-        for remote in ("origin", "upstream")
-        for branch in ("main", "master", "trunk", "develop")
-    ),
-    "refs/heads/main",
-    "refs/heads/master",
-    "refs/heads/trunk",
+# Where the default branch of a remote is found: what a clone notes, and what it is usually called.
+_BRANCHES = ("HEAD", "main", "master", "trunk", "develop")
+# In a fork `origin` is one's own copy and `upstream` what everybody has.  A remote of any other
+# name counts where there is none of these.
+_OF_REMOTES = tuple(
+    tuple(f"refs/remotes/{remote}/{branch}" for branch in _BRANCHES)
+    for remote in ("upstream", "origin")
 )
+_LOCAL = ("refs/heads/main", "refs/heads/master", "refs/heads/trunk")
+_NAMES_OF_SHARED = (*(name for names in _OF_REMOTES for name in names), *_LOCAL)
+
+
+def _first(found: Mapping[str, str | None], names: Iterable[str]) -> str | None:
+    return next((commit for name in names if (commit := found[name]) is not None), None)
+
+
+def _by_branch(name: str) -> tuple[int, str]:
+    return _BRANCHES.index(name.rpartition("/")[2]), name
 
 
 def _shared(repository: Repository, head: str, tip: str, changes_tokens: int) -> str | None:

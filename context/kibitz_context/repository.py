@@ -134,6 +134,15 @@ class Repository:
         ]
         return tuple(found + [None] * (len(wanted) - len(found)))
 
+    def references(self, patterns: Sequence[str]) -> Mapping[str, str]:
+        """The commits of all references that match one of `patterns`, by full name."""
+        if self.git is None:
+            return {}
+        listing = ["for-each-ref", "--format=%(objecttype) %(objectname) %(refname)"]
+        output = git_commands.run(self.git, [*listing, *patterns])
+        fields = (line.split(" ", 2) for line in git_commands.decoded(output.stdout).split("\n"))
+        return {each[2]: each[1] for each in fields if each[0] == "commit"}
+
     def merge_base(self, one: str, other: str) -> str | None:
         """The best common ancestor of two commits; None without one, as in a shallow clone."""
         if self.git is None:

@@ -103,6 +103,85 @@ def test_without_a_default_branch_the_branchs_own_upstream_counts(
     assert look(clone).preferred == shared
 
 
+def test_a_branch_that_was_pushed_is_not_what_is_shared(
+    upstream: GitFolder, clone: GitFolder
+) -> None:
+    shared = head(upstream)
+    clone.git("remote", "set-head", "origin", "--delete")
+    clone.git("switch", "-q", "-c", "feature")
+    clone.commit({"a.py": "mine\n"})
+    clone.git("push", "-q", "-u", "origin", "feature")
+    assert look(clone).preferred == shared
+
+
+def test_a_remote_may_have_any_name(upstream: GitFolder, tmp_path: Path) -> None:
+    shared = head(upstream)
+    upstream.git("clone", "-q", "-o", "company", ".", "../clone")
+    clone = GitFolder(tmp_path / "clone")
+    clone.git("switch", "-q", "-c", "feature")
+    clone.commit({"a.py": "mine\n"})
+    clone.git("push", "-q", "-u", "company", "feature")
+    clone.git("branch", "-q", "-D", "main")
+    assert look(clone).preferred == shared
+    clone.git("remote", "set-head", "company", "--delete")
+    assert look(clone).preferred == shared
+
+
+def test_in_a_fork_the_upstream_is_what_is_shared(
+    upstream: GitFolder, clone: GitFolder, tmp_path: Path
+) -> None:
+    """The fork's own main branch lags behind, and so it does in each fork by something else."""
+    theirs = upstream.commit({"a.py": "theirs\n"})
+    fork = clone
+    fork.git("remote", "add", "upstream", "../upstream")
+    fork.git("remote", "add", "colleague", "../elsewhere")
+    fork.git("update-ref", "refs/remotes/colleague/HEAD", "HEAD")
+    fork.git("fetch", "-q", "upstream")
+    fork.git("switch", "-q", "-c", "topic", "upstream/main")
+    fork.commit({"b.py": "mine\n"})
+    fork.git("update-ref", "refs/remotes/origin/topic", "HEAD")
+    fork.git("branch", "-q", "-u", "origin/topic")
+    assert look(fork).preferred == theirs
+
+
+def test_a_team_s_own_line_is_shared_where_the_upstream_is_far(
+    upstream: GitFolder, clone: GitFolder
+) -> None:
+    clone.git("remote", "rename", "origin", "upstream")
+    team = clone.commit({"big.py": "".join(f"x = {number}\n" for number in range(400))})
+    clone.git("update-ref", "refs/remotes/origin/main", team)
+    clone.git("switch", "-q", "-c", "feature")
+    clone.commit({"b.py": "mine\n"})
+    assert look(clone).preferred == team
+    assert look(clone, budget=100_000).preferred == head(upstream)
+
+
+def test_what_is_far_from_the_default_branch_is_told_from_what_was_pushed(
+    upstream: GitFolder, clone: GitFolder
+) -> None:
+    clone.git("switch", "-q", "-c", "feature")
+    pushed = clone.commit({"big.py": "".join(f"x = {number}\n" for number in range(400))})
+    clone.git("update-ref", "refs/remotes/origin/feature", pushed)
+    clone.git("branch", "-q", "-u", "origin/feature")
+    clone.commit({"b.py": "mine\n"})
+    assert look(clone).preferred == pushed
+
+
+@pytest.mark.parametrize("branch", ["main", "feature"])
+def test_an_upstream_that_is_gone_is_none(
+    upstream: GitFolder, clone: GitFolder, branch: str
+) -> None:
+    shared = head(upstream)
+    clone.git("switch", "-q", "-C", branch)
+    clone.git("config", f"branch.{branch}.remote", "origin")
+    clone.git("config", f"branch.{branch}.merge", "refs/heads/gone")
+    clone.commit({"a.py": "mine\n"})
+    assert look(clone).preferred == shared
+    # The default branch was renamed, and nobody has told this clone.
+    clone.git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/gone")
+    assert look(clone).preferred == shared
+
+
 def test_without_a_remote_the_local_main_branch_is_what_is_shared(made_alone: GitFolder) -> None:
     first = head(made_alone)
     assert look(made_alone) == Bases(first, first, None)
@@ -147,7 +226,7 @@ def test_a_shallow_clone_may_not_know_where_it_branched_off(
     options = ["--depth=1", "--no-single-branch", "--branch=feature"]
     upstream.git("clone", "-q", *options, url, "../shallow")
     shallow = GitFolder(tmp_path / "shallow")
-    assert look(shallow) == Bases(head(shallow), None, None)
+    assert look(shallow).preferred == head(shallow)
     assert baseline(Repository.find(shallow.root), head(shallow)).commit == head(shallow)
 
 
