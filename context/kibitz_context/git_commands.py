@@ -40,6 +40,8 @@ _OVERRIDES: tuple[tuple[str, str], ...] = (
     ("credential.helper", ""),
     ("diff.external", ""),
     ("diff.ignoreSubmodules", "all"),
+    # A file that is not there would end the command.
+    ("diff.orderFile", os.devnull),
     ("gpg.program", "false"),
     ("log.showSignature", "false"),
     ("submodule.recurse", "false"),

@@ -121,6 +121,7 @@ def test_settings_replacements_and_grafts_of_a_clone_change_nothing(tmp_path: Pa
     made.git("config", "diff.renames", "copies")
     made.git("config", "log.showSignature", "true")
     made.git("config", "format.pretty", "oneline")
+    made.git("config", "diff.orderFile", "/nowhere")
     root, middle, head = reversed([past.commit for past in first.commits])
     made.git("replace", middle, root)
     made.write({".git/info/grafts": f"{head} {root}\n"})
