@@ -442,7 +442,11 @@ class Backend:
             return endpoint.connection(self.settings, self._environ)
         from kibitz.standin import Clock, StandIn
 
-        standin = self._standin.enter_context(StandIn.in_thread(clock=Clock.real()))
+        # Like the service's, its cache outlives the process: each command starts one of its own.
+        cache_file = paths.make_private(paths.cache_folder(self._environ)) / "standin.sqlite"
+        standin = self._standin.enter_context(
+            StandIn.in_thread(clock=Clock.real(), cache_file=cache_file)
+        )
         connection = endpoint.connection(self.settings, self._environ)
         return replace(connection, base_url=standin.base_url, api_key="stand-in", proxy=None)
 

@@ -6,6 +6,7 @@ import contextlib
 import datetime
 import json
 import sqlite3
+import time
 
 import pytest
 
@@ -139,3 +140,28 @@ def test_what_was_not_read_from_the_cache(commands: CommandLine) -> None:
         "misses": [],
         "unexplained": [],
     }
+
+
+def test_a_stand_in_that_each_command_starts_forgets_nothing(
+    commands: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with the service, an entry is missed when its time is over, and not before."""
+    monkeypatch.setenv("KIBITZ_PROVIDER", "standin")
+    monkeypatch.delenv("ANTHROPIC_BASE_URL")
+    commands.write("shop.py", "def checkout(cart):\n    return sum(cart)\n\n\n" * 60)
+    commands.commit()
+
+    def cache() -> dict[str, object]:
+        assert commands.run("ask", "Why?").code == 0
+        found: dict[str, object] = json.loads(commands.run("usage", "--json").out)["cache"]
+        return found
+
+    assert cache()["read_tokens"] == 0
+    report = cache()
+    assert report["read_tokens"] != 0
+    assert (report["misses"], report["unexplained"]) == ([], [])
+    later = time.time
+    monkeypatch.setattr(time, "time", lambda: later() + 2 * 3_600)
+    report = cache()
+    assert report["unexplained"] == []
+    assert [each["reason"] for each in report["misses"]] == ["expired"]  # type: ignore[attr-defined]

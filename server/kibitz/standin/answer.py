@@ -30,8 +30,13 @@ class Answering:
     """Makes messages.  Owns the prompt cache, which `rendering_thinking_first` models split
     differently (see `prompt.prompt_blocks`)."""
 
-    def __init__(self, clock: Clock, rendering_thinking_first: Collection[str] = ()) -> None:
-        self.cache = PromptCache()
+    def __init__(
+        self,
+        clock: Clock,
+        rendering_thinking_first: Collection[str] = (),
+        cache: PromptCache | None = None,
+    ) -> None:
+        self.cache = cache if cache is not None else PromptCache()
         self._clock = clock
         self._diagnostics = Diagnostics()
         self._rendering_thinking_first = rendering_thinking_first

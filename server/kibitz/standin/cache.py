@@ -10,15 +10,15 @@ is silent a choice is made and named here:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from kibitz.standin.entries import Entries, EntriesInMemory, Entry, Key
 from kibitz.standin.prompt import Lifetime, PromptBlock
 
 LOOKBACK_POSITIONS = 20
 """How far a marker looks back for an entry, its own position being the first."""
 LIFETIME_SECONDS: dict[Lifetime, int] = {"5m": 300, "1h": 3_600}
-_SWEEP_ABOVE_ENTRIES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,6 @@ class CacheUse:
 
 
 @dataclass(slots=True)
-class _Entry:
-    lifetime_seconds: int
-    expires_at: float
-
-
-@dataclass(slots=True)
 class CacheLookup:
     """One request's dealings with the cache.
 
@@ -50,7 +44,7 @@ class CacheLookup:
 
     use: CacheUse
     _cache: PromptCache
-    _writes: dict[tuple[str, str], _Entry] = field(default_factory=dict)
+    _writes: dict[Key, Entry] = field(default_factory=dict)
 
     def publish(self) -> None:
         """Makes the entries readable.  Calling it again changes nothing."""
@@ -61,8 +55,8 @@ class CacheLookup:
 class PromptCache:
     """The entries of all scopes.  A scope is a workspace: no entry is seen from another one."""
 
-    def __init__(self) -> None:
-        self._entries: dict[tuple[str, str], _Entry] = {}
+    def __init__(self, entries: Entries | None = None) -> None:
+        self._entries = entries if entries is not None else EntriesInMemory()
 
     def begin(
         self, scope: str, blocks: Sequence[PromptBlock], minimum_tokens: int, now: float
@@ -91,18 +85,20 @@ class PromptCache:
         )
         return CacheLookup(use, self, _entries(scope, written, now))
 
-    def admit(self, writes: dict[tuple[str, str], _Entry]) -> None:
+    def admit(self, writes: Mapping[Key, Entry]) -> None:
         """Takes entries in.  Of two for the same prefix the one that lives longer stays."""
         for key, entry in writes.items():
             known = self._entries.get(key)
             if known is None or known.expires_at < entry.expires_at:
-                self._entries[key] = entry
+                self._entries.put(key, entry)
+
+    def close(self) -> None:
+        self._entries.close()
 
     def _longest_hit(
         self, scope: str, blocks: Sequence[PromptBlock], now: float
     ) -> PromptBlock | None:
-        if len(self._entries) > _SWEEP_ABOVE_ENTRIES:
-            self._entries = {k: e for k, e in self._entries.items() if e.expires_at > now}
+        self._entries.sweep(now)
         for index in range(len(blocks) - 1, -1, -1):
             if blocks[index].marker is None:
                 continue
@@ -115,20 +111,21 @@ class PromptCache:
                     return block
         return None
 
-    def _live(self, scope: str, block: PromptBlock, now: float) -> _Entry | None:
+    def _live(self, scope: str, block: PromptBlock, now: float) -> Entry | None:
         entry = self._entries.get((scope, block.digest))
         return entry if entry is not None and now < entry.expires_at else None
 
     def _refresh(self, scope: str, block: PromptBlock, now: float) -> None:
         entry = self._live(scope, block, now)
         if entry is not None:
-            entry.expires_at = now + entry.lifetime_seconds
+            renewed = Entry(entry.lifetime_seconds, now + entry.lifetime_seconds)
+            self._entries.put((scope, block.digest), renewed)
 
 
-def _entries(scope: str, written: list[PromptBlock], now: float) -> dict[tuple[str, str], _Entry]:
+def _entries(scope: str, written: list[PromptBlock], now: float) -> dict[Key, Entry]:
     entries = {}
     for block in written:
         assert block.marker is not None
         seconds = LIFETIME_SECONDS[block.marker]
-        entries[(scope, block.digest)] = _Entry(seconds, now + seconds)
+        entries[(scope, block.digest)] = Entry(seconds, now + seconds)
     return entries

@@ -9,6 +9,7 @@ import logging
 import threading
 from collections.abc import Collection, Coroutine, Iterator
 from concurrent.futures import Future
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
@@ -16,8 +17,10 @@ from urllib.parse import urlsplit
 from kibitz.standin.answer import Answering
 from kibitz.standin.api import Api
 from kibitz.standin.batches import MOST_BYTES
+from kibitz.standin.cache import PromptCache
 from kibitz.standin.clock import Clock
 from kibitz.standin.control import control, is_control
+from kibitz.standin.entries import EntriesInFile
 from kibitz.standin.errors import ApiError
 from kibitz.standin.http import HttpConnection, HttpRequest, HttpResponse
 from kibitz.standin.journal import Exchange, Journal
@@ -50,7 +53,9 @@ class StandIn:
     used from any thread.  Mistakes in a script (and bugs) are raised when the stand-in stops.
 
     `responder` answers what neither queue nor rule does.  `accepted_keys` None takes any key;
-    each key has a prompt cache of its own.  `clock` stands still unless told otherwise.
+    each key has a prompt cache of its own.  `clock` stands still unless told otherwise.  With
+    `cache_file` the prompt cache outlives the stand-in, and others share it; its entries live by
+    the clock, so that one that follows real time goes with it.
     `pace_seconds` is for replies that have no pace of their own.  `control` opens the routes of
     `kibitz.standin.control`.
     """
@@ -68,11 +73,13 @@ class StandIn:
         pace_seconds: float = 0.0,
         rendering_thinking_first: Collection[str] = (),
         control: bool = False,
+        cache_file: Path | None = None,
     ) -> None:
         self.clock = clock if clock is not None else Clock()
         self.journal = Journal()
         self._script = Script(responder)
-        self._answering = Answering(self.clock, rendering_thinking_first)
+        self._cache = PromptCache(EntriesInFile(cache_file) if cache_file is not None else None)
+        self._answering = Answering(self.clock, rendering_thinking_first, self._cache)
         self._api = Api(
             clock=self.clock,
             script=self._script,
@@ -170,6 +177,7 @@ class StandIn:
     async def stop(self) -> None:
         """Ends everything.  Raises the first mistake that was found in a script."""
         await self._stop_listening()
+        self._cache.close()
         self._loop = None
         if self._mistakes:
             raise self._mistakes[0]
