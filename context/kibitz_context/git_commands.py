@@ -300,7 +300,7 @@ _ENDED = "git ended unexpectedly"
 
 
 def _skip(stream: IO[bytes], count: int) -> None:
-    while count > 0 and (chunk := stream.read(min(count, 1 << 20))):
+    while count > 0 and (chunk := stream.read(min(count, 1 << 16))):
         count -= len(chunk)
 
 

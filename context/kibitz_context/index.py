@@ -20,7 +20,7 @@ from pathlib import Path
 from kibitz_context import symbols as symbols_module
 from kibitz_context.database import Database
 from kibitz_context.languages import language_of
-from kibitz_context.packing import Names, packed, unpacked
+from kibitz_context.packing import Names, compressed, names_in, unpacked, written
 from kibitz_context.repository import Repository, TrackedFile
 from kibitz_context.secret_names import NAMED
 from kibitz_context.secret_shapes import SHAPED
@@ -102,22 +102,29 @@ class Index:
         An entry that is already there stays as it is.  Raises sqlite3.Error when the file cannot
         be written.
         """
+        self.add_written(
+            (blob, path, written(found), words) for blob, path, found, words in entries
+        )
+
+    def add_written(self, entries: Iterable[tuple[str, str, bytes, Mapping[str, int]]]) -> None:
+        """As `add`, of symbols as `packing.written` makes them."""
         with self._database.transaction() as connection:
             (count,) = connection.execute("SELECT max(id) FROM entries").fetchone()
             if (count or 0) > MAX_ENTRIES:
                 _empty(connection)
-            for blob, path, found, words in entries:
+            for blob, path, raw, words in entries:
                 done = connection.execute(
                     "INSERT OR IGNORE INTO entries (blob, language, symbols) VALUES (?, ?, ?)",
-                    (*_key(TrackedFile(path, blob)), packed(found)),
+                    (*_key(TrackedFile(path, blob)), compressed(raw)),
                 )
                 if done.rowcount != 1:
                     continue
                 number = done.lastrowid
-                if found.definitions or found.references:
+                defined, used = names_in(raw)
+                if defined or used:
                     connection.execute(
                         "INSERT INTO names (rowid, defined, used) VALUES (?, ?, ?)",
-                        (number, _defined(found), _used(found)),
+                        (number, _defined(defined), " ".join(map(_token, used))),
                     )
                 if words:
                     connection.execute(
@@ -354,13 +361,9 @@ def _text(blob: bytes) -> str:
     return blob.hex()
 
 
-def _defined(found: Symbols) -> str:
-    names = {each.name for each in found.definitions if each.kind != EXTENSION}
+def _defined(named: Iterable[tuple[str, str]]) -> str:
+    names = {name for name, kind in named if kind != EXTENSION}
     return " ".join(map(_token, sorted(names)))
-
-
-def _used(found: Symbols) -> str:
-    return " ".join(_token(name) for name, _ in found.references)
 
 
 _WORD = re.compile(r"[a-z0-9_]+")

@@ -129,15 +129,7 @@ def prepare(
     missing = index.missing(indexed)
     try:
         if missing:
-            work = Reading(
-                repository,
-                gate,
-                index,
-                cache_folder,
-                request.as_json(),
-                request.is_careful,
-                check,
-            )
+            work = Reading(repository, gate, index, request.is_careful, check)
             work.do(missing, progress or _no_progress)
         if not is_stored:
             past = history.history(repository, wanted.base.commit, cache_folder / HISTORY_FILE_NAME)

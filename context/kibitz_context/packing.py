@@ -1,7 +1,8 @@
 """Symbols as bytes, and back: small, quick to read, the same on any machine.
 
-Columns instead of objects, since the names of a file compress well next to one another.  Bytes
-that were not written in here are refused with a ValueError; nothing in them is ever executed.
+Columns instead of objects, since the names of a file compress well next to one another.  Between
+processes they go as they are, into a file compressed.  Bytes that were not written in here are
+refused with a ValueError; nothing in them is ever executed.
 """
 
 from __future__ import annotations
@@ -25,6 +26,21 @@ _HEADER = struct.Struct("<5I")
 
 def packed(found: Symbols) -> bytes:
     """The bytes that `unpacked` reads."""
+    return compressed(written(found))
+
+
+def unpacked(data: bytes) -> Symbols:
+    """The symbols that were packed."""
+    return read(_decompressed(data))
+
+
+def compressed(raw: bytes) -> bytes:
+    """What `written` made, as `unpacked` reads it."""
+    return zlib.compress(raw, _COMPRESSION)
+
+
+def written(found: Symbols) -> bytes:
+    """The bytes that `read` and `names_in` read."""
     definitions = found.definitions
     numbers = [
         *chain.from_iterable(
@@ -41,13 +57,13 @@ def packed(found: Symbols) -> bytes:
     ]
     header = _HEADER.pack(*map(len, columns))
     values = struct.pack(f"<{len(numbers)}I", *numbers)
-    return zlib.compress(b"".join((header, *columns, values)), _COMPRESSION)
+    return b"".join((header, *columns, values))
 
 
-def unpacked(data: bytes) -> Symbols:
-    """The symbols that were packed."""
+def read(raw: bytes) -> Symbols:
+    """The symbols that were written."""
     try:
-        (grammar,), names, kinds, used, imports, numbers = _columns(data)
+        (grammar,), names, kinds, used, imports, numbers = _columns(raw)
         at = 4 * len(names)
         definitions = tuple(
             map(
@@ -64,7 +80,16 @@ def unpacked(data: bytes) -> Symbols:
             grammar, definitions, tuple(zip(used, numbers[at:], strict=True)), tuple(imports)
         )
     except _DAMAGED as error:
-        raise ValueError("these are no packed symbols") from error
+        raise ValueError(_NO_SYMBOLS) from error
+
+
+def names_in(raw: bytes) -> tuple[Iterable[tuple[str, str]], Sequence[str]]:
+    """Of symbols that were written: what is defined (name and kind of each) and what is used."""
+    try:
+        _, names, kinds, used, _, _ = _columns(raw)
+        return list(zip(names, kinds, strict=True)), used
+    except _DAMAGED as error:
+        raise ValueError(_NO_SYMBOLS) from error
 
 
 class Names:
@@ -80,7 +105,7 @@ class Names:
     def unpacked(self, data: bytes) -> Symbols:
         """As `unpacked`; but each name is defined once, nowhere, and is of no kind."""
         try:
-            (grammar,), names, _, used, imports, numbers = _columns(data)
+            (grammar,), names, _, used, imports, numbers = _columns(_decompressed(data))
             counts = numbers[4 * len(names) :]
             uses = zip(used, counts, strict=True)
             return Symbols(
@@ -90,7 +115,7 @@ class Names:
                 tuple(map(sys.intern, imports)),
             )
         except _DAMAGED as error:
-            raise ValueError("these are no packed symbols") from error
+            raise ValueError(_NO_SYMBOLS) from error
 
     def _definition(self, name: str) -> Definition:
         found = self._definitions.get(name)
@@ -99,16 +124,25 @@ class Names:
         return found
 
 
-_DAMAGED = (zlib.error, struct.error, UnicodeError, ValueError, TypeError)
+_DAMAGED = (struct.error, UnicodeError, ValueError, TypeError)
+_NO_SYMBOLS = "these are no packed symbols"
+
+
+def _decompressed(data: bytes) -> bytes:
+    reader = zlib.decompressobj()
+    try:
+        raw = reader.decompress(data, MAX_UNPACKED_BYTES)
+    except (zlib.error, TypeError) as error:
+        raise ValueError(_NO_SYMBOLS) from error
+    if not reader.eof:
+        # It is cut off, or too large.
+        raise ValueError(_NO_SYMBOLS)
+    return raw
 
 
 def _columns(
-    data: bytes,
+    raw: bytes,
 ) -> tuple[list[str], list[str], list[str], list[str], list[str], Sequence[int]]:
-    reader = zlib.decompressobj()
-    raw = reader.decompress(data, MAX_UNPACKED_BYTES)
-    if not reader.eof:
-        raise ValueError("it is cut off or too large")
     lengths = _HEADER.unpack_from(raw)
     at = _HEADER.size
     columns: list[list[str]] = []

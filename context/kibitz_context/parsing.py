@@ -12,6 +12,7 @@ import re
 import threading
 import warnings
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
@@ -90,14 +91,15 @@ def syntax_tree(wanted: Language, source: bytes) -> Tree | None:
     if reader is None:
         return None
     # Given as a function, the source is not kept by the tree, and the parser can be stopped.
-    given = _Given(source)
+    reader.given.begin(source)
+    reader.steps.begin(MAX_PARSER_STEPS)
     try:
-        return reader.parser.parse(given.read, progress_callback=_Steps(MAX_PARSER_STEPS).stop)
+        return reader.parser.parse(reader.read, progress_callback=reader.stop)
     except ValueError:
         reader.parser.reset()
         return None
     finally:
-        given.clear()
+        reader.given.begin(b"")
 
 
 def _is_hopeless(root: Node) -> bool:
@@ -115,30 +117,32 @@ def _is_hopeless(root: Node) -> bool:
 
 
 class _Given:
-    """What a parser reads: the binding never lets go of what it was given, so it is emptied.
+    """What a parser reads, one part at a time: as a rule all of it, and at its end nothing.
 
-    At the end of a text it asks again and again for the same places, and gets the same.
+    The binding never lets go of what it was given, so that is always the same object, which is
+    emptied afterwards.
     """
 
-    def __init__(self, source: bytes) -> None:
+    def __init__(self) -> None:
+        self._source = b""
+        self._part = bytearray()
+
+    def begin(self, source: bytes) -> None:
         self._source = source
-        self._parts: dict[int, bytearray] = {}
+        self._part.clear()
 
     def read(self, offset: int, _point: object) -> bytearray:
-        part = self._parts.get(offset)
-        if part is None:
-            part = self._parts[offset] = bytearray(memoryview(self._source)[offset:])
-        return part
-
-    def clear(self) -> None:
-        for part in self._parts.values():
-            part.clear()
+        self._part[:] = memoryview(self._source)[offset:]
+        return self._part
 
 
 class _Steps:
     """Counts what a parser does, as it reports it: the same number on any machine."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self) -> None:
+        self._left = 0
+
+    def begin(self, limit: int) -> None:
         self._left = limit
 
     def stop(self, _offset: int, _has_error: bool) -> bool:
@@ -308,6 +312,11 @@ class _Reader:
     parser: Parser
     query: Query
     roles: tuple[str | None, ...]
+    given: _Given
+    steps: _Steps
+    # Made once: the binding keeps every function that a parser was ever given.
+    read: Callable[[int, object], bytearray]
+    stop: Callable[[int, bool], bool]
 
 
 _of_thread = threading.local()
@@ -324,7 +333,16 @@ def _reader(wanted: Language) -> _Reader | None:
             from tree_sitter import Parser
 
             grammar, query = loaded
-            readers[wanted.name] = _Reader(Parser(grammar), query, _roles(query, wanted))
+            given, steps = _Given(), _Steps()
+            readers[wanted.name] = _Reader(
+                Parser(grammar),
+                query,
+                _roles(query, wanted),
+                given,
+                steps,
+                given.read,
+                steps.stop,
+            )
     return readers[wanted.name]
 
 

@@ -1,4 +1,4 @@
-"""Reads many files into an index: in this process, and in a second one when there are many.
+"""Reads many files into an index; what takes long is parsed by other processes meanwhile.
 
 Every text comes through `Sources`, so through the gate, and secrets have been replaced before a
 parser sees it.  What ends a parser is read without one.
@@ -6,18 +6,18 @@ parser sees it.  What ends a parser is read without one.
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
-from kibitz_context import kinds, symbols
+from kibitz_context import kinds, packing, symbols
 from kibitz_context.baseline import Sources, opened
-from kibitz_context.child import Child, ChildEnded
+from kibitz_context.child import ChildEnded
 from kibitz_context.gate import Gate
 from kibitz_context.index import Index
+from kibitz_context.parsers import Parsers
 from kibitz_context.repository import Repository, TrackedFile
 from kibitz_context.snapshot import PASSING_REASONS
 from kibitz_context.symbols import LEXICAL, Symbols
@@ -25,11 +25,14 @@ from kibitz_context.values import Allowed
 from kibitz_context.words import word_counts
 
 # One transaction each: enough that writing is quick, few enough that stopping is, and that what
-# two processes have read and not yet written is no tenth of their memory.
+# was read and is not yet written is no tenth of the memory.
 BATCH_FILES = 100
 BATCH_BYTES = 256 * 1024
-# Less to do is done before a second process has started.
+# Less to do is done before another process has started.
 MIN_SHARED_BYTES = 1024 * 1024
+# With more languages loading grammars is most of the work, which is then done in two processes.
+# With fewer, reading and looking for secrets take as long as parsing.
+MANY_LANGUAGES = 6
 # Where the size is not known.
 _USUAL_BYTES = 8 * 1024
 
@@ -69,9 +72,9 @@ def entry(
 
 
 class Reading:
-    """The reading of many files: by this process, and by a second one when there are many.
+    """The reading of many files: by this process, which has others parse when there are many.
 
-    `request` is told to the second process.  With `is_careful` this one parses nothing.
+    With `is_careful` this process parses nothing, however little there is.
     """
 
     def __init__(
@@ -79,137 +82,146 @@ class Reading:
         repository: Repository,
         gate: Gate,
         index: Index,
-        cache_folder: Path,
-        request: Mapping[str, Any],
         is_careful: bool,
         check: Callable[[], None],
     ) -> None:
         self._repository = repository
         self._gate = gate
         self._index = index
-        self._cache_folder = cache_folder
-        self._request = request
         self._is_careful = is_careful
         self._check = check
-        self._batches: deque[list[TrackedFile]] = deque()
-        # What was being read when the second process ended.
-        self._suspects: list[TrackedFile] = []
-        self._done = 0
-        self._counting = threading.Lock()
-        self._is_over = False
 
     def do(self, files: Sequence[TrackedFile], progress: Callable[[int, int], None]) -> None:
-        # A grammar takes as long to load as forty texts to read.  In the order of languages, and
-        # from both ends, two processes have one of them in common.
-        by_language = sorted(files, key=lambda file: symbols.language(file.path) or "")
-        self._batches.extend(_batches(by_language))
-        n_bytes = sum(_size(file) for file in files)
         progress(0, len(files))
-        if not self._is_careful and n_bytes < MIN_SHARED_BYTES:
-            self._read_here(progress, len(files))
+        if not self._is_careful and sum(map(_size, files)) < MIN_SHARED_BYTES:
+            self._read_here(files, 0, progress)
             return
-        second = threading.Thread(target=self._read_there, name="second indexer", daemon=True)
-        second.start()
         try:
+            self._read_and_have_parsed(files, progress)
+        except ChildEnded as error:
+            _logger.warning("No process can be started to parse in: %s", error)
             if not self._is_careful:
-                self._read_here(progress, len(files))
-            while second.is_alive():
-                second.join(0.1)
-                self._check()
-                progress(self._done, len(files))
-        finally:
-            self._is_over = True
-            second.join()
-        # The second process may have ended without having taken all.
-        self._read_one_by_one()
-        if not self._is_careful:
-            self._read_here(progress, len(files))
+                left = self._index.missing(files)
+                self._read_here(left, len(files) - len(left), progress)
 
-    def _read_here(self, progress: Callable[[int, int], None], total: int) -> None:
+    def _read_here(
+        self, files: Sequence[TrackedFile], done: int, progress: Callable[[int, int], None]
+    ) -> None:
+        total = done + len(files)
         with opened(self._repository, self._gate, self._check) as sources:
-            while (batch := self._next()) is not None:
+            for batch in _batches(files):
                 read_into(self._index, sources, batch)
-                self._count(len(batch))
-                progress(self._done, total)
+                done += len(batch)
+                progress(done, total)
 
-    def _read_there(self) -> None:
-        """Have batches read by a second process; in a thread, which only waits."""
-        try:
-            helper = _Helper(self._request, self._cache_folder)
-        except ChildEnded as error:
-            _logger.info("No second process for the index: %s", error)
-            return
-        try:
-            while not self._is_over and (batch := self._last()) is not None:
-                try:
-                    helper.read(batch)
-                except ChildEnded as error:
-                    _logger.warning("The second process for the index ended: %s", error)
-                    self._suspects += batch
-                    return
-                self._count(len(batch))
-        finally:
-            helper.close()
-
-    def _read_one_by_one(self) -> None:
-        """Read suspects each in a process that may end, and without a parser when it does."""
-        suspects = self._index.missing(self._suspects)
-        if self._is_careful:
-            while (batch := self._next()) is not None:
-                suspects += batch
-        helper: _Helper | None = None
-        try:
-            for file in suspects:
-                self._check()
-                helper = helper or _Helper(self._request, self._cache_folder)
-                try:
-                    helper.read([file])
-                except ChildEnded as error:
-                    _logger.warning("A text ended its parser, and is read without: %s", error)
-                    helper.close()
-                    helper = None
-                    with opened(self._repository, self._gate, self._check) as sources:
-                        read_into(self._index, sources, [file], is_lexical=True)
-                self._count(1)
-        except ChildEnded as error:
-            _logger.warning("No process can be started to read with: %s", error)
-        finally:
-            if helper is not None:
-                helper.close()
-
-    def _count(self, n_files: int) -> None:
-        with self._counting:
-            self._done += n_files
-
-    def _next(self) -> list[TrackedFile] | None:
-        try:
-            return self._batches.popleft()
-        except IndexError:
-            return None
-
-    def _last(self) -> list[TrackedFile] | None:
-        try:
-            return self._batches.pop()
-        except IndexError:
-            return None
-
-
-class _Helper:
-    """A second process that reads batches into the same index."""
-
-    def __init__(self, request: Mapping[str, Any], cache_folder: Path) -> None:
-        self._child = Child("kibitz_context.worker_child")
-        self._child.send(
-            {"open": request, "cache_folder": str(cache_folder)},
+    def _read_and_have_parsed(
+        self, files: Sequence[TrackedFile], progress: Callable[[int, int], None]
+    ) -> None:
+        """Read texts, count their words and write what comes back of them from parsers."""
+        # A process that has had its languages ends: they must come one after the other.
+        by_language: dict[str, list[TrackedFile]] = {}
+        for file in files:
+            by_language.setdefault(symbols.language(file.path) or "", []).append(file)
+        batches = deque(
+            batch for name in sorted(by_language) for batch in _batches(by_language[name])
         )
+        with (
+            opened(self._repository, self._gate, self._check) as sources,
+            contextlib.closing(
+                Parsers(2 if len(by_language) > MANY_LANGUAGES else 1, self._check)
+            ) as parsers,
+        ):
+            entries = _Entries(self._index, sources, parsers, len(files), progress)
+            while batches:
+                line = parsers.shortest()
+                # Two lines begin at either end, and have one language in common at most.
+                place = -1 if line else 0
+                if parsers.has_room(line, batches[place][0].path):
+                    entries.read(batches[place], line)
+                    del batches[place]
+                else:
+                    entries.take_answer()
+            while not parsers.is_idle:
+                entries.take_answer()
+            entries.write()
 
-    def read(self, files: Sequence[TrackedFile]) -> None:
-        """Have `files` read.  Raises ChildEnded."""
-        self._child.send({"read": [[file.path, file.blob_id] for file in files]})
-        self._child.receive()
 
-    def close(self) -> None:
-        self._child.close()
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A text whose symbols are not known yet: its words, and itself in case there is no parser."""
+
+    text: str
+    words: Mapping[str, int]
+
+
+class _Entries:
+    """What the index is told, as it becomes known: words at once, symbols when they are parsed."""
+
+    def __init__(
+        self,
+        index: Index,
+        sources: Sources,
+        parsers: Parsers,
+        total: int,
+        progress: Callable[[int, int], None],
+    ) -> None:
+        self._index = index
+        self._sources = sources
+        self._parsers = parsers
+        self._total = total
+        self._progress = progress
+        self._done = 0
+        self._known: list[tuple[str, str, bytes, Mapping[str, int]]] = []
+        self._known_bytes = 0
+        self._awaited: dict[TrackedFile, _Read] = {}
+
+    def read(self, batch: Sequence[TrackedFile], line: int) -> None:
+        """Read the texts of a batch and give them to the parsers of a line."""
+        sources = self._sources
+        sources.announce(batch)
+        for file in batch:
+            sources.check()
+            answer = sources.read_blob(file.path, file.blob_id)
+            if not isinstance(answer, Allowed):
+                found = None if answer.reason in PASSING_REASONS else _NOTHING
+                self._add(file, found, {})
+            elif kinds.unwanted_text(answer.text):
+                self._add(file, _NOTHING, {})
+            elif symbols.language(file.path) is None:
+                self._add(file, symbols.lexical(answer.text), word_counts(answer.text))
+            else:
+                self._parsers.give(line, file, answer.text)
+                self._awaited[file] = _Read(answer.text, word_counts(answer.text))
+
+    def take_answer(self) -> None:
+        """Wait for the next text to be parsed."""
+        answer = self._parsers.answer()
+        read = self._awaited.pop(answer.file)
+        raw = answer.raw
+        if raw is None:
+            raw = packing.written(symbols.lexical(read.text))
+        self._add_raw(answer.file, raw, read.words)
+
+    def write(self) -> None:
+        """Put what is known into the index."""
+        self._index.add_written(self._known)
+        self._known = []
+        self._known_bytes = 0
+        self._progress(self._done, self._total)
+
+    def _add(self, file: TrackedFile, found: Symbols | None, words: Mapping[str, int]) -> None:
+        if found is not None:
+            self._add_raw(file, packing.written(found), words)
+        else:
+            # It cannot be read now, and is asked for again the next time.
+            self._done += 1
+
+    def _add_raw(self, file: TrackedFile, raw: bytes, words: Mapping[str, int]) -> None:
+        self._done += 1
+        self._known.append((file.blob_id, file.path, raw, words))
+        self._known_bytes += _size(file)
+        if len(self._known) >= BATCH_FILES or self._known_bytes >= BATCH_BYTES:
+            self.write()
 
 
 def _batches(files: Sequence[TrackedFile]) -> Iterator[list[TrackedFile]]:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import gc
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kibitz_context import indexer, reading, snapshots, symbols
-from kibitz_context.baseline import opened
-from kibitz_context.child import ChildEnded
+from kibitz_context import indexer, parsers, parsing, reading, snapshots, symbols
+from kibitz_context.child import Child, ChildEnded
 from kibitz_context.gate import Gate
 from kibitz_context.gather import gather
 from kibitz_context.index import Index, index_of
 from kibitz_context.indexer import Prepared, PrepareStopped, Request, look_at, prepare
-from kibitz_context.repository import Repository, TrackedFile
+from kibitz_context.repository import Repository
 from kibitz_context.snapshot import Snapshot
 from support.git_folder import GitFolder, git_folder
 
@@ -179,37 +178,37 @@ def test_two_processes_have_the_same_result_as_one(
     assert texts[0] == texts[1]
 
 
-class _Fragile:
-    """Stands for a second process, which a text that says so ends."""
+@pytest.fixture
+def children(monkeypatch: pytest.MonkeyPatch) -> list[Child]:
+    """Every process that is started to parse in; a text with "poison" ends one."""
+    made: list[Child] = []
 
-    started = 0
+    class Fragile(Child):
+        def __init__(self, module: str, *, is_urgent: bool = False) -> None:
+            super().__init__(module, is_urgent=is_urgent)
+            made.append(self)
 
-    def __init__(self, request: Mapping[str, Any], cache_folder: Path) -> None:
-        type(self).started += 1
-        self._root = Path(request["root"])
-        self._index = index_of(Repository.find(self._root), cache_folder)
+        def send(self, message: Mapping[str, Any]) -> None:
+            if "poison" in message["text"]:
+                # Only when it has come to it: what was said before has its answers.
+                message = {"nonsense": True}
+            super().send(message)
 
-    def read(self, files: Sequence[TrackedFile]) -> None:
-        if any(file.path == "poison.py" for file in files):
-            raise ChildEnded("it was ended by SIGSEGV")
-        repository = Repository.find(self._root)
-        with opened(repository, Gate(self._root), lambda: None) as sources:
-            reading.read_into(self._index, sources, files)
-
-    def close(self) -> None:
-        pass
+    monkeypatch.setattr(parsers, "Child", Fragile)
+    return made
 
 
 @pytest.mark.parametrize("is_careful", [False, True])
 def test_a_text_that_ends_a_parser_is_read_without_one(
-    folder: GitFolder, cache: Path, monkeypatch: pytest.MonkeyPatch, is_careful: bool
+    folder: GitFolder,
+    cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    children: list[Child],
+    is_careful: bool,
 ) -> None:
     folder.commit({"poison.py": "def poison(): pass\n", "zebra.py": "def zebra(): pass\n"})
-    monkeypatch.setattr(reading, "MIN_SHARED_BYTES", 0)
-    monkeypatch.setattr(reading, "_Helper", _Fragile)
     if not is_careful:
-        # This process takes nothing until the other one has met the poison.
-        monkeypatch.setattr(reading.Reading, "_read_here", lambda *_: None)
+        monkeypatch.setattr(reading, "MIN_SHARED_BYTES", 0)
     prepared = prepare(request_for(folder, is_careful=is_careful), cache_folder=cache)
     index = index_for(folder, cache)
     base = Repository.find(folder.root).committed("HEAD") or ()
@@ -218,6 +217,57 @@ def test_a_text_that_ends_a_parser_is_read_without_one(
     assert found["poison.py"].definitions[0].name == "poison"
     assert found["zebra.py"].grammar == "python"
     assert prepared.problem is None
+    assert len(children) == 3
+
+
+def test_a_careful_one_parses_nothing_itself(
+    folder: GitFolder, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def parsed(*_: object) -> None:
+        raise AssertionError("parsed in here")
+
+    monkeypatch.setattr(parsing, "parsed", parsed)
+    assert prepare(request_for(folder, is_careful=True), cache_folder=cache).problem is None
+    assert names_in(index_for(folder, cache), "Store", "draw") == {"Store", "draw"}
+
+
+@pytest.mark.parametrize("is_careful", [False, True])
+def test_without_another_process_this_one_parses_unless_it_is_careful(
+    folder: GitFolder, cache: Path, monkeypatch: pytest.MonkeyPatch, is_careful: bool
+) -> None:
+    def none(*_: object, **__: object) -> Child:
+        raise ChildEnded("there is none")
+
+    monkeypatch.setattr(parsers, "Child", none)
+    monkeypatch.setattr(reading, "MIN_SHARED_BYTES", 0)
+    done: list[tuple[int, int]] = []
+    prepared = prepare(
+        request_for(folder, is_careful=is_careful),
+        cache_folder=cache,
+        progress=lambda *each: done.append(each),
+    )
+    assert prepared.problem is None
+    found = names_in(index_for(folder, cache), "Store", "draw")
+    assert found == (set() if is_careful else {"Store", "draw"})
+    assert is_careful or done[-1][0] == done[-1][1]
+
+
+def test_parsers_have_ended_before_the_snapshot_is_built(
+    folder: GitFolder, cache: Path, monkeypatch: pytest.MonkeyPatch, children: list[Child]
+) -> None:
+    """What both need would be in memory at the same time otherwise."""
+    build = snapshots.build
+    monkeypatch.setattr(reading, "MIN_SHARED_BYTES", 0)
+
+    def built(*arguments: Any, **options: Any) -> Snapshot:
+        assert children
+        for child in children:
+            with pytest.raises(ChildEnded):
+                child.send({"parse": "a.py", "text": ""})
+        return build(*arguments, **options)
+
+    monkeypatch.setattr(snapshots, "build", built)
+    assert prepare(request_for(folder), cache_folder=cache).n_indexed == 4
 
 
 def test_blobs_that_are_missing_are_asked_for_again(folder: GitFolder, cache: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from kibitz_context import parser_process
 from kibitz_context.child import NICENESS, Child, ChildEnded
 from kibitz_context.index import index_of
 from kibitz_context.indexer import Prepared, Request
@@ -266,7 +267,7 @@ def test_it_is_nicer_than_its_parent() -> None:
 
 @posix_only
 def test_an_urgent_one_is_as_nice_as_its_parent() -> None:
-    child = Child(MODULE, "60", is_urgent=True)
+    child = Child(parser_process.MODULE, "60", is_urgent=True)
     child.send({"parse": "a.py", "text": ""})
     # When it answers, it has long become what it is.
     child.receive()
