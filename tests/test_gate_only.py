@@ -54,6 +54,8 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
     "kibitz_context.git_commands.BlobReader._asked": {
         "'cat-file'": "blobs, for `Sources` alone, which has them judged by the gate",
     },
+    "kibitz_context.media._picture": {"import imagesize": "given the bytes that the gate has read"},
+    "kibitz_context.media._pdf": {"import pypdf": "given the bytes that the gate has read"},
     # The process that indexes: it is our own Python, and reads what `Sources` lets it read.
     "kibitz_context.child": {"import subprocess": "starts Python with a module of ours"},
     "kibitz_context.child.Parent.__init__": {"os.fdopen": "the pipe to the process above"},
@@ -213,6 +215,7 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
     "kibitz.handlers.conversations._new_file": {
         "folder.glob": "conversations in kibitz's cache folder",
     },
+    "kibitz.local_model.serve._serve": {"import xllamacpp": "loads the model that the user names"},
     "kibitz.local_model.gguf.read": {"path.open": "the head of the model that the user names"},
     "kibitz.local_model.sizing._read": {"Path(path).read_text": "the system's memory limits"},
     "kibitz.logs._File._opened": {"os.open": "kibitz's log", "os.fdopen": "kibitz's log"},
@@ -244,32 +247,53 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
 
 # What reads a file, or copies one, wherever it is found as a method or a function of a module.
 _READS = (
-    "copy2 copyfile copyfileobj copytree fdopen getline getlines open open_code pread preadv "
-    "read_bytes read_text readlink sendfile"
+    "FileIO copy2 copy_file_range copyfile copyfileobj copytree fdopen fileConfig from_path "
+    "fromfile get_data get_text_document getline getlines getsource getsourcelines make_archive "
+    "memmap open open_binary open_code open_text pread preadv read_binary read_bytes read_text "
+    "readlink readv sendfile splice tofile unpack_archive"
 )
 # What tells the names in a folder.
 _LISTS = "fwalk glob iglob iterdir listdir rglob scandir walk"
-# What starts another program, beside the modules below.
+# What starts another program, or the code in a file.
 _STARTS = (
     "create_subprocess_exec create_subprocess_shell execl execle execlp execv execve execvp "
-    "popen posix_spawn posix_spawnp spawnl spawnle spawnv spawnve startfile"
+    "popen posix_spawn posix_spawnp run_path spawnl spawnle spawnv spawnve "
+    "spec_from_file_location startfile subprocess_exec subprocess_shell"
 )
 FOUND_ANYWHERE = frozenset(f"{_READS} {_LISTS} {_STARTS} grep".split())
 # What has too common a name to be found by that alone.
-FOUND_IN_ITS_MODULE = frozenset((("os", "system"), ("io", "FileIO"), ("sqlite3", "connect")))
-
-_MODULES = (
-    "bz2 ctypes dbm dulwich fileinput git gzip linecache lzma mmap pygit2 shelve subprocess "
-    "tarfile zipfile"
+FOUND_IN_ITS_MODULE = frozenset(
+    (("os", "system"), ("shutil", "copy"), ("shutil", "move"), ("sqlite3", "connect"))
 )
-MODULES = frozenset(_MODULES.split())
+# Functions that take the name of an attribute.
+_BY_NAME = frozenset(("getattr", "attrgetter", "methodcaller"))
+
+# Modules that were looked at: what in them reads a file or starts a program has one of the names
+# above, or is no file of a repository's (credentials, certificates, the terminal).  Any other is
+# found where it is imported.
+_OF_PYTHON = (
+    "__future__ argparse array asyncio base64 binascii bisect collections concurrent contextlib "
+    "contextvars copy dataclasses datetime difflib email.utils enum fcntl functools gc hashlib "
+    "html importlib inspect io ipaddress itertools json logging math msvcrt os pathlib platform "
+    "queue random re secrets select shlex shutil signal socket sqlite3 ssl stat statistics struct "
+    "sys tempfile threading time tomllib traceback types typing unicodedata urllib.parse warnings "
+    "weakref zlib"
+)
+_OF_OTHERS = (
+    "anthropic azure.identity boto3 cattrs google.auth httpx2 lsprotocol markdown_it "
+    "opentelemetry pathspec platformdirs psutil pygls.exceptions pygls.lsp.server pygls.protocol "
+    "re2 requests rich tree_sitter watchfiles websockets"
+)
+LOOKED_AT = frozenset(f"{_OF_PYTHON} {_OF_OTHERS} kibitz kibitz_context".split())
 GIT_COMMANDS = "kibitz_context.git_commands"
 # What may be taken from there by name: values, and how a path is spelled.
 GIT_NAMES = frozenset(("GitFolder", "GitOutput", "decoded", "encoded", "BlobReader"))
 # Commands of git that write content, or something that is made of it.
 _GIT_CONTENT = (
-    "annotate archive blame bundle cat-file checkout-index diff diff-files diff-index diff-tree "
-    "fast-export format-patch grep log show unpack-file whatchanged"
+    "am annotate apply archive blame bundle cat-file checkout checkout-index cherry-pick diff "
+    "diff-files diff-index diff-tree difftool fast-export format-patch gitk grep log merge-file "
+    "merge-tree notes pack-objects range-diff rebase restore revert shortlog show stash submodule "
+    "unpack-file upload-archive upload-pack whatchanged worktree"
 )
 GIT_CONTENT = frozenset(_GIT_CONTENT.split())
 
@@ -315,28 +339,38 @@ class _Search(ast.NodeVisitor):
         self.generic_visit(node)
         self._scope.pop()
 
-    visit_FunctionDef = visit_AsyncFunctionDef = visit_ClassDef = _inside
+    visit_FunctionDef = visit_AsyncFunctionDef = _inside
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        for base in node.bases:
+            # Its own methods would be those of a path.
+            if ast.unparse(base).endswith("Path"):
+                self._found(node, f"class of {ast.unparse(base)}")
+        self._inside(node)
 
     def visit_Import(self, node: ast.Import) -> None:
         for alias in node.names:
-            if alias.name.split(".")[0] in MODULES:
-                self._found(node, f"import {alias.name.split('.')[0]}")
-            elif alias.name == GIT_COMMANDS:
+            if alias.name == GIT_COMMANDS:
                 self._found(node, "import git_commands")
+            elif not _is_looked_at(alias.name):
+                self._found(node, f"import {alias.name.split('.')[0]}")
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         module = node.module or ""
         names = [alias.name for alias in node.names]
-        if module.split(".")[0] in MODULES and not node.level:
-            self._found(node, f"import {module.split('.')[0]}")
-        elif module.endswith("git_commands"):
+        if module.endswith("git_commands"):
             for name in sorted(set(names) - GIT_NAMES):
                 self._found(node, f"import {name}")
         elif "git_commands" in names:
             self._found(node, "import git_commands")
+        elif not node.level and not all(
+            _is_looked_at(module) or _is_looked_at(f"{module}.{name}") for name in names
+        ):
+            self._found(node, f"import {module.split('.')[0]}")
         if module.split(".")[0] not in ("kibitz", "kibitz_context"):
-            for name in sorted(set(names) & FOUND_ANYWHERE):
-                self._found(node, f"import {name}")
+            for name in names:
+                if name in FOUND_ANYWHERE or (module, name) in FOUND_IN_ITS_MODULE:
+                    self._found(node, f"import {name}")
 
     def visit_Name(self, node: ast.Name) -> None:
         if node.id == "open":
@@ -357,15 +391,23 @@ class _Search(ast.NodeVisitor):
         name = called.id if isinstance(called, ast.Name) else getattr(called, "attr", "")
         if name in ("BlobReader", "blobs"):
             self._found(node, ast.unparse(called))
-        elif name == "getattr" and len(node.args) > 1:
-            asked = node.args[1]
-            if isinstance(asked, ast.Constant) and asked.value in FOUND_ANYWHERE:
-                self._found(node, f"getattr {asked.value}")
+        elif name in _BY_NAME:
+            for asked in node.args:
+                if isinstance(asked, ast.Constant) and asked.value in FOUND_ANYWHERE:
+                    self._found(node, f"{name} {asked.value}")
         self.generic_visit(node)
 
     def visit_Constant(self, node: ast.Constant) -> None:
-        if self._asks_git and node.value in GIT_CONTENT:
-            self._found(node, repr(node.value))
+        value = node.value
+        if self._asks_git and value in GIT_CONTENT:
+            self._found(node, repr(value))
+        elif isinstance(value, str) and value.lstrip()[:7].upper() == "ATTACH ":
+            self._found(node, "ATTACH")
+
+
+def _is_looked_at(module: str) -> bool:
+    parts = module.split(".")
+    return any(".".join(parts[:length]) in LOOKED_AT for length in range(1, len(parts) + 1))
 
 
 def ways_in(module: str, source: str, shown: str) -> list[Way]:
@@ -425,6 +467,20 @@ def test_every_reason_is_still_needed() -> None:
         ("async def f(): await asyncio.create_subprocess_exec('cat')", None),
         ("def f(folder): return sorted(folder.rglob('*'))", "folder.rglob"),
         ("from git import Repo", "import git"),
+        ("import configparser", "import configparser"),
+        ("from xml.etree import ElementTree", "import xml"),
+        ("from urllib.request import urlopen", "import urllib"),
+        ("import urllib.parse, urllib.request", "import urllib"),
+        ("from io import FileIO", "import FileIO"),
+        ("from shutil import copy", "import copy"),
+        ("def f(path, to): shutil.move(path, to)", "shutil.move"),
+        ("def f(path): return tokenize.open(path)", "tokenize.open"),
+        ("def f(name): return resources.read_binary(__package__, name)", "resources.read_binary"),
+        ("def f(paths): return map(operator.methodcaller('read_bytes'), paths)", None),
+        ("def f(base):\n    base.execute('ATTACH ? AS other', (path,))", "ATTACH"),
+        ("class Own(pathlib.Path):\n    def f(self): return self.read_text()", None),
+        ("def f(server, uri): return server.workspace.get_text_document(uri).source", None),
+        ("async def f(loop): await loop.subprocess_exec(None, 'cat')", "loop.subprocess_exec"),
         ("def f(repository):\n    with repository.blobs(9) as blobs: pass", "repository.blobs"),
         ("def f(repository): return repository.grep('HEAD', ['x'])", "repository.grep"),
         ("from kibitz_context import git_commands", "import git_commands"),
@@ -458,7 +514,10 @@ def test_git_s_content_is_found_where_git_is_asked() -> None:
         "def f(tree): return tree.blobs['a.py']",
         "from kibitz_context.git_commands import GitFolder, decoded",
         "LEVELS = ('log', 'show')",
-        "import os, pathlib, json",
+        "import os, pathlib, json, urllib.parse",
+        "from urllib import parse",
+        "from . import neighbour",
+        "def f(values): return values.copy()",
     ],
 )
 def test_what_is_no_way_is_not_found(source: str) -> None:
