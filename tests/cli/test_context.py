@@ -50,7 +50,13 @@ def test_it_is_what_is_sent(commands: CommandLine, context: list[str], command: 
     ]
     assert [layer["sha256"] for layer in document["layers"]] == [sha256(text) for text in sent]
     blocks = [*body["system"], *body["messages"][0]["content"]]
-    assert printed == "\n".join(block["text"] for block in blocks) + "\n"
+    *tools, rest = printed.split("\n", len(body["tools"]))
+    assert [json.loads(line) for line in tools] == document["tools"] == body["tools"]
+    assert [list(tool) for tool in document["tools"]] == [list(tool) for tool in body["tools"]]
+    assert rest == "\n".join(block["text"] for block in blocks) + "\n"
+    tokens = sum(layer["tokens"] for layer in document["layers"])
+    use = commands.asked[-1].cache_use
+    assert tokens == pytest.approx(use.input_tokens + use.read_tokens + use.write_tokens, rel=0.1)
     assert document["model"] == body["model"]
     assert document["tier"] == "standard"
 
@@ -110,6 +116,7 @@ def test_for_people(commands: CommandLine) -> None:
     out = commands.run("context", "prices.py:6-10").out
     assert "claude-sonnet-5-5 (standard tier), as of commit " in out
     assert "\nrules " in out
+    assert re.search(r"\ntools, counted with the rules: .*\breport_findings\b", out)
     assert re.search(r"\nsnapshot: \d+ whole\b", out)
     assert "\n  prices.py (full, " in out
     assert "\n  it is excluded by .kibitzignore: docs/notes.md\n" in out

@@ -4,6 +4,8 @@ of what nobody trusts."""
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 import sqlite3
 import subprocess
 import time
@@ -286,21 +288,50 @@ async def test_a_later_git_init_is_seen(tmp_path: Path, monkeypatch: pytest.Monk
         assert any("B = 2" in block["text"] for block in last.request.body["system"])
 
 
+def texts_sent(exchange: Exchange) -> list[str]:
+    """Every text of a request in the order in which the cache sees it; a tool is a line."""
+    body = exchange.request.body
+    blocks = (*body["system"], *body["messages"][0]["content"])
+    tools = "\n".join(json.dumps(tool, ensure_ascii=False) for tool in body["tools"])
+    return [tools, *(block["text"] for block in blocks)]
+
+
 async def test_what_would_be_sent_is_shown_to_the_byte(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with open_workshop(tmp_path, monkeypatch, profile="neovim", files=FILES) as shop:
         text = await shop.open()
-        await shop.do("kibitz.showContext", text)
-        (shown,) = shop.client.notifications("window/showDocument")
-        page = Path(shown["uri"].removeprefix("file://")).read_text()
-        assert not shop.standin.journal.exchanges
-        shop.standin.enqueue(Reply("It sums.\n"))
-        await shop.do("kibitz.explain", text)
-        body = shop.standin.journal.last.request.body
-        place = 0
-        for block in (*body["system"], *body["messages"][0]["content"]):
-            place = page.index(block["text"], place) + len(block["text"])
-        assert page.count("cache marker") == sum("cache_control" in b for b in body["system"])
-        assert "plan: first" in page
-        assert "expected now" in page
+        other = await shop.open("table.py")
+
+        async def shown_and_sent() -> tuple[str, Exchange]:
+            n_sent = len(shop.standin.journal.messages)
+            await shop.do("kibitz.showContext", text)
+            shown = shop.client.notifications("window/showDocument")[-1]
+            page = Path(shown["uri"].removeprefix("file://")).read_text()
+            assert len(shop.standin.journal.messages) == n_sent, "nothing is sent"
+            shop.standin.enqueue(Reply("It sums.\n"))
+            await shop.do("kibitz.explain", text)
+            return page, shop.standin.journal.last
+
+        plans: list[str] = []
+        for step in range(6):
+            page, exchange = await shown_and_sent()
+            sent = texts_sent(exchange)
+            place = 0
+            for each in sent:
+                place = page.index(each, place) + len(each)
+            # No other text is in between: a fence opens before each, and there are as many.
+            assert len(re.findall(r"^`{3,}text$", page, re.MULTILINE)) == len(sent)
+            marked = sum("cache_control" in b for b in exchange.request.body["system"])
+            assert page.count("cache marker") == marked
+            assert "expected now" in page
+            plans.append(page.partition("- plan: ")[2].partition(",")[0].partition("\n")[0])
+            if step == 0:
+                shop.client.type(other, 0, "# not saved\n")
+            elif step == 2:
+                (shop.root / "new.py").write_text("NEW = 1\n")
+            elif step == 4:
+                shop.client.type(text, 0, "# typed\n")
+        assert plans == ["first", *["keep"] * 5]
+        assert sum("not saved" in each for each in sent) == 1
+        assert sum("NEW = 1" in each for each in sent) == 1

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +17,7 @@ from kibitz.bill import dollars
 from kibitz.claude.catalogue import Catalogue
 from kibitz.claude.estimate import cold_usage, prompt_tokens, text_tokens, warm_usage
 from kibitz.claude.values import Block, CacheLifetime, Prompt, Usage
+from kibitz.claude.wire import tool_as_sent
 from kibitz_context.tokens import CHARACTERS_PER_TOKEN
 from kibitz_context.values import FileUse, Layer, LayerName, Plan
 
@@ -24,7 +26,10 @@ _LIFETIMES: dict[CacheLifetime, str] = {"5m": "5 minutes", "1h": "1 hour"}
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One layer as it is sent: `blocks` with their markers.  `tokens` is an estimate."""
+    """One layer as it is sent: `blocks` with their markers.
+
+    `tokens` is an estimate; those of the rules have the tools in front of them in it.
+    """
 
     name: LayerName
     blocks: tuple[Block, ...]
@@ -52,6 +57,15 @@ class Overview:
     warm_usd: float | None
     expected_usd: float | None
 
+    @property
+    def tools(self) -> list[dict[str, Any]]:
+        """The definitions of the tools, which come before all layers."""
+        return [tool_as_sent(tool) for tool in self.prompt.tools]
+
+    def tool_lines(self) -> list[str]:
+        """The tools as text, a line each, in the order in which they are sent."""
+        return [json.dumps(tool, ensure_ascii=False) for tool in self.tools]
+
     def as_json(self) -> dict[str, Any]:
         """The overview as `kibitz context --json` writes it."""
         context = self.brief.context
@@ -68,6 +82,7 @@ class Overview:
                 }
                 for layer in self.layers
             ],
+            "tools": self.tools,
             "omitted": [dataclasses.asdict(omission) for omission in context.omitted],
             "cost": {"cold_usd": self.cold_usd, "warm_usd": self.warm_usd},
             "plan": self._plan_as_json(context.plan or Plan()),
@@ -124,6 +139,8 @@ def overview(brief: Brief, prompt: Prompt, known_models: Catalogue) -> Overview:
 
     def layer(name: LayerName, blocks: Sequence[Block], of: Layer | None = None) -> Shown:
         tokens = sum(text_tokens(block.text, chars_per_token) for block in blocks)
+        if name == "rules":
+            tokens += prompt_tokens(replace(prompt, system=(), messages=()), chars_per_token)
         files = of.files if of is not None else ()
         if name == "task":
             files = tuple(sorted(files, key=lambda file: -file.score))

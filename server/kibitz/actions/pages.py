@@ -55,8 +55,8 @@ def _cost(figures: Figures) -> str:
 async def context(order: Order, desk: Desk) -> AsyncIterator[Step]:
     """What would be sent for a request about the order's document: all of it, to the byte.
 
-    First how it would be cached and what it would cost, then each block of the prompt in its
-    order, and after a block with a marker a line that says so.
+    First how it would be cached and what it would cost, then the tools and each block of the
+    prompt in their order, and after a block with a marker a line that says so.
     """
     async with aclosing(desk.prepare(order)) as preparing:
         async for step in preparing:
@@ -64,6 +64,8 @@ async def context(order: Order, desk: Desk) -> AsyncIterator[Step]:
     brief = await desk.brief(order, record=False)
     shown = overview(brief, answer_prompt(desk, brief), desk.known_models())
     yield Said(_summary(shown))
+    if tools := shown.tool_lines():
+        yield Said(f"\n## tools\n\n{_fenced(chr(10).join(tools))}")
     for layer in shown.layers:
         for number, block in enumerate(layer.blocks, start=1):
             of = f" ({number} of {len(layer.blocks)})" if len(layer.blocks) > 1 else ""

@@ -37,7 +37,7 @@ def arguments(prompt: Prompt, options: RequestOptions, *, streams: bool = True) 
     if system:
         result["system"] = system
     if prompt.tools:
-        result["tools"] = [_tool(tool) for tool in prompt.tools]
+        result["tools"] = [tool_as_sent(tool) for tool in prompt.tools]
         # "auto" is the default, and saying so would be the same to the cache.
         if prompt.tool_choice == "none":
             result["tool_choice"] = {"type": "none"}
@@ -100,7 +100,8 @@ def _cache_control(lifetime: CacheLifetime) -> dict[str, Any]:
     return {"type": "ephemeral", **({"ttl": "1h"} if lifetime == "1h" else {})}
 
 
-def _tool(tool: Tool) -> dict[str, Any]:
+def tool_as_sent(tool: Tool) -> dict[str, Any]:
+    """The definition of a tool, in the order of its bytes."""
     return {
         "name": tool.name,
         "description": tool.description,

@@ -49,7 +49,9 @@ def run(arguments: list[str]) -> int:
     )
     parser.add_argument("--question", metavar="Q", default="", help="as for `kibitz ask`")
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--print", action="store_true", help="the text itself, layer after layer")
+    form.add_argument(
+        "--print", action="store_true", help="the text itself: tools, then layer after layer"
+    )
     form.add_argument("--json", action="store_true", help="for programs")
     options = parser.parse_args(arguments)
     place = parse_place(options.place) if options.place is not None else None
@@ -86,7 +88,7 @@ def _order(at: Workplace, place: Place | None, question: str) -> Order:
 
 def _print_texts(terminal: Terminal, shown: Overview) -> None:
     texts = (block.text for layer in shown.layers for block in layer.blocks)
-    text = "\n".join(texts) + "\n"
+    text = "\n".join((*shown.tool_lines(), *texts)) + "\n"
     terminal.write(visible(text) if terminal.out_is_terminal else text)
 
 
@@ -116,8 +118,10 @@ def _print_overview(terminal: Terminal, shown: Overview) -> None:
 
 
 def _file_lines(shown: Overview) -> list[str]:
-    """The files of each layer, those that are shown most of first, and what was left out."""
-    lines: list[str] = []
+    """The tools, the files of each layer, those that are shown most of first, and what was left
+    out."""
+    tools = [tool["name"] for tool in shown.tools]
+    lines = ["", f"tools, counted with the rules: {', '.join(tools)}"] if tools else []
     for layer in shown.layers:
         if not layer.files:
             continue
