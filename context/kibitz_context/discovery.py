@@ -13,6 +13,9 @@ from pathlib import Path
 from kibitz_context import git_commands
 from kibitz_context.git_commands import GitFolder
 
+# What is said of a folder that has none, and nothing is wrong.
+NO_REPOSITORY = "no git repository"
+
 
 def discover(start: Path) -> GitFolder | str:
     """The repository whose work tree holds the folder `start`, or why there is none."""
@@ -24,7 +27,7 @@ def discover(start: Path) -> GitFolder | str:
         if is_git_directory(top):
             return "a git directory, which has no work tree of its own"
     else:
-        return "no git repository"
+        return NO_REPOSITORY
     # Git itself decides whether this is a repository, and whether its owner may be trusted
     # (`safe.directory`): that check is made only when the git directory is not given.
     asked = ["--show-toplevel", "--absolute-git-dir", "--git-common-dir"]

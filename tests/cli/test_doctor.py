@@ -182,7 +182,20 @@ def test_without_a_repository(
     monkeypatch.chdir(tmp_path_factory.mktemp("plain"))
     outcome = commands.run("doctor")
     assert outcome.code == 0
-    assert "is in no git repository" in line_of(outcome, "repository")
+    assert "(no git repository; `git init` helps)" in line_of(outcome, "repository")
+    assert ", no commit (no git repository)\n" in commands.run("context").out
+
+
+def test_a_repository_of_somebody_else_s(
+    commands: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Git asks nothing about it, and another `git init` would not help."""
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    line = line_of(commands.run("doctor"), "repository")
+    assert "dubious ownership" in line
+    assert f"`git config --global --add safe.directory {commands.root}` helps" in line
+    assert "git init" not in line
+    assert "dubious ownership" in commands.run("context").out.partition("\n")[0]
 
 
 def test_an_unusable_state_folder(commands: CommandLine, tmp_path: Path) -> None:

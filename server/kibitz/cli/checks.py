@@ -5,6 +5,7 @@ Every check answers, also where something is broken, and none of them shows a cr
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sqlite3
 import sys
@@ -28,6 +29,7 @@ from kibitz.profiles import PLAIN, profile_for
 from kibitz.settings import PROJECT_FILE, Loaded, Settings
 from kibitz.settings_keys import TIER_OF_ACTION
 from kibitz.trust import Trust
+from kibitz_context.discovery import NO_REPOSITORY
 from kibitz_context.gate import Gate
 from kibitz_context.repository import Repository
 
@@ -194,14 +196,25 @@ def editor(environ: Mapping[str, str]) -> Check:
     return ok("editor", f"{here}; its command is {command} serve")
 
 
+def _why_without_git(found: Repository) -> str:
+    """Why git cannot be asked about a folder, and what mends that."""
+    problem = one_line(found.problem or NO_REPOSITORY)
+    if problem == NO_REPOSITORY:
+        return f"{problem}; `git init` helps"
+    if "dubious ownership" in problem or "unsafe repository" in problem:
+        owned = shlex.quote(one_line(str(found.root), 300))
+        mend = f"git config --global --add safe.directory {owned}"
+        return f"{problem}; if you trust who it belongs to, `{mend}` helps"
+    return problem
+
+
 def repository(found: Repository) -> Check:
     root = one_line(str(found.root), 300)
     if not found.has_git:
-        why = f" ({one_line(found.problem)})" if found.problem else ""
         return note(
             "repository",
-            f"{root} is in no git repository{why}: what is sent is not tied to a commit, and the "
-            "cache is of little use; `git init` helps",
+            f"{root} is taken for a folder without git ({_why_without_git(found)}): what is sent "
+            "is not tied to a commit, and the cache is of little use",
         )
     commit = found.head()
     if commit is None:

@@ -104,10 +104,12 @@ def _print_overview(terminal: Terminal, shown: Overview) -> None:
         n_files = f"{len(layer.files):,}" if layer.files else ""
         table.add_row(layer.name, f"{layer.tokens:,}", n_files, layer.sha256[:12])
     commit = brief.context.commit
+    why = brief.subject.repository.problem
+    without = f"no commit ({one_line(why)})" if why else "no commit"
     with terminal.console_to_write() as console:
         console.print(
             f"{one_line(brief.model, 80)} ({brief.tier} tier), "
-            + (f"as of commit {commit[:12]}" if commit else "no commit"),
+            + (f"as of commit {commit[:12]}" if commit else without),
             soft_wrap=True,
         )
         console.print(table)
