@@ -32,7 +32,7 @@ def discover(start: Path) -> GitFolder | str:
     # (`safe.directory`): that check is made only when the git directory is not given.
     asked = ["--show-toplevel", "--absolute-git-dir", "--git-common-dir"]
     arguments = ["rev-parse", _NEW_OPTION, *asked]
-    if "GIT_DIR" in os.environ:
+    if not _LEADING_ELSEWHERE.isdisjoint(os.environ):
         arguments.insert(0, f"--git-dir={_linked_git_dir(top)}")
         arguments.insert(1, f"--work-tree={top}")
     output = git_commands.run_at(top, arguments)
@@ -50,6 +50,9 @@ def discover(start: Path) -> GitFolder | str:
         found, index=_index_of_a_commit(found)
     )
 
+
+# Variables that tell git of another repository than the one that it would find.
+_LEADING_ELSEWHERE = frozenset(("GIT_DIR", "GIT_WORK_TREE"))
 
 # It came with the oldest git that will do, and an older one repeats it: so its age is known
 # without a process that asks for it.

@@ -60,6 +60,8 @@ def test_another_repository_s_history_is_not_read(
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("GIT_DIR", "{private}/.git"),
+        ("GIT_WORK_TREE", "{private}"),
         ("GIT_OBJECT_DIRECTORY", "{private}/.git/objects"),
         ("GIT_ALTERNATE_OBJECT_DIRECTORIES", "{private}/.git/objects"),
         ("GIT_CONFIG_PARAMETERS", "'core.bare=true'"),
