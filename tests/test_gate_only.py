@@ -61,6 +61,7 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
     "kibitz_context.child.Parent.__init__": {"os.fdopen": "the pipe to the process above"},
     # What git tells of a repository beside content.
     "kibitz_context.repository": {"import git_commands": "lists and identifies files"},
+    "kibitz_context.work_tree": {"import git_commands": "asks what differs, by path"},
     "kibitz_context.walk._entries": {
         "os.scandir": "names in a folder without git; the gate judges each of them",
     },
@@ -68,8 +69,8 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
     "kibitz_context.repository.Repository.commits": {"'cat-file'": "ids of commits"},
     "kibitz_context.repository.Repository._sizes": {"'cat-file'": "sizes of blobs"},
     "kibitz_context.repository.Repository.lines_between": {"'diff-tree'": "numbers of lines"},
-    "kibitz_context.repository.Repository.changed_paths": {"'diff-index'": "modes, ids, paths"},
-    "kibitz_context.repository.Repository.forgotten": {"'diff-index'": "modes, ids, paths"},
+    "kibitz_context.work_tree.changed_paths": {"'diff-index'": "modes, ids, paths"},
+    "kibitz_context.work_tree.forgotten": {"'diff-index'": "modes, ids, paths"},
     "kibitz_context.repository.Repository.grep": {
         "'grep'": "lines of a commit, for `lexical` alone",
     },

@@ -1,7 +1,8 @@
 """A repository, or a folder that is none: which files it has, as of which commit.
 
-Knows git's listings and their shapes.  Lists and identifies files; it does not judge them (see
-`gate`), and no content of a work-tree file is read in here.
+Knows git's listings of commits and their shapes, and what takes git's place in a plain folder;
+what differs in the work tree is `work_tree`'s.  Lists and identifies files; it does not judge
+them (see `gate`), and no content of a work-tree file is read in here.
 """
 
 from __future__ import annotations
@@ -9,36 +10,26 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import stat
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
-from kibitz_context import discovery, git_commands, walk
+from kibitz_context import discovery, git_commands, walk, work_tree
 from kibitz_context.git_commands import BlobReader, GitFolder
 from kibitz_context.ignore_files import IgnoreFiles
 from kibitz_context.values import Omission
+from kibitz_context.work_tree import REGULAR_MODES, ChangedPath, ChangeKind, is_regular
 
-# What git lists beyond what it tracks; an unignored `node_modules` must not cost a minute.
-MAX_UNTRACKED_FILES = 2_000
-_MAX_UNTRACKED_BYTES = 1024 * 1024
-# Fewer: git is asked once instead of twice.  More: the paths times the files of the index.
-MANY_PATHS = 200
-# Larger files are not sent, so it need not be found out whether only their line endings differ.
-_MAX_COMPARED_BYTES = 4 * 1024 * 1024
+__all__ = ["ChangeKind", "ChangedPath", "Repository", "TrackedFile"]
+
 # Lines that were searched for: more are of no use, and a minified line may be a megabyte long.
 MAX_GREP_BYTES = 4 * 1024 * 1024
 
 _COMMIT = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64}) commit")
-_REGULAR_MODES = frozenset({"100644", "100755", "100664"})
 _OTHER_MODES = {
     "120000": "it is a symbolic link",
     "160000": "it is a submodule, a repository of its own",
 }
-
-ChangeKind = Literal["added", "modified", "deleted", "untracked"]
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -52,19 +43,6 @@ class TrackedFile:
     path: str
     blob_id: str = ""
     size_bytes: int | None = None
-
-
-@dataclass(frozen=True, order=True, slots=True)
-class ChangedPath:
-    """A path that differs between a commit and the work tree.
-
-    `blob_id` is the content that git's index has for it, where the work tree has the same or, in
-    a sparse checkout, no file at all; "" otherwise.
-    """
-
-    path: str
-    kind: ChangeKind
-    blob_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,12 +87,7 @@ class Repository:
 
     def head(self) -> str | None:
         """The id of the commit that is checked out; None without git or before the first."""
-        if self.git is None:
-            return None
-        output = git_commands.run(
-            self.git, ["rev-parse", "--verify", "--quiet", "--end-of-options", "HEAD^{commit}"]
-        )
-        return output.stdout.decode("ascii").strip() or None if not output.failure else None
+        return work_tree.head(self.git) if self.git is not None else None
 
     def commits(self, names: Sequence[str], upstream: bool = False) -> tuple[str | None, ...]:
         """The commits that `names` (revisions) stand for, None for what there is not.
@@ -183,7 +156,7 @@ class Repository:
         files: dict[str, TrackedFile] = {}
         for record in output.stdout.split(b"\0"):
             meta, _, path = git_commands.decoded(record).partition("\t")
-            if path and path not in files and meta[:6] in _REGULAR_MODES:
+            if path and path not in files and meta[:6] in REGULAR_MODES:
                 files[path] = TrackedFile(path, meta.split(" ")[1])
         return tuple(files[path] for path in sorted(files))
 
@@ -210,7 +183,7 @@ class Repository:
         files: list[TrackedFile] = []
         others: list[Omission] = []
         for mode, blob_id, path, *size in _entries_of_tree(output.stdout):
-            if mode in _REGULAR_MODES:
+            if mode in REGULAR_MODES:
                 n_bytes = int(size[0]) if size and size[0].isdigit() else None
                 files.append(TrackedFile(path, blob_id, n_bytes))
             elif mode in _OTHER_MODES:
@@ -239,129 +212,29 @@ class Repository:
         Told from file metadata, and by git's own rules of conversion where only these differ.
         Still a listed file may have the commit's text: compare before believing.
         """
-        if self.git is None:
-            return ()
-        overrides = git_commands.filter_overrides(self.git)
-        diff = ["diff-index", "--raw", "-z", "--no-renames", "--ignore-submodules=all", commit]
-        output = git_commands.run(self.git, diff, overrides=overrides)
-        is_own = output.failure is None and _is_regular(self.git.index_file)
-        if not is_own:
-            with self._index_of(commit) as folder:
-                output = git_commands.run(folder, diff, overrides=overrides)
-        records = git_commands.decoded(output.stdout).split("\0")
-        changed: dict[str, ChangedPath] = {}
-        doubtful: dict[str, str] = {}
-        for meta, path in zip(records[::2], records[1::2], strict=False):
-            old_mode, mode, old_id, blob_id, status = meta.lstrip(":").split(" ")
-            # Without an index nothing says that what is not there ever was.
-            if status == "D" and not is_own:
-                continue
-            # A link that became a file, or a file that became one, is a change of the file.
-            if not _REGULAR_MODES.isdisjoint((old_mode, mode)):
-                is_known = mode in _REGULAR_MODES and blob_id.strip("0") != ""
-                kind = _KINDS.get(status, "modified")
-                changed[path] = ChangedPath(path, kind, blob_id if is_known else "")
-                if status == "M" and not is_known and old_mode in _REGULAR_MODES:
-                    doubtful[path] = old_id
-        for path in self._converted_alike(doubtful, overrides):
-            del changed[path]
-        return tuple(changed[path] for path in sorted(changed))
-
-    def _converted_alike(
-        self, blob_ids: Mapping[str, str], overrides: Sequence[tuple[str, str]]
-    ) -> Sequence[str]:
-        """Those of the paths that git would commit as the blob that stands beside them.
-
-        Line endings, `ident` and ``working-tree-encoding`` make a file on the disk differ from
-        its blob although nobody changed it.
-        """
-        assert self.git is not None
-        # Opening anything but a regular file may wait for ever; a quote has a meaning to git.
-        paths = [
-            path
-            for path in blob_ids
-            if not path.startswith('"')
-            and "\n" not in path
-            and _is_regular(self.root / path, _MAX_COMPARED_BYTES)
-        ]
-        if not paths:
-            return ()
-        names = b"".join(git_commands.encoded(path) + b"\n" for path in paths)
-        output = git_commands.run(
-            self.git, ["hash-object", "--stdin-paths"], stdin=names, overrides=overrides
-        )
-        now = output.stdout.decode("ascii", "replace").split()
-        return [path for path, new_id in zip(paths, now, strict=False) if new_id == blob_ids[path]]
+        return work_tree.changed_paths(self.git, commit) if self.git is not None else ()
 
     def forgotten(self, commit: str) -> tuple[str, ...]:
         """Files of `commit` that git does not track any more, sorted.
 
         Without an index nothing says that git ever tracked what it does not.
         """
-        if self.git is None or not _is_regular(self.git.index_file):
-            return ()
-        command = ["diff-index", "--cached", "--raw", "-z", "--no-renames", "--diff-filter=D"]
-        output = git_commands.run(self.git, [*command, "--ignore-submodules=all", commit])
-        if output.failure is not None:
-            return ()
-        records = git_commands.decoded(output.stdout).split("\0")
-        pairs = zip(records[::2], records[1::2], strict=False)
-        return tuple(sorted(path for meta, path in pairs if meta[1:7] in _REGULAR_MODES))
-
-    @contextlib.contextmanager
-    def _index_of(self, commit: str) -> Iterator[GitFolder]:
-        """The repository with an index made of `commit`, where its own is damaged or gone."""
-        assert self.git is not None
-        with tempfile.TemporaryDirectory(prefix="kibitz-") as temporary:
-            folder = replace(self.git, index=Path(temporary) / "index")
-            git_commands.run(folder, ["read-tree", commit])
-            yield folder
+        return work_tree.forgotten(self.git, commit) if self.git is not None else ()
 
     def untracked(self) -> tuple[str, ...]:
-        """Files that git neither tracks nor ignores, sorted; at most `MAX_UNTRACKED_FILES`."""
-        if self.git is None:
-            return ()
-        others = ["ls-files", "--others", "--exclude-standard", "-z"]
-        output = git_commands.beginning(self.git, others, _MAX_UNTRACKED_BYTES)
-        is_damaged = output.failure is not None
-        if is_damaged or not _is_regular(self.git.index_file):
-            head = self.head()
-            if is_damaged or head:
-                with self._index_of(head or "--empty") as folder:
-                    output = git_commands.beginning(folder, others, _MAX_UNTRACKED_BYTES)
-        *listing, _ = git_commands.decoded(output.stdout).split("\0")
-        del listing[MAX_UNTRACKED_FILES:]
-        # A repository inside this one is listed as a folder: it is not ours to look into.
-        return tuple(sorted(path for path in listing if not path.endswith("/")))
+        """Files that git neither tracks nor ignores, sorted; a bounded number."""
+        return work_tree.untracked(self.git) if self.git is not None else ()
 
     def ignored(self, paths: Sequence[str]) -> frozenset[str]:
         """Those of `paths` (relative to the root) that git ignores; a tracked file never is.
 
-        Without git the ``.gitignore`` files are read as git would.
+        Without git, and where it does not say, the ``.gitignore`` files are read as git would.
         """
-        if not paths:
-            return frozenset()
-        if self.git is not None:
-            # Git compares each path with its whole index; of many paths that is done here.
-            is_many = len(paths) > MANY_PATHS
-            asked = ["check-ignore", "-z", "--stdin", *(["--no-index"] if is_many else [])]
-            # "./" keeps a name that starts with a colon from being read as pathspec magic.
-            names = b"".join(b"./" + git_commands.encoded(path) + b"\0" for path in paths)
-            output = git_commands.run(self.git, asked, stdin=names)
-            # Status 1 says that none is ignored.  Anything else is a failure (a path that git
-            # does not accept, say), after which the patterns are looked at without git.
-            if output.status in (0, 1):
-                found = git_commands.decoded(output.stdout).split("\0")
-                ignored = frozenset(path.removeprefix("./") for path in found if path)
-                return ignored - self._in_index() if is_many and ignored else ignored
+        found = work_tree.ignored(self.git, paths) if self.git is not None and paths else None
+        if found is not None:
+            return found
         ignore_files = IgnoreFiles(self.root, ".gitignore")
         return frozenset(path for path in paths if ignore_files.excludes(path))
-
-    def _in_index(self) -> frozenset[str]:
-        """Every path that git tracks, whatever is there."""
-        assert self.git is not None
-        output = git_commands.run(self.git, ["ls-files", "-z"])
-        return frozenset(git_commands.decoded(output.stdout).split("\0"))
 
     @contextlib.contextmanager
     def blobs(self, max_bytes: int) -> Iterator[BlobReader]:
@@ -376,8 +249,7 @@ class Repository:
         """(path, line) of lines of `commit` that match one of `patterns`, below `folder`.
 
         The patterns are regular expressions of the kind that POSIX (extended) and Perl read
-        alike.  At most `MAX_GREP_BYTES` of
-        output are read.
+        alike.  At most `MAX_GREP_BYTES` of output are read.
         """
         if self.git is None or not patterns:
             return ()
@@ -400,11 +272,8 @@ class Repository:
         """The regular files of a folder without git."""
         if self.only is None:
             yield from (TrackedFile(path, "", size) for path, size in walk.files(self.root))
-        elif _is_regular(self.root / self.only):
+        elif is_regular(self.root / self.only):
             yield TrackedFile(self.only)
-
-
-_KINDS: dict[str, ChangeKind] = {"A": "added", "D": "deleted"}
 
 
 def _entries_of_tree(output: bytes) -> Iterator[tuple[str, ...]]:
@@ -423,11 +292,3 @@ def _real(path: Path) -> Path:
 def _is_folder(path: Path) -> bool:
     # Unlike `Path.is_dir` it takes a name that is too long for the disk.
     return os.path.isdir(path)  # noqa: PTH112
-
-
-def _is_regular(path: Path, max_bytes: int | None = None) -> bool:
-    try:
-        facts = path.lstat()
-    except (OSError, ValueError):  # ValueError: the locale has no such name.
-        return False
-    return stat.S_ISREG(facts.st_mode) and (max_bytes is None or facts.st_size <= max_bytes)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kibitz_context import git_commands, repository, walk
+from kibitz_context import git_commands, repository, walk, work_tree
 from kibitz_context.git_commands import GitOutput
 from kibitz_context.repository import ChangedPath, Repository, TrackedFile
 from support.git_folder import GitFolder, git_folder
@@ -258,7 +258,7 @@ def test_a_path_in_conflict_is_listed_once(tmp_path: Path) -> None:
 def test_ignored_is_what_git_ignores(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: int
 ) -> None:
-    monkeypatch.setattr(repository, "MANY_PATHS", many)
+    monkeypatch.setattr(work_tree, "MANY_PATHS", many)
     made = git_folder(tmp_path, {".gitignore": "*.log\n/build/\n", "kept.py": "x"})
     made.write({"kept.log": "x"})
     made.git("add", "-f", "kept.log")
@@ -419,5 +419,5 @@ def test_untracked_files_are_not_listed_without_end(
     made.write({f"{number:04}.txt": "x" for number in range(50)})
     git_folder(tmp_path / "nested", {"b.py": "1"})
     assert len(Repository.find(tmp_path).untracked()) == 50
-    monkeypatch.setattr(repository, "MAX_UNTRACKED_FILES", 7)
+    monkeypatch.setattr(work_tree, "MAX_UNTRACKED_FILES", 7)
     assert len(Repository.find(tmp_path).untracked()) == 7
