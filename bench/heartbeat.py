@@ -7,9 +7,13 @@ import gc
 import shutil
 import statistics
 import subprocess
+import sys
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from kibitz.front import SWITCH_INTERVAL_SECONDS
 from kibitz_context.gate import Gate
 from kibitz_context.gather import Focus, gather
 from kibitz_context.indexer import Request
@@ -34,26 +38,28 @@ LARGE_FOCUS_CLASSES = 7_000
 
 
 def measure(root: Path, cache: Path, max_tokens: int) -> tuple[str, ...]:
-    """The longest times that an event loop of this process was not served, see `HEADER`.
+    """How long an event loop of this process was not served, see `HEADER` and `Waits`.
 
     `cache` holds the repository; while it is indexed once more elsewhere, requests are gathered
     about unsaved texts of its files, and about one of nearly a megabyte.
     """
 
-    async def beat(until: asyncio.Future[object]) -> float:
-        longest = 0.0
+    async def beat(until: asyncio.Future[object]) -> Waits:
+        waits: list[float] = []
         last = time.perf_counter()
         while not until.done():
             await asyncio.sleep(0.001)
             now = time.perf_counter()
-            longest, last = max(longest, now - last), now
+            waits.append(now - last)
+            last = now
         until.result()
-        return longest
+        return Waits.of(waits)
 
-    async def measured() -> tuple[float, ...]:
+    async def measured() -> tuple[Waits, ...]:
         await asyncio.to_thread(about.gather, 0)
         # As a server does when it has started: looking through what stays is no part of this.
         gc.freeze()
+        sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
         idle = await beat(asyncio.ensure_future(asyncio.sleep(2.0)))
         first = worker.prepare(request, lambda *_: None)
         busy = await beat(asyncio.ensure_future(asyncio.to_thread(first.result)))
@@ -68,6 +74,7 @@ def measure(root: Path, cache: Path, max_tokens: int) -> tuple[str, ...]:
             await asyncio.to_thread(again.close)
         return idle, busy, gathering, large
 
+    usual_interval = sys.getswitchinterval()
     anew = cache.with_name("anew")
     shutil.rmtree(anew, ignore_errors=True)
     request = Request(root, max_tokens)
@@ -79,14 +86,31 @@ def measure(root: Path, cache: Path, max_tokens: int) -> tuple[str, ...]:
         worker.close()
         about.close()
         gc.unfreeze()
+        sys.setswitchinterval(usual_interval)
         shutil.rmtree(anew, ignore_errors=True)
     return (
-        *(f"{each * 1_000:.1f}" for each in (idle, busy, gathering)),
-        f"{gathering / idle:.1f}",
-        f"{large * 1_000:.1f}",
-        f"{large / idle:.1f}",
+        *map(str, (idle, busy, gathering)),
+        f"{gathering.longest / idle.longest:.1f}",
+        str(large),
+        f"{large.longest / idle.longest:.1f}",
         f"{statistics.median(alone) * 1_000:.0f}",
     )
+
+
+@dataclass(frozen=True)
+class Waits:
+    """How long a loop that wanted to sleep for 1 ms was away: the longest, and 99 of 100."""
+
+    longest: float
+    usual: float
+
+    @classmethod
+    def of(cls, seconds: Sequence[float]) -> Waits:
+        ordered = sorted(seconds)
+        return cls(ordered[-1], ordered[int(0.99 * len(ordered))])
+
+    def __str__(self) -> str:
+        return f"{self.longest * 1_000:.1f} ({self.usual * 1_000:.1f})"
 
 
 class Requests:

@@ -7,7 +7,8 @@ the whole index and a snapshot of 60 000 tokens, what aider does is a map of 4 0
 turns.  Memory is the largest sum over all processes, as the kernel counts it with shared pages
 divided; a grammar's tables are in it, some 2 MB for each language of the tree.  Also: how long
 an event loop had to wait, beside one that had nothing to do, while the index was made and the
-context of requests was gathered, as a server does both.
+context of requests was gathered, as a server does both: the longest wait, and in brackets what 99
+of 100 were within, with the millisecond that it wanted to sleep.
 """
 
 from __future__ import annotations

@@ -48,7 +48,11 @@ def placeholders_in(text: str) -> frozenset[str]:
 
 
 # Every shaped token holds a run like this; its keyword is in it or this close to it.
-_RUN = re.compile(r"[A-Za-z0-9_\-+/]{20,}")
+_LEAST_RUN_CHARACTERS = 20
+_RUN = re.compile(rf"[A-Za-z0-9_\-+/]{{{_LEAST_RUN_CHARACTERS},}}")
+# A search holds the interpreter until it finds something, in a megabyte for 15 ms: so that the
+# event loop of a server gets its turn, no more than this is searched at a time.
+PIECE_CHARACTERS = 64 * 1024
 _BEFORE_RUN, _AFTER_RUN = 64, 12
 # How far a named value is looked for on the line of its name, in characters.
 _BEFORE_NAME, _AFTER_NAME = 160, 700
@@ -182,8 +186,8 @@ def _private_keys(text: str) -> Iterator[_Secret]:
 
 def _shaped(text: str) -> Iterator[_Secret]:
     windows: list[tuple[int, int]] = []
-    for run in _RUN.finditer(text):
-        start, end = max(0, run.start() - _BEFORE_RUN), run.end() + _AFTER_RUN
+    for run_start, run_end in _runs(text):
+        start, end = max(0, run_start - _BEFORE_RUN), run_end + _AFTER_RUN
         if windows and start <= windows[-1][1]:
             windows[-1] = (windows[-1][0], end)
         else:
@@ -205,10 +209,39 @@ def _shaped(text: str) -> Iterator[_Secret]:
                 yield from _matches(text, rule, pattern, start, searched_to[rule.id])
 
 
+def _runs(text: str) -> Iterator[tuple[int, int]]:
+    """Start and end of what ``_RUN.finditer`` finds, searched piece by piece."""
+    start = 0
+    while start < len(text):
+        limit = start + PIECE_CHARACTERS
+        # What begins so near the limit that it is too short before it is found in the next piece.
+        rest = limit - _LEAST_RUN_CHARACTERS + 1
+        for run in _RUN.finditer(text, start, limit):
+            whole = _RUN.match(text, run.start()) if run.end() == limit else run
+            assert whole is not None
+            yield whole.span()
+            rest = max(rest, whole.end())
+        start = rest
+
+
+def _names_in(text: str) -> Iterator[re.Match[str]]:
+    """What ``finditer`` finds of the names, searched piece by piece."""
+    names, longest = _compiled_names()[0], _longest_name()
+    at = 0
+    while at < len(text):
+        limit = at + PIECE_CHARACTERS
+        for name in names.finditer(text, at, limit + longest):
+            if name.start() >= limit:
+                break
+            yield name
+            at = name.end()
+        at = max(at, limit)
+
+
 def _named(text: str) -> Iterator[_Secret]:
-    names, rules_by_name = _compiled_names()
+    _, rules_by_name = _compiled_names()
     searched_to: dict[str, int] = {}
-    for name in names.finditer(_lower(text)):
+    for name in _names_in(_lower(text)):
         start = max(0, name.start() - _BEFORE_NAME)
         start = max(start, text.rfind("\n", start, name.start()) + 1)
         end = min(len(text), name.end() + _AFTER_NAME)
@@ -316,3 +349,8 @@ def _compiled_names() -> tuple[re.Pattern[str], dict[str, list[tuple[Rule, re.Pa
         for name in rule.keywords:
             rules_by_name.setdefault(name, []).append((rule, re.compile(rule.pattern)))
     return re.compile("|".join(re.escape(name) for name in rules_by_name)), rules_by_name
+
+
+@cache
+def _longest_name() -> int:
+    return max(len(name) for rule in NAMED for name in rule.keywords)

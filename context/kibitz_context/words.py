@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from math import log, sqrt
 
@@ -21,6 +21,8 @@ LEAST_CHARACTERS = 3
 MAX_CHARACTERS = 60
 # Of a text of a megabyte the beginning says what it is about.
 MAX_TEXT_CHARACTERS = 256 * 1024
+# A millisecond of looking for names.
+PIECE_CHARACTERS = 32 * 1024
 # The hundredth use of a word says nothing that the fourth has not.
 MAX_COUNTED_USES = 4
 
@@ -47,11 +49,23 @@ def words(text: str) -> list[str]:
 
 def word_counts(text: str) -> dict[str, int]:
     """How often each word of `text` occurs: what `words` finds, counted, and ten times quicker."""
+    names: Counter[str] = Counter()
+    for piece in _pieces(text[:MAX_TEXT_CHARACTERS]):
+        names.update(_NAME.findall(piece))
     counts: dict[str, int] = {}
-    for name, count in Counter(_NAME.findall(text[:MAX_TEXT_CHARACTERS])).items():
+    for name, count in names.items():
         for word in _words_of(name):
             counts[word] = counts.get(word, 0) + count
     return counts
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """`text` in parts that end with a line: searching one holds the interpreter meanwhile."""
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start + PIECE_CHARACTERS) + 1 or len(text)
+        yield text[start:end]
+        start = end
 
 
 @lru_cache(maxsize=4_096)

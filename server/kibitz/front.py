@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES = 64 * 1024
 
+# How long a thread that computes may keep the interpreter while the event loop wants it.  With
+# Python's own 5 ms, and the 5 ms that one search or collection of garbage may take, somebody who
+# types waited for more than 10.  Gathering takes the same time with both, see decision 0015.
+SWITCH_INTERVAL_SECONDS = 0.001
+
 
 def serve_stdio(make_server: MakeServer | None = None) -> int:
     """Serve the client at stdin and stdout; returns the exit code when it has gone.
@@ -53,6 +58,8 @@ def serve_stdio(make_server: MakeServer | None = None) -> int:
 
     from kibitz.protocol import transport
 
+    sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
+
     def make() -> MendedServer:
         server = (make_server or _load_server())()
         # What is loaded by now stays; looking it through for garbage would stop the loop for
@@ -67,6 +74,7 @@ def serve_tcp(address: str, make_server: MakeServer | None = None) -> int:
     """Serve clients that connect to ``HOST:PORT``, until interrupted; returns the exit code."""
     from kibitz.protocol import network
 
+    sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     return network.run_tcp(make_server or _load_server(), address)
 
 
@@ -74,6 +82,7 @@ def serve_ws(address: str, make_server: MakeServer | None = None) -> int:
     """Serve WebSocket clients at ``HOST:PORT``, until interrupted; returns the exit code."""
     from kibitz.protocol import network
 
+    sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     return network.run_ws(make_server or _load_server(), address)
 
 

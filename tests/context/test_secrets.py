@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 import re
 import string
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kibitz_context import secrets
 from kibitz_context.secret_names import NAMED
 from kibitz_context.secret_rules import Rule
 from kibitz_context.secret_shapes import SHAPED
@@ -384,6 +386,19 @@ def test_any_text_keeps_its_length_and_its_line_endings(text: str) -> None:
     assert redact(answer.text).text == answer.text
     for placeholder, secret in answer.secrets:
         assert len(placeholder) == len(secret)
+
+
+@given(
+    st.lists(st.one_of(_snippets, st.sampled_from(["aB3_" * 6, "x" * 19, "apikey"])), max_size=12),
+    st.integers(20, 90),
+)
+def test_it_does_not_matter_where_the_pieces_end_in_which_a_text_is_searched(
+    parts: list[str], piece_characters: int
+) -> None:
+    text = "".join(parts)
+    whole = list(secrets._secrets(text))
+    with mock.patch.object(secrets, "PIECE_CHARACTERS", piece_characters):
+        assert list(secrets._secrets(text)) == whole
 
 
 # What each pattern would have to try again and again, if it tried anything again.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from unittest import mock
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +21,12 @@ def test_a_name_is_there_itself_and_in_its_parts() -> None:
 @given(st.text(alphabet="abA_B1 .(é", max_size=80))
 def test_counting_is_the_same_as_listing(text: str) -> None:
     assert word_counts(text) == Counter(words(text))
+
+
+@given(st.text(alphabet="abA_B1 .(é\n", max_size=80), st.integers(1, 20))
+def test_counting_piece_by_piece_is_the_same(text: str, piece_characters: int) -> None:
+    with mock.patch.object(words_module, "PIECE_CHARACTERS", piece_characters):
+        assert word_counts(text) == Counter(words(text))
 
 
 def test_words_that_find_nothing_are_not_searched_for() -> None:

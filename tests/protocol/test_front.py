@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
 
-from kibitz.protocol import announce
+import pytest
+
+from kibitz import front
+from kibitz.protocol import announce, network
 from support.raw_client import KIBITZ_TINY, Profile, RawClient
 
 NEVER_LOADED = (
@@ -18,6 +22,14 @@ NOT_LOADABLE = (
     sys.executable,
     "-c",
     "from kibitz import front\ndef make():\n    raise RuntimeError('broken')\n"
+    "front.serve_stdio(make)",
+)
+
+TELLS_ITS_INTERVAL = (
+    sys.executable,
+    "-c",
+    "import sys\nfrom kibitz import front\n"
+    "def make():\n    raise RuntimeError(f'interval {sys.getswitchinterval()}')\n"
     "front.serve_stdio(make)",
 )
 
@@ -43,3 +55,35 @@ async def test_a_server_that_cannot_be_loaded_ends_with_a_reason() -> None:
         await client.request("initialize", {"capabilities": {}})
         assert await client.exit_code() == 1
         assert "RuntimeError: broken" in client.stderr
+
+
+async def test_the_loop_is_not_kept_waiting_by_a_thread_that_computes() -> None:
+    async with RawClient.start(TELLS_ITS_INTERVAL, initialize=False) as client:
+        await client.request("initialize", {"capabilities": {}})
+        await client.exit_code()
+        assert f"interval {front.SWITCH_INTERVAL_SECONDS}" in client.stderr
+
+
+@pytest.fixture
+def usual_interval() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("usual_interval")
+@pytest.mark.parametrize(
+    ("serve", "run"), [(front.serve_tcp, "run_tcp"), (front.serve_ws, "run_ws")]
+)
+def test_nor_over_the_network(
+    serve: Callable[..., int], run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[float] = []
+
+    def running(*_: object) -> int:
+        found.append(sys.getswitchinterval())
+        return 0
+
+    monkeypatch.setattr(network, run, running)
+    assert serve("127.0.0.1:0", lambda: None) == 0
+    assert found == [pytest.approx(front.SWITCH_INTERVAL_SECONDS)]
