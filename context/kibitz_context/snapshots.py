@@ -131,8 +131,13 @@ def wanted(
     Of a commit that `store` knows the files are not listed, unless somebody asks for them.
     """
     commit = bases(repository, changes_budget(max_tokens)).preferred
-    if commit is None:
-        return None
+    return wanted_of(commit, repository, gate, max_tokens, store) if commit is not None else None
+
+
+def wanted_of(
+    commit: str, repository: Repository, gate: Gate, max_tokens: int, store: SnapshotStore
+) -> Wanted | None:
+    """As `wanted`, of `commit`; None where its folders cannot be read."""
     folders = store.folders(commit)
     if folders is None:
         base = baseline(repository, commit)

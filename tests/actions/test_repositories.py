@@ -77,6 +77,24 @@ def test_a_damaged_repository_that_is_mended_is_seen(tmp_path: Path) -> None:
     assert known.find(root).has_git
 
 
+def test_a_repository_that_is_damaged_later_is_seen(tmp_path: Path) -> None:
+    root = make_repository(tmp_path / "repository", {"a.py": "A = 1\n"})
+    git(root, "worktree", "add", "-q", str(tmp_path / "tree"))
+    known = Repositories()
+    assert known.find(root).has_git
+    assert known.find(tmp_path / "tree").has_git
+    content = (root / ".git/HEAD").read_bytes()
+    (root / ".git/HEAD").write_text("nonsense\n")
+    assert not known.find(root).has_git
+    (root / ".git/HEAD").write_bytes(content)
+    assert known.find(root).has_git
+    # The `.git` in the linked work tree is as it was, and leads nowhere.
+    root.rename(tmp_path / "elsewhere")
+    assert not known.find(tmp_path / "tree").has_git
+    (tmp_path / "elsewhere").rename(root)
+    assert known.find(tmp_path / "tree").has_git
+
+
 def test_it_remembers_a_bounded_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(repositories, "MOST_REMEMBERED", 2)
     known = Repositories()

@@ -231,10 +231,14 @@ def is_missing(subject: Subject, model: str, cache: Path | None) -> bool:
     if cache is None:
         return False  # Without a place to put it, whoever needs a snapshot builds it.
     store = snapshots.store_in(cache)
-    key = prefix.prefix_key(subject.gate, model, subject.max_tokens)
-    sent = prefix.store_in(cache).get(key)
-    # What was sent goes on; but a folder's snapshot does not outlive the folder's first commit.
+    repository, gate, max_tokens = subject.repository, subject.gate, subject.max_tokens
+    sent = prefix.store_in(cache).get(prefix.prefix_key(gate, model, max_tokens))
+    # What was sent goes on, as long as its commit is there and the same of it may be sent; but a
+    # folder's snapshot does not outlive the folder's first commit.
     if sent.was_sent and sent.base is not None and store.has(sent.snapshot_key):
-        return False
-    wanted = snapshots.wanted(subject.repository, subject.gate, subject.max_tokens, store)
+        (base,) = repository.commits([sent.base])
+        same = snapshots.wanted_of(base, repository, gate, max_tokens, store) if base else None
+        if same is not None and same.key == sent.snapshot_key:
+            return False
+    wanted = snapshots.wanted(repository, gate, max_tokens, store)
     return wanted is not None and not store.has(wanted.key)

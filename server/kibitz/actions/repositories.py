@@ -21,15 +21,16 @@ MOST_REMEMBERED = 256
 
 # The real path that was asked about, whether it is a folder, and the nearest `.git` above it.
 _Stamp = tuple[str, bool, str, tuple[int, ...]]
+_Heart = tuple[int, ...]
 
 
 class Repositories:
     """Finds repositories.  May be used by several threads."""
 
     def __init__(self) -> None:
-        self._found: OrderedDict[tuple[Path, tuple[Path, ...]], tuple[_Stamp, Repository]] = (
-            OrderedDict()
-        )
+        self._found: OrderedDict[
+            tuple[Path, tuple[Path, ...]], tuple[_Stamp, _Heart, Repository]
+        ] = OrderedDict()
         self._lock = threading.Lock()
 
     def find(self, start: Path, folders: Sequence[Path] = ()) -> Repository:
@@ -38,20 +39,37 @@ class Repositories:
         stamp = _stamp(start)
         with self._lock:
             known = self._found.get(key)
-            if known is not None and known[0] == stamp:
+            if known is not None and known[:2] == (stamp, _heart(known[2])):
                 self._found.move_to_end(key)
-                return known[1]
+                return known[2]
         # Loaded when somebody asks for something: no start of a server has to wait for it.
         from kibitz_context.repository import Repository
 
         found = Repository.find(start, folders)
+        heart = _heart(found)
         if stamp[2] and not found.has_git:
             return found  # What keeps git from it now may be mended without a trace in names.
         with self._lock:
-            self._found[key] = (stamp, found)
+            self._found[key] = (stamp, heart, found)
             while len(self._found) > MOST_REMEMBERED:
                 self._found.popitem(last=False)
         return found
+
+
+def _heart(found: Repository) -> _Heart:
+    """What differs when git may not take the git directory for one any more: it is damaged, or
+    that of a linked work tree was moved away.  Another branch differs as well."""
+    if found.git is None:
+        return ()
+    signature: list[int] = []
+    for file in (found.git.git_dir / "HEAD", found.git.common_dir / "HEAD"):
+        try:
+            status = os.stat(file)  # noqa: PTH116
+        except OSError:
+            signature.append(-1)
+        else:
+            signature += (status.st_ino, status.st_mtime_ns, status.st_size)
+    return tuple(signature)
 
 
 def _stamp(start: Path) -> _Stamp:
