@@ -130,6 +130,17 @@ class TestBeforehand:
             assert await send(claude, prompt_of(101_000)) is not None
         assert paths(standin) == ["/v1/messages/count_tokens"]
 
+    async def test_what_is_behind_the_snapshot_is_counted_where_it_decides(
+        self, standin: StandIn, tmp_path: Path
+    ) -> None:
+        async with claude_at(standin.base_url, tmp_path) as claude:
+            assert await send(claude, prompt_of(97_000, task_tokens=30_000)) is None
+            failure = await send(claude, prompt_of(101_500, task_tokens=34_500))
+        assert failure is not None
+        assert failure.facts["tokens"] > failure.facts["maximum"], "the sentence says both"
+        counts = "/v1/messages/count_tokens"
+        assert paths(standin) == [counts, counts, "/v1/messages", counts]
+
     async def test_without_a_count_the_price_is_sure_not_to_be_exceeded(
         self, tmp_path: Path
     ) -> None:

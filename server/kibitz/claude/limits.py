@@ -2,7 +2,8 @@
 
 A prompt may not be longer than the model's window, and on the fast tier not longer than the
 model's lowest price holds for.  An estimate decides where it is far from the limit; near it the
-endpoint is asked to count, if it can, once for each snapshot.
+endpoint is asked to count, if it can: once for each snapshot, and the whole prompt where what is
+behind the snapshot decides.
 """
 
 from __future__ import annotations
@@ -77,8 +78,13 @@ class PromptLimits:
         else:
             # The window is the endpoint's own business, the price is not.
             share = 1.0 if limit.kind == "window" else pessimistic / tokens_factor
-        if length.times(tokens_factor * share) > limit.tokens:
-            raise _too_large(prompt, limit, length.times(tokens_factor))
+        if (tokens := length.times(tokens_factor * share)) <= limit.tokens:
+            return
+        if counted is not None and length.times(tokens_factor * LEAST_SHARE) <= limit.tokens:
+            # What stands behind the snapshot decides, and that is another text each time.
+            tokens = await self._asked(prompt) or tokens
+        if tokens > limit.tokens:
+            raise _too_large(prompt, limit, tokens)
 
     def _length(self, prompt: Prompt, prefixes: Sequence[Prefix]) -> _Length:
         estimated = prompt_tokens(prompt)
@@ -93,18 +99,21 @@ class PromptLimits:
         snapshot = next((prefix for prefix in prefixes if prefix.marker is not None), None)
         is_counted = any(self._memory.tokens(prefix) is not None for prefix in prefixes)
         if snapshot is None or not is_counted:
-            asked = prompt if snapshot is None else _only(prompt, snapshot)
-            try:
-                tokens = await self._claude.count_tokens(asked)
-            except ClaudeFailure as failure:
-                log.info("tokens could not be counted: %s", failure.kind)
-                tokens = None
+            tokens = await self._asked(prompt if snapshot is None else _only(prompt, snapshot))
             if tokens is None:
                 return None
             if snapshot is None:
                 return _Length(tokens, 0)
             self._memory.learn_tokens(snapshot, tokens)
         return self._length(prompt, prefixes)
+
+    async def _asked(self, prompt: Prompt) -> int | None:
+        """What the endpoint counts; None where it does not."""
+        try:
+            return await self._claude.count_tokens(prompt)
+        except ClaudeFailure as failure:
+            log.info("tokens could not be counted: %s", failure.kind)
+            return None
 
 
 @dataclass(frozen=True, slots=True)
