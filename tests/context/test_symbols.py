@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 import threading
 import tracemalloc
 from pathlib import Path
@@ -199,3 +201,17 @@ def test_what_was_parsed_is_let_go() -> None:
     finally:
         tracemalloc.stop()
     assert after - before < 5 * len(text)
+
+
+def test_nothing_of_a_text_stays_with_its_parser() -> None:
+    """The binding keeps what it was ever given: fifty thousand files would be megabytes."""
+    text = "def one(path):\n    return open_frame(path)\n" * 5
+
+    def blocks_of(n_texts: int) -> int:
+        for _ in range(n_texts):
+            symbols("a.py", text)
+        gc.collect()
+        return sys.getallocatedblocks()
+
+    before = blocks_of(20)
+    assert blocks_of(200) - before < 100
