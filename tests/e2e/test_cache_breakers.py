@@ -12,12 +12,16 @@ import json
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kibitz.standin import Exchange, Reply, StandIn
+from kibitz import paths
+from kibitz.claude.ledger import Ledger
+from kibitz.standin import Exchange, PromptBlock, Reply, StandIn
+from kibitz.standin.prompt import prompt_blocks
 from support.git_folder import GitFolder, git_folder
 from support.raw_client import RawClient, clean_environment
 from support.workshop import EXAMPLE, Workshop, cursor, lines, open_workshop
@@ -388,6 +392,34 @@ async def test_of_requests_that_begin_at_once_one_writes(
         uses = [each.cache_use for each in work.shop.standin.journal.messages]
         assert [use.write_tokens > 0 for use in uses] == [True, False, False]
         assert uses[1].read_tokens == uses[2].read_tokens == uses[0].write_tokens
+
+
+async def test_an_hour_that_is_taken_for_five_minutes_is_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some gateways keep for the shorter time whatever they are asked, and say so in figures."""
+
+    def shortened(*arguments: Any, **options: Any) -> list[PromptBlock]:
+        blocks = prompt_blocks(*arguments, **options)
+        return [replace(each, marker="5m") if each.marker else each for each in blocks]
+
+    environment = {"KIBITZ_CONTEXT_TTL": "1h"}
+    async with at_work(tmp_path, monkeypatch, environment=environment) as work:
+        monkeypatch.setattr("kibitz.standin.answer.prompt_blocks", shortened)
+        await work.begin()
+        assert any(
+            "'ttl': '1h'" in repr(each.request.body) for each in work.shop.standin.journal.messages
+        )
+        for _ in range(2):
+            really = time.time
+            monkeypatch.setattr(time, "time", lambda really=really: really() + 360)
+            work.shop.standin.clock.advance(360)
+            last = await work.ask()
+            assert last.cache_use.read_tokens == 0
+            assert (await work.ask()).cache_use.write_tokens == 0
+        report = Ledger(paths.ledger_file(os.environ)).cache_report()
+        assert report.unexplained == ()
+        assert "expired" in [reason for reason, _, _ in report.misses]
 
 
 # --- processes ---------------------------------------------------------------------------------

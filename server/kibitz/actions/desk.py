@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import math
 import sys
 import time
@@ -26,6 +27,7 @@ from kibitz.actions.values import Asked, Begun, Order, Received, Spent, Step
 from kibitz.claude import catalogue
 from kibitz.claude import estimate as estimates
 from kibitz.claude import prompt as prompts
+from kibitz.claude.cache_memory import is_shortened
 from kibitz.claude.catalogue import Catalogue
 from kibitz.claude.continuing import continued
 from kibitz.claude.values import (
@@ -47,6 +49,9 @@ from kibitz.claude.values import (
 from kibitz.errors import error_for_stop
 from kibitz.settings import Settings
 from kibitz_context.tokens import CHARACTERS_PER_TOKEN, estimate
+from kibitz_context.values import Plan
+
+logger = logging.getLogger(__name__)
 
 COMPLETE_STOPS = ("end_turn", "stop_sequence", "tool_use")
 # Of so many documents it is known what was sent before them.
@@ -85,6 +90,7 @@ class Desk(Briefing):
         self._claude = claude
         self._last_prefixes: dict[str, bytes] = {}
         self._follow = follow
+        self._is_shortening_told = False
 
     def prompt(
         self,
@@ -217,8 +223,11 @@ class Desk(Briefing):
         from kibitz_context import prefix
 
         context = brief.context
+        markers = [block.marker for block in prompt.system]
+        if context.plan is not None and is_shortened(markers, usage):
+            context = replace(context, plan=self._shortened(context.plan))
         expected = prompt.expectation is not None and prompt.expectation.blocks_alive > 0
-        has_markers = any(block.marker is not None for block in prompt.system)
+        has_markers = any(marker is not None for marker in markers)
 
         def remember() -> None:
             if expected and not usage.cache_read_tokens:
@@ -230,6 +239,16 @@ class Desk(Briefing):
         await asyncio.to_thread(remember)
         if self._follow is not None:
             self._follow(brief, prompt)
+
+    def _shortened(self, plan: Plan) -> Plan:
+        if not self._is_shortening_told:
+            logger.info("the endpoint keeps for 5 minutes what was to be kept for 1 hour")
+            self._is_shortening_told = True
+        return replace(
+            plan,
+            snapshot_lifetime="5m" if plan.snapshot_lifetime is not None else None,
+            changes_lifetime="5m" if plan.changes_lifetime is not None else None,
+        )
 
 
 def limits_of(settings: Settings) -> Limits:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from kibitz.claude.prefixes import Prefix
@@ -23,6 +23,20 @@ MOST_PREFIXES = 4_096
 # A prompt of that length is above the minimum of every model: if nothing of it is read and
 # nothing written, although it was marked, there is no cache.
 SURELY_CACHED_TOKENS = 8_192
+
+
+def is_shortened(markers: Iterable[CacheLifetime | None], usage: Usage) -> bool:
+    """Whether a response says that what was to be kept for an hour is kept for five minutes.
+
+    Some gateways and older platforms do so without a word.  Only a prompt of which nothing was
+    read can tell: else what was written may be the part behind.
+    """
+    return (
+        usage.cache_read_tokens == 0
+        and usage.cache_write_5m_tokens > 0
+        and usage.cache_write_1h_tokens == 0
+        and "1h" in markers
+    )
 
 
 @dataclass(slots=True)
@@ -114,9 +128,13 @@ class CacheMemory:
                 self._entry(prefix).is_too_short = True
             return
         self.endpoint_caches = True
+        shortened = is_shortened((prefix.marker for prefix in marked), usage)
         for prefix in marked:
             assert prefix.marker is not None
-            self._entered(self._entry(prefix), prefix.marker, asked_at)
+            known = self._entry(prefix)
+            if shortened:
+                known.expires_at = 0.0  # Whatever was believed of it.
+            self._entered(known, "5m" if shortened else prefix.marker, asked_at)
         if not usage.cache_write_tokens:
             # Some endpoints cache whatever they like: what is read says nothing about markers.
             return
