@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -315,8 +316,9 @@ BETWEEN: tuple[Callable[[Work], Awaitable[None]], ...] = (
 
 
 async def test_nothing_that_happens_between_two_requests_breaks_the_prefix(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO, "kibitz")
     async with at_work(tmp_path, monkeypatch) as work:
         before = await work.begin()
         assert before.cache_use.read_tokens > 0
@@ -333,6 +335,35 @@ async def test_nothing_that_happens_between_two_requests_breaks_the_prefix(
                 before = now
         assert broken == {}
         assert snapshot_of(before) == snapshot
+        assert not given_up(caplog)
+
+
+def given_up(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What the log says of prefixes that were given up."""
+    messages = [record.getMessage() for record in caplog.records]
+    return [message for message in messages if " (standard tier): " in message]
+
+
+async def test_the_log_says_why_a_prefix_does_not_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "kibitz")
+    async with at_work(tmp_path, monkeypatch) as work:
+        before = await work.begin()
+        caplog.clear()
+        work.write(".kibitzignore", "windows.py\n")
+        now = await work.ask()
+        assert lost(before, now) is not None
+        assert "A = 1" in snapshot_of(before)
+        assert "A = 1" not in snapshot_of(now)
+        assert "def checkout" in snapshot_of(now), "it is the whole one at once"
+        assert given_up(caplog) == [
+            "the snapshot is written anew (standard tier): what may be sent has changed, or how it "
+            "is shown"
+        ]
+        report = Ledger(paths.ledger_file(os.environ)).cache_report()
+        assert "rebuilt" in [reason for reason, _, _ in report.misses]
+        assert report.unexplained == ()
 
 
 async def test_every_action_of_a_tier_has_the_same_prefix(

@@ -7,10 +7,11 @@ All reading of files happens off the event loop and through the gate; nothing is
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
@@ -43,11 +44,20 @@ if TYPE_CHECKING:
     from kibitz_context.prefix import PrefixRequest
     from kibitz_context.repository import Repository
 
+logger = logging.getLogger(__name__)
+
 # Dense text has this much less room than the estimate says.
 SAFE_SHARE_OF_A_LIMIT = 0.8
 
 # What our own words add to a task.
 TASK_WORDS_TOKENS = 1_000
+
+# What becomes of a prefix that does not go on, in the words of the log.
+_GIVEN_UP: Mapping[str, str] = {
+    "rebuild": "the snapshot is written anew",
+    "fold": "the log of changes is written anew",
+    "return": "a log of changes that was sent before goes on",
+}
 
 # How often it is told how far an index is.
 PROGRESS_SECONDS = 0.25
@@ -220,6 +230,10 @@ class Briefing:
                 limit_usd=settings.budget.request_usd,
             ),
         )
+        if record and context.plan is not None and context.plan.step in _GIVEN_UP:
+            # The bytes that were sent end before where they ended: that is never by accident.
+            step, reason = context.plan.step, context.plan.reason
+            logger.info("%s (%s tier): %s", _GIVEN_UP[step], tier, reason)
         return Brief(
             order,
             settings,
