@@ -288,6 +288,67 @@ def test_a_database_that_is_damaged_is_made_anew(
     assert snapshot_of(run(origin.root, home)) == expected
 
 
+def at_the_top(clone: GitFolder) -> None:
+    """Nothing is prepared."""
+
+
+def sparse(clone: GitFolder) -> None:
+    clone.git("sparse-checkout", "set", "--cone", "web")
+    assert not (clone.root / "src").exists()
+
+
+def in_a_folder_below(clone: GitFolder) -> Path:
+    return clone.root / "web"
+
+
+@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    folder=st.sampled_from(["clone", "a b/ü/clone", "-x/$HOME/clone"]),
+    prepare=st.sampled_from(
+        [
+            at_the_top,
+            written_anew,
+            packed,
+            loose,
+            configured,
+            sparse,
+            in_a_folder_below,
+            in_a_linked_work_tree,
+            detached_among_tags,
+            at_work,
+        ]
+    ),
+    environment=st.fixed_dictionaries(
+        {
+            "PYTHONHASHSEED": st.integers(0, 4_294_967_295).map(str),
+            "TZ": st.sampled_from(["UTC", "Pacific/Kiritimati", "America/St_Johns"]),
+            "LC_ALL": st.sampled_from(["C", "C.UTF-8", "tr_TR.UTF-8", "ja_JP.SJIS"]),
+            "PYTHONUTF8": st.sampled_from(["0", "1"]),
+            "USER": st.sampled_from(["ada", "jemand"]),
+            "HOSTNAME": st.sampled_from(["here", "elsewhere"]),
+        }
+    ),
+    umask=st.sampled_from([0o022, 0o077]),
+    machine=st.sampled_from(["", LATER]),
+)
+def test_the_same_bytes_in_any_world(
+    tmp_path_factory: pytest.TempPathFactory,
+    origin: GitFolder,
+    expected: dict[str, Any],
+    folder: str,
+    prepare: Callable[[GitFolder], Path | None],
+    environment: dict[str, str],
+    umask: int,
+    machine: str,
+) -> None:
+    """Everything that may differ, drawn together."""
+    place = tmp_path_factory.mktemp("world")
+    clone = cloned(origin, place / folder)
+    started_in = prepare(clone) or clone.root
+    world = World(environment=environment, umask=umask, machine=machine)
+    assert snapshot_of(run(started_in, place / "home", world)) == expected
+
+
 # --- any repository ----------------------------------------------------------------------------
 
 NAMES = st.sampled_from(["a", "b", "Z", "é", "z-1", "_x"])
