@@ -270,6 +270,13 @@ def test_an_older_model_is_no_fault(commands: CommandLine) -> None:
     assert line_of(outcome, "models.fast").endswith("; newer: claude-haiku-5-5")
 
 
+def test_what_a_user_says_of_a_model_holds(commands: CommandLine) -> None:
+    file = commands.home / "config" / "kibitz" / "models.toml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text('[[model]]\nid = "claude-sonnet-5-5"\ncontext = 150_000\n')
+    assert "reads 150,000 tokens" in line_of(commands.run("doctor"), "models.standard")
+
+
 def test_what_is_wrong_in_models_toml(commands: CommandLine) -> None:
     file = commands.home / "config" / "kibitz" / "models.toml"
     file.parent.mkdir(parents=True, exist_ok=True)

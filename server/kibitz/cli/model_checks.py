@@ -62,8 +62,9 @@ def _model(
     if listed and facts is None and any("claude" in each.id for each in listed):
         advice = _advice(model, subject, listed, known_models)
         return fault(subject, f"{name} is not served by the endpoint; {advice}")
-    reads = (facts and facts.max_input_tokens) or (known and known.context_tokens)
-    writes = (facts and facts.max_output_tokens) or (known and known.max_output_tokens)
+    # What is known has the endpoint's list in it already, and the user's own file above that.
+    reads = (known and known.context_tokens) or (facts and facts.max_input_tokens)
+    writes = (known and known.max_output_tokens) or (facts and facts.max_output_tokens)
     parts = [
         _limits(reads or None, writes or None),
         f"caches prompts from {known_models.cache_minimum_tokens(model):,} tokens on",
