@@ -141,7 +141,7 @@ def history(repository: Repository, commit: str | None, file: Path | None = None
     """
     if repository.git is None or commit is None:
         return History(None, (), repository.problem if repository.git is None else None)
-    key = (repository.git.common_dir, commit)
+    key = (repository.git.common_dir, commit, repository.is_shallow)
     with _lock:
         known = _remembered.get(key)
         if known is not None:
@@ -155,7 +155,7 @@ def history(repository: Repository, commit: str | None, file: Path | None = None
     return found
 
 
-_remembered: OrderedDict[tuple[Path, str], History] = OrderedDict()
+_remembered: OrderedDict[tuple[Path, str, bool], History] = OrderedDict()
 _lock = threading.Lock()
 
 

@@ -85,6 +85,14 @@ class Repository:
     def has_git(self) -> bool:
         return self.git is not None
 
+    @property
+    def is_shallow(self) -> bool:
+        """Whether the clone lacks older commits; no process is started to find out."""
+        if self.git is None:
+            return False
+        file = self.git.common_dir / "shallow"
+        return is_regular(file) and not is_regular(file, max_bytes=0)
+
     def head(self) -> str | None:
         """The id of the commit that is checked out; None without git or before the first."""
         return work_tree.head(self.git) if self.git is not None else None

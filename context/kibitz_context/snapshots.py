@@ -67,8 +67,8 @@ def snapshot_key(
 ) -> str:
     """Names the snapshot of `base`: a hash of everything that its text depends on.
 
-    The repository's own place is part of it only because a partial clone may lack what another
-    clone has.
+    The repository's own place is part of it only because a partial or a shallow clone may lack
+    what another clone has.
     """
     return _key(repository, gate, base.identity, base.folders, hidden, max_tokens)
 
@@ -91,6 +91,8 @@ def _key(
         SNAPSHOT_VERSION,
         symbols.VERSION,
         _secret_rules_digest(),
+        # Of fewer commits there is less to tell which files change most.
+        *(("shallow",) if repository.is_shallow else ()),
     )
     return _digest(repr(parts))
 

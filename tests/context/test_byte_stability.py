@@ -372,6 +372,15 @@ def in_this_process(root: Path, cache: Path, max_tokens: int) -> tuple[str, Any]
     return found.layer.sha256, found.layer.files
 
 
+def test_a_shallow_clone_that_is_made_whole_is_one(tmp_path: Path, origin: GitFolder) -> None:
+    """In one process and one cache: what was made of fewer commits is not read again."""
+    expected = in_this_process(origin.root, tmp_path / "theirs", MAX_TOKENS)
+    clone = cloned(origin, tmp_path / "clone", "--depth=1")
+    assert in_this_process(clone.root, tmp_path / "ours", MAX_TOKENS) != expected
+    clone.git("fetch", "-q", "--unshallow")
+    assert in_this_process(clone.root, tmp_path / "ours", MAX_TOKENS) == expected
+
+
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     commits=COMMITS,
