@@ -16,7 +16,7 @@ from kibitz_context.gate import Gate
 from kibitz_context.gather import gather
 from kibitz_context.index import Index, index_of
 from kibitz_context.indexer import Prepared, PrepareStopped, Request, look_at, prepare
-from kibitz_context.repository import Repository
+from kibitz_context.repository import Repository, TrackedFile
 from kibitz_context.snapshot import Snapshot
 from support.git_folder import GitFolder, git_folder
 
@@ -250,6 +250,27 @@ def test_without_another_process_this_one_parses_unless_it_is_careful(
     found = names_in(index_for(folder, cache), "Store", "draw")
     assert found == (set() if is_careful else {"Store", "draw"})
     assert is_careful or done[-1][0] == done[-1][1]
+
+
+def test_little_is_read_before_it_is_parsed(
+    folder: GitFolder, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "def one(path):\n    return path\n" * 40
+    folder.commit({f"many/file_{number}.py": f"# {number}\n{text}" for number in range(60)})
+    monkeypatch.setattr(reading, "MIN_SHARED_BYTES", 0)
+    monkeypatch.setattr(reading, "BATCH_BYTES", 4 * len(text))
+    monkeypatch.setattr(parsers, "MOST_CHARACTERS_AHEAD", 5 * len(text))
+    give = parsers.Parsers.give
+    ahead: list[int] = []
+
+    def given(line: parsers.Parsers, number: int, file: TrackedFile, given_text: str) -> None:
+        give(line, number, file, given_text)
+        ahead.append(sum(line._characters))
+
+    monkeypatch.setattr(parsers.Parsers, "give", given)
+    assert prepare(request_for(folder), cache_folder=cache).n_indexed == 64
+    assert len(ahead) == 62
+    assert 4 * len(text) < max(ahead) < (5 + 4) * len(text)
 
 
 def test_parsers_have_ended_before_the_snapshot_is_built(
