@@ -22,11 +22,12 @@ from pathlib import Path
 
 from kibitz_context import discovery
 from kibitz_context.denied_names import denied_part, is_git_folder
+from kibitz_context.encrypted_paths import EncryptedPaths
 from kibitz_context.ignore_files import IgnoreFiles, Patterns
 from kibitz_context.media import Media, media_of
 from kibitz_context.repository import Repository
 from kibitz_context.secrets import redact
-from kibitz_context.tracked_rules import TrackedRules
+from kibitz_context.tracked_rules import KIBITZ_IGNORE, TrackedRules
 from kibitz_context.values import Allowed, Refused
 
 # Larger: seconds of looking for secrets, for a text that no prompt can hold.
@@ -35,8 +36,6 @@ MAX_TEXT_BYTES = 4 * 1024 * 1024
 # Longer than any system opens, and deeper than anybody's folders.
 MAX_PATH_CHARACTERS = 4_096
 MAX_PATH_PARTS = 200
-
-KIBITZ_IGNORE = ".kibitzignore"
 
 # Parts that name nothing below their folder; "" is what too many or too few slashes leave.
 _ELSEWHERE = frozenset(("", ".", ".."))
@@ -93,6 +92,7 @@ class Gate:
             is_settled=is_settled,
             absent=TrackedRules(self.root, KIBITZ_IGNORE).lines,
         )
+        self._encrypted = EncryptedPaths(self.root, folded=self._folded, is_settled=is_settled)
         self._repositories: dict[Path, Repository | None] = {}
         self._lock = threading.Lock()
 
@@ -192,6 +192,8 @@ class Gate:
             return "it is excluded by context.exclude"
         if self._ignore_files.excludes(path):
             return f"it is excluded by {KIBITZ_IGNORE}"
+        if self._encrypted.holds(path):
+            return "git keeps it encrypted"
         return None
 
     def includes(self, path: str) -> bool:
@@ -211,12 +213,14 @@ class Gate:
 
     def signature(self, folders: Iterable[str]) -> str:
         """What the answers depend on besides path and content, as far as it lies in `folders`."""
+        folders = tuple(folders)
         rules = [
             (folder, patterns.lines)
             for folder in folders
             if (patterns := self._ignore_files.patterns(folder)).lines
         ]
-        return repr((self._include.lines, self._exclude.lines, self._folded, rules))
+        encrypted = self._encrypted.signature(folders)
+        return repr((self._include.lines, self._exclude.lines, self._folded, rules, *encrypted))
 
     def _content(self, real: Path) -> Allowed | Refused:
         data = _read_beneath(self.root, real.relative_to(self.root).parts)

@@ -97,7 +97,8 @@ class IgnoreFiles:
     """All files called `name` in a tree, read when needed and again when they have changed.
 
     With `is_settled` each is looked at once: nothing that changes later is seen.  `absent` gives
-    the lines of the file in a folder ("" or ending with ``/``) that is not on the disk.
+    the lines of the file in a folder ("" or ending with ``/``) that is not on the disk; `lines`
+    takes the content of one apart.
     """
 
     def __init__(
@@ -108,6 +109,7 @@ class IgnoreFiles:
         folded: bool = False,
         is_settled: bool = False,
         absent: Callable[[str], tuple[str, ...]] | None = None,
+        lines: Callable[[bytes], tuple[str, ...]] | None = None,
     ) -> None:
         self._prefix = f"{root}{os.sep}"
         self._name = name
@@ -115,6 +117,7 @@ class IgnoreFiles:
         self._settled: dict[str, Patterns] | None = {} if is_settled else None
         self._has_rules: dict[str, bool] = {}
         self._absent = absent
+        self._lines_of = lines or lines_of
         self._read: dict[str, tuple[tuple[int, int], Patterns]] = {}
         self._lock = threading.Lock()
 
@@ -189,7 +192,7 @@ class IgnoreFiles:
                 content = file.read(MAX_IGNORE_FILE_BYTES)
         except OSError:
             return ()
-        return lines_of(content)
+        return self._lines_of(content)
 
 
 def lines_of(content: bytes) -> tuple[str, ...]:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from kibitz.settings import PROJECT_FILE
 from kibitz_context import git_commands
-from kibitz_context.gate import KIBITZ_IGNORE
 from kibitz_context.repository import Repository
+from kibitz_context.tracked_rules import ATTRIBUTES, KIBITZ_IGNORE
 
 # More folders are not watched one by one: each is an entry in a table of the system that all
 # programs of the user share (8,192 on older ones).
@@ -24,7 +24,7 @@ MOST_FOLDERS = 4_096
 # In a git directory, what is written when another commit is checked out, made or fetched.  Not
 # `index`: that is written whenever anybody looks at the status.
 _OF_A_COMMIT = frozenset({"HEAD", "logs/HEAD", "FETCH_HEAD", "ORIG_HEAD", "packed-refs"})
-_RULE_FILES = frozenset({".gitignore", ".gitattributes", KIBITZ_IGNORE})
+_RULE_FILES = frozenset({".gitignore", ATTRIBUTES, KIBITZ_IGNORE})
 
 
 @dataclass(frozen=True, slots=True)
