@@ -4,14 +4,14 @@ Dynamic programming over the actions of a session.  At every action the optimum 
 write a snapshot, for which base (any commit that was checked out or shared lately, as long as the
 changes beside it fit their budget) and for how long (not at all, 5 min, 1 h); whether to begin the
 log anew; for how long the log lives (not at all, 5 min, 1 h, never longer than the snapshot); for
-each state of each changed file whether to buy it into the log at first sight or to send it every
-time; and in each pause whether to keep the entries alive by pings, which it sends as late as it
-can wherever the machine is awake.  A log only grows until it is begun anew, as anybody's does:
-what is bought is read on, whether it still holds or not.
+each state of each hunk of each changed file whether to buy it into the log at first sight or to
+send it every time; and in each pause whether to keep the entries alive by pings, which it sends as
+late as it can wherever the machine is awake.  A log only grows until it is begun anew, as
+anybody's does: what is bought is read on, whether it still holds or not.
 
 In some points it is better off than anybody could be: it has no daily cap, its pings need no
 safety margin and read no log, the budget bounds what holds and not what is dragged along, and to
-say that a file is as before costs nothing.
+say that something is as before costs nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from itertools import pairwise
 from bench.replay_session import Session
 from bench.replay_world import Made
 from kibitz_context.lease import LIFETIME_SECONDS
-from kibitz_context.values import CacheLifetime, Prices
+from kibitz_context.values import CacheLifetime, Place, Prices
 
 RECENT_BASES = 4
 LONGEST_LOG = 60
@@ -41,9 +41,9 @@ class Sizes:
 
 @dataclass(slots=True)
 class _Run:
-    """A file in one state: since when (index), in how many requests running, and its tokens."""
+    """A place in one state: since when (index), in how many requests running, and its tokens."""
 
-    state: int
+    state: str
     since: int
     count: int
     tokens: int
@@ -112,17 +112,17 @@ class Optimum:
     def floor_usd(self, prices: Prices) -> float:
         """What nobody could go below, in whatever order and shape the layers were sent.
 
-        The prefix is written once, each state of a file is told once as input, all else is read,
+        The prefix is written once, each state of each hunk is told once as input, all else is read,
         nothing ever lapses, and the base is chosen anew at each action for nothing.
         """
         usd = self._sizes.prefix * (prices.write_5m + (self._count - 1) * prices.read)
-        told: set[tuple[str, int]] = set()
+        told: set[tuple[Place, str]] = set()
         for index in range(self._count):
             beside = [self._session.changes(base, index) for base in self._bases(index)]
             changes = min(beside, key=lambda each: sum(tokens for _, tokens in each.values()))
-            for path, (state, tokens) in changes.items():
-                usd += tokens * (prices.read if (path, state) in told else prices.input)
-                told.add((path, state))
+            for place, (state, tokens) in changes.items():
+                usd += tokens * (prices.read if (place, state) in told else prices.input)
+                told.add((place, state))
         return usd
 
     def _bases(self, index: int) -> list[Made]:
@@ -143,7 +143,7 @@ class Optimum:
     def _logs(self, base: Made, start: int, prices: Prices) -> Iterator[tuple[float, float, float]]:
         """For a log that begins at `start`, for each end what the changes cost up to there:
         without a log, in one for 5 min, in one for 1 h."""
-        open_runs: dict[str, _Run] = {}
+        open_runs: dict[Place, _Run] = {}
         closed: list[_Run] = []
         rented = settled = 0.0
         short_lapsed = False
@@ -154,16 +154,16 @@ class Optimum:
                 if self._gaps[index - 1] > LIFETIME_SECONDS["5m"]:
                     short_lapsed = True
             changes = self._session.changes(base, index)
-            closed += [open_runs.pop(path) for path in open_runs.keys() - changes.keys()]
-            for path, (state, tokens) in changes.items():
+            closed += [open_runs.pop(place) for place in open_runs.keys() - changes.keys()]
+            for place, (state, tokens) in changes.items():
                 rented += tokens * prices.input
-                run = open_runs.get(path)
+                run = open_runs.get(place)
                 if run is not None and run.state == state:
                     run.count += 1
                     continue
                 if run is not None:
                     closed.append(run)
-                open_runs[path] = _Run(state, index, 1, tokens)
+                open_runs[place] = _Run(state, index, 1, tokens)
             # Most are better sent than bought, and what was so once stays so.
             end = index + 1
             worth = [

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 from bench.replay_traces import Trace
 from bench.replay_world import Blocks, Made
-from kibitz_context.changes import Now, entry_of
+from kibitz_context.changes import Now, entries_of
+from kibitz_context.values import Place
 
-FileState = tuple[int, int]
-"""Which state a file is in, by a number that is the same for the same text, and its tokens."""
+PlaceState = tuple[str, int]
+"""Which state a file or some lines of it are in, and the tokens of telling it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,26 +28,24 @@ class Session:
 
     trace: Trace
     seen: list[Seen] = field(default_factory=list)
-    _changes: dict[tuple[int, int], dict[str, FileState]] = field(default_factory=dict)
-    _tokens: dict[tuple[Blocks, Blocks], int] = field(default_factory=dict)
-    _states: dict[Blocks, int] = field(default_factory=dict)
+    _changes: dict[tuple[int, int], dict[Place, PlaceState]] = field(default_factory=dict)
+    _told: dict[tuple[Blocks, Blocks], dict[Place, PlaceState]] = field(default_factory=dict)
 
-    def changes(self, base: Made, index: int) -> dict[str, FileState]:
-        """The files that differ from `base` at an action, as the changes layer tells them."""
+    def changes(self, base: Made, index: int) -> dict[Place, PlaceState]:
+        """What differs from `base` at an action, as the changes layer tells it."""
         key = (base.number, index)
         if key not in self._changes:
-            self._changes[key] = {
-                path: (self._states.setdefault(blocks, len(self._states)), tokens)
-                for path, blocks in self.seen[index].now.items()
-                if blocks is not base.tree[path]
-                and (tokens := self._told(path, base.tree[path], blocks))
-            }
+            found: dict[Place, PlaceState] = {}
+            for path, blocks in self.seen[index].now.items():
+                if blocks is not base.tree[path]:
+                    found |= self._of_file(path, base.tree[path], blocks)
+            self._changes[key] = found
         return self._changes[key]
 
-    def _told(self, path: str, old: Blocks, new: Blocks) -> int:
+    def _of_file(self, path: str, old: Blocks, new: Blocks) -> dict[Place, PlaceState]:
         if old == new:
-            return 0
-        if (old, new) not in self._tokens:
-            entry = entry_of(Now(path, "modified", "".join(new)), "".join(old))
-            self._tokens[old, new] = entry.tokens
-        return self._tokens[old, new]
+            return {}
+        if (old, new) not in self._told:
+            entries = entries_of(Now(path, "modified", "".join(new)), "".join(old))
+            self._told[old, new] = {entry.place: (entry.state, entry.tokens) for entry in entries}
+        return self._told[old, new]

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 
 from kibitz_context import layers
 from kibitz_context.changes import OVER_BUDGET, as_in_snapshot, not_shown
-from kibitz_context.log import AS_IN_SNAPSHOT, INTRODUCTION, Entry, Log, Told, section
+from kibitz_context.log import AS_IN_SNAPSHOT, INTRODUCTION, Entry, Log, Told, newest, section
 from kibitz_context.policy import Decision, TailEntry, not_longer
 from kibitz_context.prefix_state import PrefixState, RestingLog
 from kibitz_context.tokens import estimate
-from kibitz_context.values import Omission, Plan, Step
+from kibitz_context.values import Omission, Place, Plan, Step
 
 # However long the log is, this share of the budget is for what has changed just now.
 LEAST_TAIL_SHARE = 0.25
@@ -31,10 +31,10 @@ _TOLD_BEFORE = 1_000
 class Ground:
     """What is the case now, seen from one base.
 
-    `entries` tell every file that differs, the most likely to matter first; those at the paths
-    `settled` are believed to stay as they are for a while.  `untellable` are
-    files that differ but whose text is not wanted or cannot be had.  `base_paths` are the files
-    of the base, `shown_paths` those of which the snapshot shows more than the name.
+    `entries` tell every place that differs, the most likely to matter first; files at the paths
+    `in_hand` are asked about or not saved.  `untellable` are files that differ but whose text is
+    not wanted or cannot be had.  `base_paths` are the files of the base, `shown_paths` those of
+    which the snapshot shows more than the name.
     `budget_tokens` is for log and tail together, and `most_tokens` what the prompt leaves for
     them, None: enough.
     """
@@ -49,7 +49,7 @@ class Ground:
     shown_paths: AbstractSet[str]
     budget_tokens: int
     most_tokens: int | None = None
-    settled: AbstractSet[str] = frozenset()
+    in_hand: AbstractSet[str] = frozenset()
 
     @property
     def log_tokens(self) -> int:
@@ -69,27 +69,23 @@ class Pending:
 
 @dataclass(frozen=True)
 class Advanced:
-    """The next state; the plan; what the changes layer tells of each path, the last entry of
-    each; what did not fit."""
+    """The next state; the plan; what holds of what the changes layer tells; what did not fit."""
 
     state: PrefixState
     plan: Plan
-    told: Mapping[str, Told]
+    told: Mapping[Place, Told]
     omitted: tuple[Omission, ...]
 
 
 def pending(state: PrefixState, ground: Ground, known: PrefixState | None = None) -> list[Pending]:
     """What the log of `state` does not tell of `ground`, the most likely to matter first.
 
-    A file that the log speaks of and that does not differ any more is among it.  What was seen
-    before is remembered in `known`, where `state` has another log than that had.
+    What the log speaks of and what does not differ any more is among it.  What was seen before is
+    remembered in `known`, where `state` has another log than that had.
     """
     untold = state.log.untold(ground.entries)
-    named = {entry.path for entry in ground.entries} | set(ground.untellable)
     over = [
-        as_in_snapshot(path, path in ground.base_paths)
-        for path, told in sorted(state.log.newest.items())
-        if told.state != AS_IN_SNAPSHOT and path not in named
+        as_in_snapshot(place, place.path in ground.base_paths) for place in _over(state, ground)
     ]
     # What is taken back takes next to no room, and a reader would be wrong without it.
     known = state if known is None else known
@@ -117,7 +113,7 @@ def behind(state: PrefixState, ground: Ground) -> Behind:
 
 def stale_tokens(state: PrefixState, ground: Ground) -> int:
     """How much of the log does not hold any more."""
-    return state.log.stale_tokens({entry.path: entry.state for entry in ground.entries})
+    return state.log.stale_tokens({entry.place: entry.state for entry in ground.entries})
 
 
 def advance(
@@ -143,7 +139,7 @@ def advance(
     after = replace(
         begun,
         log=log,
-        sightings={each.entry.path: (each.entry.state, each.sightings) for each in waiting},
+        sightings={each.entry.place: (each.entry.state, each.sightings) for each in waiting},
     )
     lease, log_lease = after.snapshot_lease, after.log_lease
     is_alive = lease is not None and lease.alive(now)
@@ -155,6 +151,8 @@ def advance(
         changes_lifetime=not_longer(decision.changes_lifetime, lifetime),
         changes_log=tuple(block.text for block in log.blocks),
         changes_tail=section(tail, is_first=not log.blocks),
+        log_statements=tuple(tuple(told.statement for told in block.told) for block in log.blocks),
+        tail_statements=tuple(entry.told.statement for entry in tail),
         step=decision.step,
         reason=decision.reason,
         snapshot_alive=is_alive,
@@ -162,20 +160,46 @@ def advance(
             after.log_blocks_leased if log_lease is not None and log_lease.alive(now) else 0
         ),
     )
-    told = {**log.newest, **{entry.path: _told(entry) for entry in tail}}
+    told = newest((*log.newest.values(), *(entry.told for entry in tail)))
     return Advanced(after, plan, told, omitted)
 
 
+def _over(state: PrefixState, ground: Ground) -> list[Place]:
+    """The places of which the log tells something that is over, where nothing else is told."""
+    untellable = set(ground.untellable)
+    now: dict[str, list[Place]] = {}
+    for entry in ground.entries:
+        now.setdefault(entry.path, []).append(entry.place)
+    found: set[Place] = set()
+    for place, told in state.log.newest.items():
+        if told.state == AS_IN_SNAPSHOT or place.path in untellable:
+            continue
+        if place.path not in now:
+            # Nothing of the file differs any more: all of it can be taken back at once.
+            found.add(Place(place.path))
+        elif not any(each.replaces(place) for each in now[place.path]):
+            found.add(place)
+    return sorted(found, key=lambda place: (place.path, place.lines or (0, 0)))
+
+
 def _sightings(state: PrefixState, ground: Ground, entry: Entry) -> int:
-    told = state.log.newest.get(entry.path)
+    told = state.log.newest.get(entry.place)
     if told is not None and told.state == entry.state:
         return _TOLD_BEFORE
-    seen, count = state.sightings.get(entry.path, ("", 0))
+    seen, count = state.sightings.get(entry.place, ("", 0))
     # An empty state is that of a file that is as in the snapshot: a state like any other.
     if count and seen == entry.state:
         return count + 1
-    # What a branch or a colleague has brought is not waited for: see decision 0007.
-    return 2 if entry.path in ground.settled else 1
+    # Only what is being worked on is waited for: see decision 0007.
+    return 1 if entry.path in ground.in_hand and _had_another_state(state, entry) else 2
+
+
+def _had_another_state(state: PrefixState, entry: Entry) -> bool:
+    """Whether these lines have differed before, in another way than now."""
+    place = entry.place
+    seen = (each for each, (before, _) in state.sightings.items() if before != AS_IN_SNAPSHOT)
+    told = (each for each, told in state.log.newest.items() if told.state != AS_IN_SNAPSHOT)
+    return any(place.replaces(each) for each in (*seen, *told))
 
 
 def _promoted(
@@ -200,7 +224,7 @@ def _promoted(
 
 def _wrong(log: Log, ground: Ground) -> list[str]:
     """Files that cannot be told, of which otherwise something would be told that is not so."""
-    return [path for path in ground.untellable if path in log.newest or path in ground.shown_paths]
+    return [path for path in ground.untellable if path in log.paths or path in ground.shown_paths]
 
 
 def _fitting(
@@ -211,9 +235,9 @@ def _fitting(
     if ground.most_tokens is not None:
         room = min(room, ground.most_tokens - log.tokens)
     room -= estimate(layers.section("changes", ["" if log.blocks else INTRODUCTION]))
-    room -= sum(not_shown(path).tokens for path in _wrong(log, ground)[:MAX_NAMED_FILES])
+    room -= sum(not_shown(Place(path)).tokens for path in _wrong(log, ground)[:MAX_NAMED_FILES])
     if sum(each.entry.tokens for each in waiting) > room:
-        room -= sum(not_shown(each.entry.path).tokens for each in waiting[:MAX_NAMED_FILES])
+        room -= sum(not_shown(each.entry.place).tokens for each in waiting[:MAX_NAMED_FILES])
     told: list[Pending] = []
     left_out: list[Pending] = []
     for each in waiting:
@@ -233,15 +257,18 @@ def _tail(
     Of what did not fit, and of what cannot be told, it is said that it has changed.
     """
     fitting, over = _fitting(log, waiting, ground)
-    left_out = [each.entry.path for each in over]
-    unnamed = sorted((*_wrong(log, ground), *left_out), key=lambda path: path not in log.newest)
+    left_out = [each.entry.place for each in over]
     tail = [each.entry for each in fitting]
+    # Who reads of a part of a file has to know that there is more.
+    spoken_of = log.paths | {entry.path for entry in tail}
+    unnamed = [*map(Place, _wrong(log, ground)), *left_out]
+    unnamed.sort(key=lambda place: place.path not in spoken_of)
     tail += [
-        not_shown(path)
-        for number, path in enumerate(unnamed)
-        if path in log.newest or number < MAX_NAMED_FILES
+        not_shown(place)
+        for number, place in enumerate(unnamed)
+        if place.path in spoken_of or number < MAX_NAMED_FILES
     ]
-    return tail, tuple(Omission(path, OVER_BUDGET) for path in left_out)
+    return tail, tuple(Omission(path, OVER_BUDGET) for path in dict.fromkeys(map(_path, left_out)))
 
 
 def begun_with(
@@ -258,5 +285,5 @@ def begun_with(
     return after if resting is None else after.with_log(resting, now)
 
 
-def _told(entry: Entry) -> Told:
-    return Told(entry.path, entry.state, entry.form, entry.tokens)
+def _path(place: Place) -> str:
+    return place.path

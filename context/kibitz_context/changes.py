@@ -1,8 +1,8 @@
 """What differs now from the snapshot's commit: each changed file, and the entry that tells it.
 
-An entry holds the whole new text or a diff, whichever is shorter; both versions have passed the
-gate before they are compared, so that a diff cannot show half of a secret.  Which entries are
-sent, and where, is not known here.
+An entry holds the whole new text of a file, or a hunk of its diff where that is shorter as a
+whole; both versions have passed the gate before they are compared, so that a diff cannot show half
+of a secret.  Which entries are sent, and where, is not known here.
 """
 
 from __future__ import annotations
@@ -12,17 +12,18 @@ import os
 import stat
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from kibitz_context import kinds, layers
 from kibitz_context.baseline import Baseline, Sources
-from kibitz_context.diffs import unified_diff
+from kibitz_context.diffs import Hunk, heading, hunks
 from kibitz_context.gate import Gate
-from kibitz_context.log import AS_IN_SNAPSHOT, Entry
+from kibitz_context.lines import split_lines
+from kibitz_context.log import AS_IN_SNAPSHOT, Entry, tags_tokens
 from kibitz_context.repository import ChangedPath, ChangeKind, Repository
 from kibitz_context.tokens import estimate
-from kibitz_context.values import Allowed, Omission, Refused
+from kibitz_context.values import Allowed, Omission, Place, Refused
 
 # What changes may take of the tokens that the snapshot may; where that is small or switched off
 # (0 tokens), work at hand is still shown.  Larger: longer prompts, and less room for the task
@@ -36,13 +37,17 @@ LEAST_CHANGES_TOKENS = 8_000
 MAX_UNTRACKED_BYTES = 32 * 1024
 MAX_UNTRACKED_FILES = 100
 
+# Every hunk says what it stands in, and which lines it is about: more of what is around it is what
+# the repository above shows already.  Figures: decision 0007.
+HUNK_CONTEXT_LINES = 1
+
 OVER_BUDGET = "it is over the budget for changes"
 # Of a change of thousands of files no more is read than so many times what can be shown: entries
 # that do not fit may stand before others that do.
 MOST_READ = 4
 
 # What is made again for each request as long as a file stays as it is.
-MAX_REMEMBERED_ENTRIES = 500
+MAX_REMEMBERED_FILES = 500
 MAX_REMEMBERED_CHARACTERS = 64 * 1024
 
 
@@ -67,15 +72,11 @@ class Now:
 class Changes:
     """What differs: entries, the most likely to matter first; the current text of every file that
     differs by path, None for one that is gone or was not read; what is not told, and why.
-
-    `settled` are paths whose text is committed or staged, and that nobody is asking about or
-    typing in: most of them stay as they are.
     """
 
     entries: tuple[Entry, ...]
     texts: Mapping[str, str | None]
     omitted: tuple[Omission, ...]
-    settled: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -163,22 +164,32 @@ def found(
         if reason := gate.name_refusal(now.path) or _unwanted(now, gate):
             omitted.append(Omission(layers.printable(now.path), reason))
             continue
-        entries.append(entry_of(now, old))
-        room.tokens -= entries[-1].tokens
-    settled = frozenset(each.path for each in listing.changed if each.blob_id) - overlays.keys()
-    return Changes(tuple(entries), texts, tuple(omitted), settled)
+        told = entries_of(now, old)
+        entries += told
+        room.tokens -= sum(entry.tokens for entry in told)
+    return Changes(tuple(entries), texts, tuple(omitted))
 
 
-def as_in_snapshot(path: str, in_base: bool) -> Entry:
-    """The entry that takes back what was told of `path`: it is as the base has it, or gone."""
-    element = layers.empty_element("restored" if in_base else "deleted", path=path)
-    return Entry(path, AS_IN_SNAPSHOT, element, "name", estimate(element))
+def as_in_snapshot(place: Place, in_base: bool) -> Entry:
+    """The entry that takes back what was told of `place`: it is as the base has it, or gone."""
+    return _named("restored" if in_base else "deleted", place, AS_IN_SNAPSHOT)
 
 
-def not_shown(path: str) -> Entry:
-    """The entry of a file of which it can only be said that it has changed."""
-    element = layers.empty_element("not-shown", path=path)
-    return Entry(path, "not shown", element, "name", estimate(element))
+def not_shown(place: Place) -> Entry:
+    """The entry of a place of which it can only be said that it has changed."""
+    return _named("not-shown", place, "not shown")
+
+
+def _named(tag: str, place: Place, state: str) -> Entry:
+    """An entry that shows no text."""
+    lines = {"lines": _range(*place.lines)} if place.lines is not None else {}
+    element = layers.empty_element(tag, path=place.path, **lines)
+    return Entry(place, state, element, "name", estimate(element))
+
+
+def _range(first: int, end: int) -> str:
+    """Lines as they are counted for a reader: from 1, the last one included."""
+    return f"{first + 1}-{end}"
 
 
 def _candidates(
@@ -261,7 +272,7 @@ def _unwanted(now: Now, gate: Gate) -> str | None:
     return kinds.unwanted_name(now.path) or (kinds.unwanted_text(now.text) if now.text else None)
 
 
-def entry_of(now: Now, old: str | None) -> Entry:
+def entries_of(now: Now, old: str | None) -> tuple[Entry, ...]:
     """What is told of a file whose base text is `old`, None for none; remembered, since most files
     stay as they are for a while."""
     change = _change(now)
@@ -272,17 +283,16 @@ def entry_of(now: Now, old: str | None) -> Entry:
         if known is not None:
             _remembered.move_to_end(key)
             return known
-    form, text = _told(now, change, old)
-    entry = Entry(now.path, state, text, "full" if form == "file" else "excerpt", estimate(text))
+    entries = _told(now, change, old)
     with _lock:
-        if len(text) <= MAX_REMEMBERED_CHARACTERS:
-            _remembered[key] = entry
-        while len(_remembered) > MAX_REMEMBERED_ENTRIES:
+        if sum(len(entry.text) for entry in entries) <= MAX_REMEMBERED_CHARACTERS:
+            _remembered[key] = entries
+        while len(_remembered) > MAX_REMEMBERED_FILES:
             _remembered.popitem(last=False)
-    return entry
+    return entries
 
 
-_remembered: OrderedDict[tuple[str, str, str], Entry] = OrderedDict()
+_remembered: OrderedDict[tuple[str, str, str], tuple[Entry, ...]] = OrderedDict()
 _lock = threading.Lock()
 
 
@@ -304,15 +314,31 @@ def _has_conflict(text: str) -> bool:
     return parted >= 0 and text.find("\n>>>>>>>", parted + 1) >= 0
 
 
-def _told(now: Now, change: str, old: str | None) -> tuple[str, str]:
-    """The tag and the text of one change."""
+def _told(now: Now, change: str, old: str | None) -> tuple[Entry, ...]:
+    """One entry for the file as a whole, or one for each hunk, whichever is shorter in all."""
+    place = Place(now.path)
     if now.text is None:
-        return "deleted", layers.empty_element("deleted", path=now.path)
-    full = layers.block("file", now.text, path=now.path, change=change)
+        return (replace(_named("deleted", place, _digest(change)), form="excerpt"),)
+    element = layers.block("file", now.text, path=now.path, change=change)
+    whole = Entry(place, _digest(f"{change}\0{now.text}"), element, "full", estimate(element))
     if old is None:
-        return "file", full
-    diff = layers.block("diff", unified_diff(old, now.text), path=now.path, change=change)
-    return ("diff", diff) if len(diff) < len(full) else ("file", full)
+        return (whole,)
+    found = hunks(old, now.text, HUNK_CONTEXT_LINES)
+    old_lines = split_lines(old)
+    told = tuple(_hunk_entry(now.path, change, hunk, old_lines) for hunk in found)
+    is_shorter = sum(len(entry.text) for entry in told) < len(now.text)
+    # A hunk of no lines would have none in common with a later one: then nothing was there.
+    return told if is_shorter and all(hunk.first < hunk.end for hunk in found) else (whole,)
+
+
+def _hunk_entry(path: str, change: str, hunk: Hunk, old_lines: Sequence[str]) -> Entry:
+    """A hunk does not number the lines of the new text, which others move."""
+    within = heading(old_lines, hunk.first, hunk.end)
+    header = f"@@ {_range(hunk.first, hunk.end)} @@ {within}".rstrip()
+    text = f"{header}\n{hunk.text}"
+    tokens = estimate(text) + tags_tokens(path, change)
+    place = Place(path, (hunk.first, hunk.end))
+    return Entry(place, _digest(f"{change}\0{text}"), text, "excerpt", tokens, change)
 
 
 def _digest(text: str) -> str:

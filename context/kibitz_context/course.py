@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -203,7 +204,7 @@ def _readable(view: View, ground: Ground, state: PrefixState, now: float) -> lis
 def _tells_what_is_private(view: View, log: Log) -> bool:
     """Whether a log holds text of a file that may not be sent now."""
     gate = view.sources.gate
-    if any(gate.name_refusal(path) is not None for path in log.newest):
+    if any(gate.name_refusal(path) is not None for path in log.paths):
         return True
     return bool(view.sources.repository.ignored(_unlisted(view, log)))
 
@@ -211,7 +212,7 @@ def _tells_what_is_private(view: View, log: Log) -> bool:
 def _unlisted(view: View, log: Log) -> list[str]:
     """Files that the log tells of and that are there, though nobody has listed them as new: they
     are ignored now, or too large, or one of too many."""
-    paths = log.newest.keys() - view.base.by_path.keys() - view.changes.texts.keys()
+    paths = log.paths - view.base.by_path.keys() - view.changes.texts.keys()
     root = view.sources.gate.root
     return sorted(path for path in paths if os.path.lexists(root / path))
 
@@ -258,7 +259,9 @@ def _rebuild(
     if other.base.commit is None or other.prepared is None:
         return None
     # What differs from there is told here as well, nearly always: it need not be compared.
-    known = {entry.path: entry.tokens for entry in view.changes.entries}
+    known: Counter[str] = Counter()
+    for entry in view.changes.entries:
+        known[entry.path] += entry.tokens
     differs = {changed.path: TOKENS_OF_UNKNOWN_CHANGE for changed in other.listed.changed}
     # Of untracked files only those matter that are told.
     tokens = sum(known.get(path, guess) for path, guess in differs.items())

@@ -6,7 +6,7 @@ what it remembers between calls is keyed by content.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from kibitz_context import prefix as prefixes
@@ -16,13 +16,14 @@ from kibitz_context.buffers import allowed_buffers
 from kibitz_context.changes import changes_budget
 from kibitz_context.course import Course, Lookout, left_tokens, with_prefix, without_prefix
 from kibitz_context.gate import Gate
+from kibitz_context.log import AS_IN_SNAPSHOT, Told
 from kibitz_context.prefix import PrefixRequest
 from kibitz_context.prefix_state import PrefixState
 from kibitz_context.related import Parse
 from kibitz_context.repository import Repository
 from kibitz_context.symbols import symbols
 from kibitz_context.tokens import estimate
-from kibitz_context.values import Context, Focus, Layer, Omission, PrefixId
+from kibitz_context.values import Context, FileForm, FileUse, Focus, Layer, Omission, PrefixId
 from kibitz_context.view import View
 
 __all__ = ["Focus", "GatherStopped", "PrefixRequest", "gather"]
@@ -83,6 +84,23 @@ def gather(
         return _context(course, focus, question, max_tokens, room, refused, parse)
 
 
+def _uses(told: Iterable[Told]) -> list[FileUse]:
+    """How the changes layer shows each file that it speaks of, by path."""
+    of_paths: dict[str, list[Told]] = {}
+    for each in told:
+        of_paths.setdefault(each.path, []).append(each)
+    return [
+        FileUse(path, sum(each.tokens for each in of_paths[path]), _form(of_paths[path]))
+        for path in sorted(of_paths)
+    ]
+
+
+def _form(told: Iterable[Told]) -> FileForm:
+    """By name alone where something differs that is not told."""
+    forms = {each.form for each in told if each.state != AS_IN_SNAPSHOT}
+    return "name" if not forms or "name" in forms else forms.pop()
+
+
 def _context(
     course: Course,
     focus: Focus | None,
@@ -94,8 +112,8 @@ def _context(
 ) -> Context:
     view, advanced, plan = course.view, course.advanced, course.advanced.plan
     text = "".join((*plan.changes_log, plan.changes_tail))
-    told = [advanced.told[path] for path in sorted(advanced.told)]
-    uses = tuple(each.use for each in told if each.form != "name")
+    told = _uses(advanced.told.values())
+    uses = tuple(each for each in told if each.form != "name")
     changes = Layer("changes", text, estimate(text), uses)
     seen = task.Seen(
         view.snapshot.whole,

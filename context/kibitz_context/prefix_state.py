@@ -11,6 +11,7 @@ from typing import Any
 
 from kibitz_context.lease import Lease
 from kibitz_context.log import Log, LogBlock, Told
+from kibitz_context.values import Place
 
 # Branches that somebody goes to and fro between within an hour.
 MAX_RESTING_LOGS = 4
@@ -35,7 +36,7 @@ class PrefixState:
     `base` is the commit that the snapshot stands for, `snapshot_key` names what its bytes were
     made of and `snapshot_digest` the bytes.  `resting` has the leases of other snapshots that were
     sent before, by digest, and `resting_logs` the logs that can still be read.  `sightings` has,
-    for each path that the log does not tell, the state it was last seen in and in how many
+    for each place that the log does not tell, the state it was last seen in and in how many
     requests running.  `log_blocks_leased` is how many blocks of the log `log_lease` covers.  A new
     `generation` begins when bytes that were sent before are given up.
     """
@@ -46,7 +47,7 @@ class PrefixState:
     snapshot_digest: str = ""
     snapshot_tokens: int = 0
     log: Log = field(default_factory=Log)
-    sightings: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    sightings: Mapping[Place, tuple[str, int]] = field(default_factory=dict)
     request_times: tuple[float, ...] = ()
     open_times: tuple[float, ...] = ()
     snapshot_lease: Lease | None = None
@@ -136,7 +137,7 @@ def as_json(state: PrefixState) -> dict[str, Any]:
         "snapshot_digest": state.snapshot_digest,
         "snapshot_tokens": state.snapshot_tokens,
         "log": _log_as_json(state.log),
-        "sightings": {path: list(seen) for path, seen in state.sightings.items()},
+        "sightings": [[place.path, place.lines, *seen] for place, seen in state.sightings.items()],
         "request_times": state.request_times,
         "open_times": state.open_times,
         "snapshot_lease": asdict(state.snapshot_lease) if state.snapshot_lease else None,
@@ -166,7 +167,9 @@ def from_json(stored: dict[str, Any]) -> PrefixState:
         snapshot_digest=stored["snapshot_digest"],
         snapshot_tokens=stored["snapshot_tokens"],
         log=_log_from_json(stored["log"]),
-        sightings={path: (seen[0], seen[1]) for path, seen in stored["sightings"].items()},
+        sightings={
+            _place(path, lines): (seen, count) for path, lines, seen, count in stored["sightings"]
+        },
         request_times=tuple(stored["request_times"]),
         open_times=tuple(stored["open_times"]),
         snapshot_lease=Lease(**stored["snapshot_lease"]) if stored["snapshot_lease"] else None,
@@ -188,12 +191,28 @@ def from_json(stored: dict[str, Any]) -> PrefixState:
 
 def _log_as_json(log: Log) -> list[Any]:
     return [
-        [block.text, [[each.path, each.state, each.form, each.tokens] for each in block.told]]
+        [
+            block.text,
+            [
+                [each.path, each.place.lines, each.state, each.form, each.tokens]
+                for each in block.told
+            ],
+        ]
         for block in log.blocks
     ]
 
 
 def _log_from_json(stored: list[Any]) -> Log:
     return Log(
-        tuple(LogBlock(text, tuple(Told(*fields) for fields in told)) for text, told in stored)
+        tuple(
+            LogBlock(text, tuple(Told(_place(path, lines), *rest) for path, lines, *rest in told))
+            for text, told in stored
+        )
     )
+
+
+def _place(path: str, lines: list[int] | None) -> Place:
+    if lines is None:
+        return Place(path)
+    first, end = lines
+    return Place(path, (first, end))

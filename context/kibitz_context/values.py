@@ -35,6 +35,34 @@ class Focus:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """What an entry of the changes layer speaks of: a file, or lines of it.
+
+    `lines` are lines ``[first, end)`` of the file as the snapshot's commit has it, from 0; None
+    for all of it, also where the commit has no such file.
+    """
+
+    path: str
+    lines: tuple[int, int] | None = None
+
+    def replaces(self, earlier: Place) -> bool:
+        """Whether what was said of `earlier` does not hold any more once this is spoken of."""
+        if self.path != earlier.path:
+            return False
+        if self.lines is None or earlier.lines is None:
+            return True
+        return self.lines[0] < earlier.lines[1] and earlier.lines[0] < self.lines[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """That a place is in the state of that name."""
+
+    place: Place
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class FileUse:
     """A file in a layer: how much of it is there and why it ranked where it did."""
 
@@ -88,7 +116,8 @@ class Plan:
     only ever grow: the last one ends a cache entry.  `changes_tail` is the rest of that layer: it
     is sent after the last marker.  `step` is what became of the prefix before: nothing was there
     (`first`), it goes on (`keep`), the log was written anew without what no longer holds
-    (`fold`), or the snapshot was, for another commit (`rebuild`).  `snapshot_alive` and
+    (`fold`), or the snapshot was, for another commit (`rebuild`).  `log_statements` (block by
+    block) and `tail_statements` are what these texts say.  `snapshot_alive` and
     `log_blocks_alive` say what should be readable from the cache; `reason` is one sentence.
     """
 
@@ -96,6 +125,8 @@ class Plan:
     changes_lifetime: CacheLifetime | None = "5m"
     changes_log: tuple[str, ...] = ()
     changes_tail: str = ""
+    log_statements: tuple[tuple[Statement, ...], ...] = ()
+    tail_statements: tuple[Statement, ...] = ()
     step: Step = "first"
     reason: str = ""
     snapshot_alive: bool = False

@@ -151,7 +151,7 @@ class View:
             snapshot_digest=self.snapshot.layer.sha256,
             snapshot_tokens=self.snapshot.layer.tokens,
             entries=self.changes.entries,
-            settled=self.changes.settled,
+            in_hand=self.overlays.keys(),
             untellable=tuple(
                 each.path for each in self.changes.omitted if gate.name_refusal(each.path) is None
             ),

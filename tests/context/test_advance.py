@@ -24,7 +24,7 @@ from kibitz_context.advance import (
     pending,
     stale_tokens,
 )
-from kibitz_context.changes import OVER_BUDGET, Now, entry_of
+from kibitz_context.changes import OVER_BUDGET, Now, entries_of
 from kibitz_context.log import AS_IN_SNAPSHOT
 from kibitz_context.policy import Decision, Lease
 from kibitz_context.prefix_state import PrefixState
@@ -32,7 +32,7 @@ from kibitz_context.tokens import estimate
 from kibitz_context.values import Context, Layer, Step
 from support.context_reader import NOT_SHOWN, as_read
 
-BODY = "".join(f"line {number}\n" for number in range(30))
+BODY = "".join(f"line {number}\n" for number in range(60))
 
 
 def ground(
@@ -43,17 +43,17 @@ def ground(
     untellable: tuple[str, ...] = (),
     budget: int = 10_000,
     most: int | None = None,
-    settled: tuple[str, ...] = (),
+    in_hand: tuple[str, ...] = (),
 ) -> Ground:
     """What there is to tell of files that were `base` and are `now`."""
     entries = []
     for path in sorted({*base, *now} - set(untellable)):
         if base.get(path) != now.get(path):
             kind: Literal["modified", "untracked"] = "modified" if path in base else "untracked"
-            entries.append(entry_of(Now(path, kind, now.get(path)), base.get(path)))
+            entries += entries_of(Now(path, kind, now.get(path)), base.get(path))
     return Ground(
         commit, f"key of {commit}", repr(sorted(base.items())), 1_000, tuple(entries), untellable,
-        base.keys(), base.keys(), budget, most, frozenset(settled),
+        base.keys(), base.keys(), budget, most, frozenset(in_hand),
     )  # fmt: skip
 
 
@@ -78,6 +78,15 @@ TEXTS = ["x\n", BODY, BODY.replace("line 7\n", "seven\n"), BODY + "more\n", "<fi
 _edits = st.tuples(
     st.just("edit"), st.sampled_from(PATHS), st.one_of(st.none(), st.sampled_from(TEXTS))
 )
+_lines = st.tuples(
+    st.just("line"),
+    st.sampled_from(PATHS),
+    # Some of these are near one another, so that their hunks meet, and some are not.
+    st.tuples(
+        st.sampled_from(["type", "undo", "type", "undo", "insert", "delete"]),
+        st.sampled_from([3, 9, 13, 18, 40, 59]),
+    ),
+)
 _reverts = st.tuples(st.just("revert"), st.sampled_from(PATHS), st.none())
 _switches = st.tuples(st.just("unreadable"), st.sampled_from(PATHS), st.none())
 _requests = st.tuples(
@@ -85,7 +94,20 @@ _requests = st.tuples(
     st.sampled_from(["keep", "keep", "keep", "fold", "rebuild"]),
     st.sampled_from([None, 1, 2, 3]),
 )
-_moves = st.lists(st.one_of(_edits, _edits, _reverts, _switches, _requests, _requests), max_size=40)
+_moves = st.lists(
+    st.one_of(_edits, _lines, _lines, _lines, _reverts, _switches, _requests, _requests),
+    min_size=10,
+    max_size=40,
+)
+# One file, of which many lines are changed in turn.
+_typing = st.lists(
+    st.tuples(
+        _lines.map(lambda move: (move[0], "a.py", move[2])),
+        st.tuples(st.just("request"), st.just("keep"), st.sampled_from([1, 1, 2])),
+    ),
+    min_size=8,
+    max_size=20,
+)
 
 
 @dataclass
@@ -120,8 +142,27 @@ class World:
         return {path: text for path, text in self.now.items() if path not in self.unreadable}
 
 
+def typed(text: str, base: str, how: str, at: int) -> str:
+    """`text` with one line of it changed, or as `base` has it."""
+    lines, before = text.splitlines(), base.splitlines()
+    at = min(at, max(0, len(lines) - 1))
+    match how:
+        case "insert":
+            lines.insert(at, f"new {len(lines)}")
+        case "delete":
+            del lines[at : at + 1]
+        case "undo" if at < len(before):
+            lines[at : at + 1] = [before[at]]
+        case _:
+            lines[at : at + 1] = [f"typed {at}"]
+    return "".join(f"{line}\n" for line in lines)
+
+
 @settings(max_examples=300)
-@given(_moves, st.sampled_from([150, 300, 10_000]))
+@given(
+    st.one_of(_moves, _typing.map(lambda pairs: [move for pair in pairs for move in pair])),
+    st.sampled_from([150, 300, 10_000]),
+)
 def test_sent_bytes_stay_and_what_is_read_is_so(
     moves: list[tuple[str, str, object]], budget: int
 ) -> None:
@@ -131,6 +172,9 @@ def test_sent_bytes_stay_and_what_is_read_is_so(
             world.now.pop(what, None)
             if isinstance(more, str):
                 world.now[what] = more
+        elif kind == "line" and isinstance(more, tuple):
+            if what in world.now:
+                world.now[what] = typed(world.now[what], world.base.get(what, ""), *more)
         elif kind == "revert":
             world.now.pop(what, None)
             if what in world.base:
@@ -164,27 +208,34 @@ def check_request(world: World, step: Step, promote_at: int | None, budget: int)
     seen = world.seen(budget)
     if plan.step == "keep":
         rented = advance(before, seen, decided("keep", None), now=0.0)
-        entries = {each.entry.path: each.entry.tokens for each in pending(before, seen)}
-        left_out = sum(entries[omission.path] for omission in rented.omitted)
+        waiting = {each.entry.place: each.entry.tokens for each in pending(before, seen)}
+        tail = {each.place for each in rented.plan.tail_statements if each.state != "not shown"}
+        left_out = sum(tokens for place, tokens in waiting.items() if place not in tail)
         expected = behind(before, seen)
         assert expected.left_out_tokens == left_out
-        assert sum(each.tokens for each in expected.tail) == sum(entries.values()) - left_out
+        assert sum(each.tokens for each in expected.tail) == sum(waiting.values()) - left_out
+        assert (left_out > 0) == bool(rented.omitted)
     repeated = advance(before, world.seen(budget), decided(plan.step, promote_at), now=0.0)
     assert repeated == advanced, "the same again"
     world.state, world.sent = after, prefix
 
 
-def test_a_file_that_is_typed_in_stays_in_the_tail_until_it_holds_still() -> None:
+def test_lines_that_are_typed_stay_in_the_tail_until_they_hold_still() -> None:
     base = {"a.py": BODY}
+    above = BODY.replace("line 3\n", "three\n")
     state = advance(PrefixState(), ground(base, base), decided("first"), now=0).state
-    for number in range(3):
-        now = {"a.py": f"{BODY}typed {number}\n"}
-        advanced = advance(state, ground(base, now), decided("keep"), now=0)
-        assert advanced.plan.changes_log == ()
-        assert f"+typed {number}\n" in advanced.plan.changes_tail
+    for number in range(4):
+        seen = ground(base, {"a.py": f"{above}typed {number}\n"}, in_hand=("a.py",))
+        advanced = advance(state, seen, decided("keep"), now=0)
+        # What is new is bought at once: in most of it nobody goes on typing.
+        assert len(advanced.plan.changes_log) == 1
+        assert "+three\n" in advanced.plan.changes_log[0]
+        told = advanced.plan.changes_tail if number else advanced.plan.changes_log[0]
+        assert f"+typed {number}\n" in told
         state = advanced.state
-    advanced = advance(state, ground(base, now), decided("keep"), now=0)
-    assert "+typed 2\n" in advanced.plan.changes_log[0]
+    advanced = advance(state, seen, decided("keep"), now=0)
+    assert "+typed 3\n" in advanced.plan.changes_log[1]
+    assert "three" not in advanced.plan.changes_log[1], "that is told already"
     assert advanced.plan.changes_tail == ""
 
 
@@ -199,14 +250,17 @@ def test_the_policy_says_when_a_change_is_bought() -> None:
         state = never.state
 
 
-def test_what_is_committed_is_bought_at_once() -> None:
-    """What a branch has brought stays; what is typed in does not."""
-    base, now = {"a.py": BODY, "b.py": BODY}, {"a.py": "theirs\n", "b.py": "mine\n"}
-    seen = ground(base, now, settled=("a.py",))
-    first = advance(PrefixState(), seen, decided("first"), now=0)
-    assert [told.path for told in first.state.log.newest.values()] == ["a.py"]
-    assert "mine" in first.plan.changes_tail
-    third = advance(PrefixState(), seen, decided("first", 3), now=0)
+def test_only_what_is_worked_on_is_waited_for() -> None:
+    """Files that nobody asks about or types in are bought in every state."""
+    base = {"a.py": BODY, "b.py": BODY}
+    first = ground(base, {"a.py": "theirs\n", "b.py": "mine\n"}, in_hand=("b.py",))
+    state = advance(PrefixState(), first, decided("first"), now=0).state
+    assert state.log.paths == {"a.py", "b.py"}
+    later = ground(base, {"a.py": "theirs too\n", "b.py": "mine too\n"}, in_hand=("b.py",))
+    found = advance(state, later, decided("keep"), now=0)
+    assert "theirs too" in found.plan.changes_log[1]
+    assert "mine too" in found.plan.changes_tail
+    third = advance(PrefixState(), first, decided("first", 3), now=0)
     assert third.state.log.blocks == ()
 
 
@@ -255,7 +309,7 @@ def test_a_fold_drops_what_no_longer_holds() -> None:
     assert stale_tokens(state, ground(base, now)) == sum(
         told.tokens for block in state.log.blocks for told in block.told
     )
-    folded = advance(state, ground(base, now), decided("fold"), now=0)
+    folded = advance(state, ground(base, now), decided("fold", 3), now=0)
     assert folded.plan.changes_log == ()
     assert '<file path="b.py" change="modified">\nz\n' in folded.plan.changes_tail
     assert "a.py" not in folded.plan.changes_tail
@@ -289,10 +343,25 @@ def test_a_file_that_is_as_before_is_taken_back_once() -> None:
     ]
     told = behind(state, ground(base, base)).tail
     assert [(each.tokens, each.sightings) for each in told] == [
-        (each.entry.tokens, 1) for each in over
+        (each.entry.tokens, 2) for each in over
     ]
     state = advance(state, ground(base, base), decided("keep", 1), now=0).state
     assert pending(state, ground(base, base)) == []
+
+
+def test_of_lines_that_are_as_before_again_the_rest_still_holds() -> None:
+    base = {"a.py": BODY}
+    above, below = (BODY.replace(f"line {at}\n", "new\n") for at in (3, 40))
+    both = above.replace("line 40\n", "new\n")
+    state = advance(PrefixState(), ground(base, {"a.py": both}), decided("first", 1), now=0).state
+    [back] = pending(state, ground(base, {"a.py": below}))
+    assert back.entry.text == '<restored path="a.py" lines="3-5"/>\n'
+    no_room = ground(base, {"a.py": above.replace("line 40\n", "x " * 600 + "\n")}, budget=300)
+    found = advance(state, no_room, decided("keep", 1), now=0)
+    assert (
+        found.plan.changes_tail == '<changes>\n<not-shown path="a.py" lines="40-42"/>\n</changes>\n'
+    )
+    assert [omission.path for omission in found.omitted] == ["a.py"]
 
 
 def test_the_log_never_grows_over_its_budget_but_takes_back_all_the_same() -> None:

@@ -60,10 +60,45 @@ def test_without_changes_there_is_no_layer(made: GitFolder) -> None:
 def test_a_long_file_with_a_small_change_is_a_diff(made: GitFolder) -> None:
     made.write({"a.py": BEFORE.replace("line 20\n", "line twenty\n")})
     assert body(context(made.root)) == (
-        '<diff path="a.py" change="modified">\n'
-        "@@ -17,7 +17,7 @@\n line 17\n line 18\n line 19\n-line 20\n+line twenty\n"
-        " line 21\n line 22\n line 23\n</diff>\n"
+        '<diff path="a.py">\n@@ 19-21 @@\n line 19\n-line 20\n+line twenty\n line 21\n</diff>\n'
     )
+
+
+def test_each_hunk_is_told_by_itself_and_says_what_it_stands_in(made: GitFolder) -> None:
+    lines = [f"    line({number})\n" for number in range(30)]
+    old = "".join(["class A:\n", "  def one(self):\n", *lines, "  def two(self):\n", *lines])
+    made.commit({"a.py": old})
+    edited = [*lines[:5], *lines[6:]]
+    new = "".join(
+        ["class B:\n", "  def one(self):\n", *edited, "  def two(self):\n", *lines, "more\n"]
+    )
+    found = changes.entries_of(changes.Now("a.py", "modified", new), old)
+    assert [(each.place.lines, each.text) for each in found] == [
+        ((0, 2), "@@ 1-2 @@\n-class A:\n+class B:\n   def one(self):\n"),
+        (
+            (6, 9),
+            "@@ 7-9 @@ def one(self):\n     line(4)\n-    line(5)\n     line(6)\n",
+        ),
+        ((62, 63), "@@ 63-63 @@ def two(self):\n     line(29)\n+more\n"),
+    ]
+    moved = changes.entries_of(changes.Now("a.py", "modified", f"first\n{new}"), old)
+    assert moved[1:] == found[1:], "what is above does not matter"
+
+
+def test_of_a_heading_only_what_says_where_one_is_is_told() -> None:
+    lines = [
+        "def f(",
+        "    a: int,",
+        ") -> None:",
+        "    if a:",
+        "        x",
+        "    } else {",
+        "        y",
+    ]
+    assert diffs.heading(lines, 6, 7) == "def f("
+    assert diffs.heading(lines, 0, 3) == ""
+    assert diffs.heading(["x" * 90, " y"], 1, 2) == "x" * 40
+    assert diffs.heading(["class A {", "\tint f() {", "\t\tx;"], 2, 3) == "int f() {"
 
 
 def test_a_file_that_is_mostly_new_is_shown_whole(made: GitFolder) -> None:

@@ -76,7 +76,18 @@ def test_a_focus_with_unsaved_changes_is_among_the_changes(tmp_path: Path) -> No
     found = context(tmp_path, whole("a.py", text))
     assert found.task.text == ""
     assert "+    return seven\n" in found.changes.text
-    assert times_shown(found, "def function8():\n") == 2, "whole in the snapshot, once in the diff"
+    assert "@@ 29-31 @@" in found.changes.text
+    assert times_shown(found, "def function6():\n") == 1, "whole in the snapshot"
+
+
+def test_a_focus_of_which_not_all_is_told_is_in_the_task(tmp_path: Path) -> None:
+    git_folder(tmp_path, {"a.py": BODY})
+    long = "".join(f"x{number} = {number} * 10_000\n" for number in range(1_900))
+    text = BODY.replace("return 390\n", "return many\n") + long
+    found = context(tmp_path, Focus("a.py", text, Span(0, 10)))
+    assert "+    return many\n" in found.changes.text
+    assert '<not-shown path="a.py" lines="' in found.changes.text
+    assert [use.path for use in found.task.files] == ["a.py"]
 
 
 def test_a_focus_that_did_not_fit_is_in_the_task(tmp_path: Path) -> None:

@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from kibitz.conversation.news import NEWS, RESTORED, News, news
-from kibitz_context.values import Context, Layer, Plan
+from kibitz_context.values import Context, Layer, Place, Plan, Statement
 
 LONG = 10_000  # tokens of turns
 
 
-def entry(path: str, text: str) -> str:
-    return f'<changes>\n<diff path="{path}" change="modified">\n{text}\n</diff>\n</changes>\n'
+HUNK = re.compile(r'<diff path="([^"]+)">\n@@ (\d+)-(\d+) @@\n(.*?)\n</diff>', re.DOTALL)
+
+
+def entry(path: str, text: str, first: int = 1, last: int = 9) -> str:
+    return f'<changes>\n<diff path="{path}">\n@@ {first}-{last} @@\n{text}\n</diff>\n</changes>\n'
+
+
+def statements(text: str) -> tuple[Statement, ...]:
+    """What a part of the changes says; here a state is called as it is written."""
+    return tuple(
+        Statement(Place(path, (int(first) - 1, int(last))), state)
+        for path, first, last, state in HUNK.findall(text)
+    )
 
 
 def context(*log: str, tail: str = "", snapshot: str = "Snapshot.", alive: int = 0) -> Context:
     def layer(name: str, text: str) -> Layer:
         return Layer(name, text, len(text) // 3)  # type: ignore[arg-type]
 
-    plan = Plan(changes_log=log, changes_tail=tail, log_blocks_alive=alive)
+    plan = Plan(
+        changes_log=log,
+        changes_tail=tail,
+        log_statements=tuple(map(statements, log)),
+        tail_statements=statements(tail),
+        log_blocks_alive=alive,
+    )
     text = "".join((*log, tail))
     return Context(
         Path("/r"), "c", layer("snapshot", snapshot), layer("changes", text), layer("task", ""),
@@ -72,6 +90,26 @@ def test_what_is_as_before_again_is_told() -> None:
     assert f"{RESTORED}\na.py\n" in second.text
     assert "b.py" in second.text
     assert news(second.told, context(tail=B), LONG).text == ""
+
+
+def test_of_a_file_that_differs_elsewhere_the_lines_are_named() -> None:
+    above, below = entry("a.py", "+1", 1, 3), entry("a.py", "+9", 20, 24)
+    first = news(None, context(tail=above + below), 0)
+    second = news(first.told, context(tail=below), LONG)
+    assert f"{RESTORED}\na.py, lines 1-3\n" in second.text
+    typed_on = entry("a.py", "+2", 2, 6)
+    third = news(second.told, context(tail=typed_on), LONG)
+    assert f"{RESTORED}\na.py, lines 20-24\n" in third.text, "of the others there is newer"
+    fourth = news(third.told, context(), LONG)
+    assert f"{RESTORED}\na.py\n" in fourth.text
+
+
+def test_lines_of_the_log_that_hold_again_cannot_be_said() -> None:
+    """The tail took the place of what the log had told, and is gone; newer lines do not say so."""
+    logged, over_it = entry("a.py", "+1", 1, 6), entry("a.py", "+2", 4, 9)
+    told = news(None, context(logged, tail=over_it), 0).told
+    assert news(told, context(logged, tail=entry("a.py", "+3", 8, 12)), LONG).begins_anew
+    assert not news(told, context(logged, tail=entry("a.py", "+3", 6, 12)), LONG).begins_anew
 
 
 def test_what_moves_into_the_log_is_no_loss() -> None:

@@ -30,8 +30,16 @@ from kibitz.conversation.turns import (
     loaded,
     without_markers,
 )
+from kibitz_context.values import Place, Statement
 
-TOLD = Told("s", ("a", "b"), 1, "tail", "t", ("x.py",))
+TOLD = Told(
+    "s",
+    ("a", "b"),
+    1,
+    "tail",
+    "t",
+    (Statement(Place("x.py"), "1"), Statement(Place("y.py", (2, 5)), "2")),
+)
 WORDS = st.text(max_size=20)
 NAMES = st.dictionaries(WORDS, st.one_of(WORDS, st.integers(), st.none()), max_size=3)
 PARTS = st.one_of(

@@ -1,8 +1,8 @@
 """Reads the layers of a context as Claude would: what text does each file have now?
 
 An oracle for tests: it shares no line with the code that writes the layers.  The snapshot gives
-whole files, the changes are obeyed in the order in which they stand, and the newest entry about a
-path holds.
+whole files, the changes are obeyed in the order in which they stand, and of two that speak of the
+same lines of a file the later one holds.
 
     assert as_read(context) == {"a.py": "x = 2\n"}
 """
@@ -10,6 +10,7 @@ path holds.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from kibitz_context.values import Context
 
@@ -17,7 +18,8 @@ _OPENING = re.compile(
     r"<(?P<tag>file|diff|deleted|restored|not-shown)(?P<unique>-[0-9a-f]+)?"
     r' path="(?P<path>[^"]*)"(?P<attributes>(?: [a-z-]+="[^"]*")*)(?P<empty>/?)>'
 )
-_HUNK = re.compile(r"@@ -(\d+),(\d+) \+(\d+),(\d+) @@")
+_HUNK = re.compile(r"@@ (\d+)-(\d+) @@(?: .*)?")
+_LINES = re.compile(r' lines="(\d+)-(\d+)"')
 _ESCAPED = re.compile(r"&(?:amp|lt|gt|quot);|\\u([0-9a-f]{4,})")
 _PLAIN = {"&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": '"'}
 
@@ -30,52 +32,93 @@ def as_read(context: Context) -> dict[str, str]:
 
     A text ends with a line feed, or is empty: the layers do not tell a last line without one.
     """
-    base = {path: text for _, path, text in _entries(context.snapshot.text)}
+    base = {entry.path: entry.text for entry in _entries(context.snapshot.text)}
+    holding: dict[str, list[_Said]] = {}
+    for entry in _entries(context.changes.text):
+        for said in _said(entry):
+            before = holding.get(entry.path, [])
+            holding[entry.path] = [each for each in before if not said.overtakes(each)] + [said]
     now = dict(base)
-    for tag, path, text in _entries(context.changes.text):
-        if tag == "file":
+    for path, said_of_it in holding.items():
+        text = _after(base.get(path), said_of_it)
+        now.pop(path, None)
+        if text is not None:
             now[path] = text
-        elif tag == "diff":
-            assert path in base, f"a diff against {path}, which the snapshot does not show whole"
-            now[path] = patched(base[path], text)
-        elif tag == "restored":
-            now[path] = base[path]
-        elif tag == "not-shown":
-            now[path] = NOT_SHOWN
-        else:
-            now.pop(path, None)
     return now
 
 
-def patched(old: str, diff: str) -> str:
-    """`old` after a unified diff; every line of the diff must fit."""
+@dataclass(frozen=True)
+class _Entry:
+    tag: str
+    path: str
+    lines: tuple[int, int] | None
+    text: str
+
+
+@dataclass(frozen=True)
+class _Said:
+    """A whole entry, or one hunk of a diff: with the first and the last line, from 1."""
+
+    tag: str
+    lines: tuple[int, int] | None
+    text: str
+
+    def overtakes(self, earlier: _Said) -> bool:
+        if self.lines is None or earlier.lines is None:
+            return True
+        return not (self.lines[1] < earlier.lines[0] or earlier.lines[1] < self.lines[0])
+
+
+def _said(entry: _Entry) -> list[_Said]:
+    if entry.tag != "diff":
+        return [_Said(entry.tag, entry.lines, entry.text)]
+    found: list[_Said] = []
+    for hunk in re.split(r"^(?=@@)", entry.text, flags=re.MULTILINE)[1:]:
+        first, body = hunk.split("\n", 1)
+        header = _HUNK.fullmatch(first)
+        assert header is not None, first
+        found.append(_Said("diff", (int(header[1]), int(header[2])), body))
+    return found
+
+
+def _after(old: str | None, said: list[_Said]) -> str | None:
+    """The text of a file of which that holds; None where there is none."""
+    whole = [each for each in said if each.lines is None]
+    if whole:
+        assert len(said) == 1, said
+        texts = {"file": whole[0].text, "restored": old, "not-shown": NOT_SHOWN, "deleted": None}
+        return texts[whole[0].tag]
+    if any(each.tag == "not-shown" for each in said):
+        return NOT_SHOWN
+    assert old is not None, "lines of a file that the snapshot does not show whole"
+    hunks = sorted((each for each in said if each.tag == "diff"), key=lambda each: each.lines or ())
+    return patched(old, [(each.lines or (0, 0), each.text) for each in hunks])
+
+
+def patched(old: str, hunks: list[tuple[tuple[int, int], str]]) -> str:
+    """`old` after hunks of the lines that they name; every line of them must fit."""
     lines = old.split("\n")[:-1] if old.endswith("\n") else old.split("\n") if old else []
     result: list[str] = []
     at = 0
-    for line in diff.splitlines():
-        if line.startswith("@@"):
-            found = _HUNK.match(line)
-            assert found is not None, line
-            start, length = int(found[1]), int(found[2])
-            start -= 1 if length else 0
-            result += lines[at:start]
-            at = start
-        elif line.startswith("+"):
-            result.append(line[1:])
-        elif line.startswith("\\"):
-            continue
-        else:
-            assert lines[at] == line[1:], f"line {at + 1} is {lines[at]!r}, the diff has {line!r}"
-            if line.startswith(" "):
+    for (first, last), body in hunks:
+        result += lines[at : first - 1]
+        at = first - 1
+        for line in body.split("\n")[:-1]:
+            if line.startswith("+"):
                 result.append(line[1:])
-            at += 1
+            elif not line.startswith("\\"):
+                assert lines[at] == line[1:], f"line {at + 1} is {lines[at]!r}, not {line!r}"
+                if line.startswith(" "):
+                    result.append(line[1:])
+                at += 1
+        assert at == last, f"a hunk of the lines {first} to {last} ends in line {at}"
     result += lines[at:]
     return "".join(f"{line}\n" for line in result)
 
 
-def _entries(layer: str) -> list[tuple[str, str, str]]:
-    """Tag, path and text of each entry of a layer, in order."""
-    found: list[tuple[str, str, str]] = []
+def _entries(layer: str) -> list[_Entry]:
+    """The entries of a layer, in order."""
+    found: list[_Entry] = []
     lines = layer.split("\n")
     at = 0
     while at < len(lines):
@@ -92,5 +135,8 @@ def _entries(layer: str) -> list[tuple[str, str, str]]:
             end = lines.index(closing, at)
             body = lines[at:end]
             at = end + 1
-        found.append((opening["tag"], path, "".join(f"{line}\n" for line in body)))
+        lines_named = _LINES.search(opening["attributes"])
+        named = (int(lines_named[1]), int(lines_named[2])) if lines_named else None
+        text = "".join(f"{line}\n" for line in body)
+        found.append(_Entry(opening["tag"], path, named, text))
     return found

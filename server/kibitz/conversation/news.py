@@ -11,22 +11,23 @@ docs/decisions/0009.  Pure.
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
+from kibitz_context import layers
+from kibitz_context.log import AS_IN_SNAPSHOT, newest
 from kibitz_context.tokens import estimate
-from kibitz_context.values import Context, Plan
-
-_OPENING = re.compile(r'^<[a-z0-9-]+[^<>\n]*? path="([^"\n]+)"', re.MULTILINE)
+from kibitz_context.values import Context, Place, Plan, Statement
 
 NEWS = "<news>\n"
 INTRODUCTION = (
     "The repository has changed since the last question. Diffs are against the repository at the "
     "top; what is said here holds."
 )
-RESTORED = "These files are as in the repository at the top again:"
+RESTORED = "These files and lines are as in the repository at the top again:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Told:
 
     `log` names the blocks of the changes log, in order, of which the first `n_in_system` stand in
     the system blocks; `tail` is the text behind them there.  `last_tail` names the tail that was
-    told last, and `tail_paths` are the files that it speaks of.
+    told last, and `holding` is what differs from the snapshot after all that was told.
     """
 
     snapshot: str
@@ -43,7 +44,7 @@ class Told:
     n_in_system: int
     tail: str
     last_tail: str
-    tail_paths: tuple[str, ...]
+    holding: tuple[Statement, ...]
 
     @classmethod
     def of(cls, context: Context) -> Told:
@@ -51,7 +52,7 @@ class Told:
         plan = _plan(context)
         log = tuple(map(_name, plan.changes_log))
         tail = plan.changes_tail
-        return cls(context.snapshot.sha256, log, len(log), tail, _name(tail), tuple(_paths(tail)))
+        return cls(context.snapshot.sha256, log, len(log), tail, _name(tail), _holding(plan))
 
     @classmethod
     def from_json(cls, value: Any) -> Told:
@@ -62,7 +63,7 @@ class Told:
             int(value["n_in_system"]),
             str(value["tail"]),
             str(value["last_tail"]),
-            tuple(map(str, value["tail_paths"])),
+            tuple(map(_statement, value["holding"])),
         )
 
 
@@ -97,16 +98,19 @@ def _following(told: Told, context: Context) -> News | None:
     new_blocks = plan.changes_log[len(told.log) :]
     tail_is_new = _name(plan.changes_tail) != told.last_tail
     tail = plan.changes_tail if tail_is_new else ""
-    tail_paths = _paths(plan.changes_tail)
-    spoken_of = {*tail_paths, *_paths("".join(new_blocks))}
-    gone = [path for path in told.tail_paths if path not in spoken_of]
+    said = chain(*plan.log_statements[len(told.log) :], plan.tail_statements if tail else ())
+    believed = _differing((*told.holding, *said))
+    holding = _holding(plan)
     # The log told it before the tail did: what holds is above what does not, and no news can
     # say so in a word.
-    if not {*gone}.isdisjoint(_paths("".join(plan.changes_log))):
+    if not set(holding) <= set(believed):
         return None
+    gone = [each.place for each in believed if each not in set(holding)]
     parts = [*new_blocks, tail]
     if gone:
-        parts.append("\n".join([RESTORED, *gone, ""]))
+        still = {each.place.path for each in holding}
+        names = dict.fromkeys(_named(place, still) for place in gone)
+        parts.append("\n".join([RESTORED, *names, ""]))
     body = "".join(part for part in parts if part.strip())
     frozen = replace(
         plan,
@@ -123,7 +127,7 @@ def _following(told: Told, context: Context) -> News | None:
             told,
             log=log,
             last_tail=_name(plan.changes_tail),
-            tail_paths=tuple(tail_paths),
+            holding=holding,
         ),
     )
 
@@ -138,7 +142,25 @@ def _name(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
-def _paths(text: str) -> Sequence[str]:
-    """The files that a part of the changes speaks of.  A line of code that looks like one of our
-    tags names one more, which does no harm."""
-    return list(dict.fromkeys(_OPENING.findall(text)))
+def _holding(plan: Plan) -> tuple[Statement, ...]:
+    return _differing((*chain(*plan.log_statements), *plan.tail_statements))
+
+
+def _differing(said: Iterable[Statement]) -> tuple[Statement, ...]:
+    """What holds after all of that, without what is as in the snapshot."""
+    differing = [each for each in newest(said).values() if each.state != AS_IN_SNAPSHOT]
+    return tuple(sorted(differing, key=lambda each: (each.place.path, each.place.lines or ())))
+
+
+def _named(place: Place, still: AbstractSet[str]) -> str:
+    """A file, or where it differs still, its lines."""
+    path = layers.quoted(place.path)
+    if place.lines is None or place.path not in still:
+        return path
+    return f"{path}, lines {place.lines[0] + 1}-{place.lines[1]}"
+
+
+def _statement(value: Any) -> Statement:
+    place, lines = value["place"], value["place"]["lines"]
+    span = None if lines is None else (int(lines[0]), int(lines[1]))
+    return Statement(Place(str(place["path"]), span), str(value["state"]))

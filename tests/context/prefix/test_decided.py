@@ -37,12 +37,12 @@ def test_the_policy_hears_what_is_the_case(
     monkeypatch.setattr(policy, "decide", decide)
     editor.request = replace(REQUEST, rules_tokens=77, tokens_factor=2.0, ttl="1h", keep_warm=False)
     snapshot = editor.ask().snapshot
-    made.write({"b.py": "three\n", "d/c.py": "four\n"})
+    editor.buffers = {made.root / "b.py": "three\n", made.root / "d/c.py": "four\n"}
     clock.now += 50
     editor.ask()
-    editor.ask()
-    made.write({"b.py": "five\n", "d/c.py": FILES["d/c.py"]})
+    editor.buffers = {made.root / "b.py": "five\n", made.root / "d/c.py": FILES["d/c.py"]}
     clock.now += 50
+    editor.ask()
     editor.ask()
     first, second, third, fourth = heard
     assert (first.prefix_known, first.snapshot_lease, first.request_times) == (False, None, ())
@@ -57,11 +57,11 @@ def test_the_policy_hears_what_is_the_case(
     assert second.prefix_known
     assert second.request_times == (clock.now - 100,)
     assert second.snapshot_lease == Lease("1h", clock.now + 3_500)
-    assert [each.sightings for each in second.tail] == [1, 1]
-    assert [each.sightings for each in third.tail] == [2, 2]
-    assert fourth.log_lease == Lease("5m", clock.now + 250)
-    assert fourth.log_tokens > fourth.stale_log_tokens > 0
-    assert [each.sightings for each in fourth.tail] == [1, 1]
+    assert [each.sightings for each in second.tail] == [2, 2], "nobody has worked on them before"
+    assert third.log_lease == Lease("5m", clock.now + 250)
+    assert third.log_tokens > third.stale_log_tokens > 0
+    assert [each.sightings for each in third.tail] == [1, 1]
+    assert [each.sightings for each in fourth.tail] == [2, 2]
     assert all(state.rebuild is None for state in heard)
 
 

@@ -53,22 +53,24 @@ def test_a_commit_a_branch_and_a_rebase_leave_the_snapshot(
             last = found
 
 
-def test_what_is_committed_is_bought_at_once_and_what_is_worked_on_is_not(
+def test_a_change_is_bought_at_once_unless_somebody_works_on_it(
     editor: Editor, made: GitFolder, keeps_on: None
 ) -> None:
     first = editor.ask()
-    made.commit({"a.py": "theirs\n", "b.py": "asked about\n"})
+    made.commit({"a.py": "theirs\n"})
     made.write({"d/c.py": "saved\n"})
-    editor.buffers = {made.root / "b.py": "asked about\n"}
+    editor.buffers = {made.root / "b.py": "begun\n"}
     found = editor.ask()
     [block] = plan(found).changes_log
-    assert "theirs" in block
-    assert "asked about" not in block
-    assert "saved" not in block
     assert found.snapshot == first.snapshot
-    [_, bought] = plan(editor.ask()).changes_log
-    assert "asked about" in bought
-    assert "saved" in bought
+    assert all(text in block for text in ("theirs", "saved", "begun"))
+    made.write({"d/c.py": "saved again\n"})
+    editor.buffers = {made.root / "b.py": "gone on\n"}
+    [_, block] = plan(editor.ask()).changes_log
+    assert "saved again" in block
+    assert "gone on" not in block
+    [_, _, bought] = plan(editor.ask()).changes_log
+    assert "gone on" in bought
 
 
 def test_a_snapshot_that_lacked_a_file_gives_way_to_the_whole_one(

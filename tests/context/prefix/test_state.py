@@ -22,7 +22,7 @@ from kibitz_context.prefix import (
 )
 from kibitz_context.prefix_state import PrefixState
 from kibitz_context.repository import Repository
-from kibitz_context.values import Context, PrefixId
+from kibitz_context.values import Context, Place, PrefixId
 from support.asking_editor import (
     MAX_TOKENS,
     REQUEST,
@@ -32,6 +32,7 @@ from support.asking_editor import (
 )
 from support.git_folder import GitFolder
 
+TOLD = Told(Place("a.py", (1, 6)), "s", "excerpt", 9)
 FULL_STATE = PrefixState(
     base="c1",
     snapshot_key="k",
@@ -39,8 +40,8 @@ FULL_STATE = PrefixState(
     resting={"e": Lease("1h", 97.0)},
     generation=3,
     snapshot_tokens=100,
-    log=Log((LogBlock("text\n", (Told("a.py", "s", "full", 9), Told("b.py", "", "name", 3))),)),
-    sightings={"c.py": ("t", 2)},
+    log=Log((LogBlock("text\n", (TOLD, Told(Place("b.py"), "", "name", 3))),)),
+    sightings={Place("c.py"): ("t", 2), Place("a.py", (20, 23)): ("u", 1)},
     request_times=(1.0, 2.5),
     open_times=(0.5,),
     snapshot_lease=Lease("1h", 99.0),
@@ -107,14 +108,14 @@ def test_entries_live_from_the_start_of_the_last_request(
     began(first, clock.now - 2)
     assert leased(first) == (Lease("1h", clock.now + 3_598), None, 0)
     made.write({"b.py": "3\n"})
-    editor.ask()
     clock.now += 60
-    third = editor.ask()
-    assert leased(third) == (Lease("1h", clock.now + 3_600), Lease("5m", clock.now + 300), 1)
-    assert not plan(third).log_blocks_alive, "it is written with this very request"
+    second = editor.ask()
+    assert leased(second) == (Lease("1h", clock.now + 3_600), Lease("5m", clock.now + 300), 1)
+    assert not plan(second).log_blocks_alive, "it is written with this very request"
     assert plan(editor.ask()).log_blocks_alive == 1
     clock.now += 301
-    assert (plan(editor.ask()).snapshot_alive, plan(third).log_blocks_alive) == (True, 0)
+    late = plan(editor.ask())
+    assert (late.snapshot_alive, late.log_blocks_alive) == (True, 0)
 
 
 def test_times_of_requests_are_kept_but_not_those_of_pings(
