@@ -53,14 +53,15 @@ MOST_EXPECTED_READS = 50.0
 # Higher: it is written anew again and again; lower: it drags the past along.
 FOLD_READS = 12.0
 
-# At which sighting in the same state a changed file is bought.  At the first one, most of what is
-# bought was only being typed; at the third, what stays is paid for once too often.  See
-# docs/decisions/0007 for the figures.
+# At which sighting in the same state a change is bought; what nobody works on counts as seen once
+# before.  One less: most of what is worked on is bought while it is only being typed; one more:
+# what stays is paid for once too often.  See docs/decisions/0007 for the figures.
 PROMOTE_AT = 2
 
-# In how many requests running a changed file is found in the same state: the number, and the share
-# of the tokens of such files; from the sessions that `python -m bench cost_replay` plays.  One
-# that is typed in is gone at the next request, one that is done stays for a day.
+# In how many requests running a change is found in the same state: the number, and the share of the
+# tokens of such changes; from the sessions that `python -m bench cost_replay` plays.  One that is
+# typed in is gone at the next request, one that is done stays for a day.  Shares that were counted
+# by hunk (0.39 once, 0.24 twice) decide the same.
 RUN_LENGTHS: tuple[tuple[int, float], ...] = (
     *((1, 0.50), (2, 0.11), (3, 0.07), (4, 0.05), (6, 0.06)),
     *((8, 0.07), (12, 0.05), (18, 0.04), (40, 0.05)),
@@ -70,7 +71,7 @@ _COMES_AGAIN = sum(share for length, share in RUN_LENGTHS if length >= PROMOTE_A
 
 @dataclass(frozen=True, slots=True)
 class TailEntry:
-    """A changed file whose present state is not in the log.
+    """A change whose present state is not in the log.
 
     `sightings` is how many requests have found it in this very state, the present one included;
     one more where there is reason to believe that it will stay so.
