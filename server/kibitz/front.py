@@ -30,7 +30,7 @@ _CHUNK_BYTES = 64 * 1024
 
 # How long a thread that computes may keep the interpreter while the event loop wants it.  With
 # Python's own 5 ms, and the 5 ms that one search or collection of garbage may take, somebody who
-# types waited for more than 10.  Gathering takes the same time with both, see decision 0015.
+# types waited for more than 10.  Figures: decision 0015.
 SWITCH_INTERVAL_SECONDS = 0.001
 
 
