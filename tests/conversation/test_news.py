@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -133,6 +134,19 @@ def test_what_cannot_be_said_on_top_begins_anew() -> None:
     # The log had told a.py before the tail did, and holds again.
     tail_over_log = news(None, context(A, tail=entry("a.py", "+9")), 0).told
     assert news(tail_over_log, context(A), LONG).begins_anew
+
+
+def test_a_log_that_only_turns_have_told_may_be_written_anew() -> None:
+    told = news(None, context(tail=A), 0).told
+    told = news(told, context(A, B), LONG).told
+    found = news(told, context(B), LONG)
+    assert not found.begins_anew
+    assert system(found) == ((), A)
+    assert B in found.text
+    assert f"{RESTORED}\na.py\n" in found.text
+    assert news(found.told, context(B), LONG).text == ""
+    unplanned = dataclasses.replace(context(B), plan=None)
+    assert news(told, unplanned, LONG).begins_anew, "what it says cannot be told"
 
 
 def test_news_longer_than_the_conversation_begin_it_anew() -> None:

@@ -93,12 +93,19 @@ def _following(told: Told, context: Context) -> News | None:
     """The news on top of what was told; None where they cannot be said that way."""
     plan = _plan(context)
     log = tuple(map(_name, plan.changes_log))
-    if context.snapshot.sha256 != told.snapshot or log[: len(told.log)] != told.log:
+    if context.snapshot.sha256 != told.snapshot:
         return None
-    new_blocks = plan.changes_log[len(told.log) :]
+    n_known = len(told.log)
+    if log[:n_known] != told.log:
+        # A log that was written anew can be told as a whole, as long as nothing of the one before
+        # stands in the system blocks.
+        if told.n_in_system or context.plan is None:
+            return None
+        n_known = 0
+    new_blocks = plan.changes_log[n_known:]
     tail_is_new = _name(plan.changes_tail) != told.last_tail
     tail = plan.changes_tail if tail_is_new else ""
-    said = chain(*plan.log_statements[len(told.log) :], plan.tail_statements if tail else ())
+    said = chain(*plan.log_statements[n_known:], plan.tail_statements if tail else ())
     believed = _differing((*told.holding, *said))
     holding = _holding(plan)
     # The log told it before the tail did: what holds is above what does not, and no news can
