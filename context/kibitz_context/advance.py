@@ -258,6 +258,7 @@ def _tail(
     """
     fitting, over = _fitting(log, waiting, ground)
     left_out = [each.entry.place for each in over]
+    paths = dict.fromkeys(place.path for place in left_out)
     tail = [each.entry for each in fitting]
     # Who reads of a part of a file has to know that there is more.
     spoken_of = log.paths | {entry.path for entry in tail}
@@ -268,7 +269,7 @@ def _tail(
         for number, place in enumerate(unnamed)
         if place.path in spoken_of or number < MAX_NAMED_FILES
     ]
-    return tail, tuple(Omission(path, OVER_BUDGET) for path in dict.fromkeys(map(_path, left_out)))
+    return tail, tuple(Omission(path, OVER_BUDGET) for path in paths)
 
 
 def begun_with(
@@ -283,7 +284,3 @@ def begun_with(
             ground.base, ground.snapshot_key, ground.snapshot_digest, ground.snapshot_tokens, now
         )
     return after if resting is None else after.with_log(resting, now)
-
-
-def _path(place: Place) -> str:
-    return place.path

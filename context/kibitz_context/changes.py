@@ -182,14 +182,9 @@ def not_shown(place: Place) -> Entry:
 
 def _named(tag: str, place: Place, state: str) -> Entry:
     """An entry that shows no text."""
-    lines = {"lines": _range(*place.lines)} if place.lines is not None else {}
+    lines = {"lines": place.numbers} if place.numbers else {}
     element = layers.empty_element(tag, path=place.path, **lines)
     return Entry(place, state, element, "name", estimate(element))
-
-
-def _range(first: int, end: int) -> str:
-    """Lines as they are counted for a reader: from 1, the last one included."""
-    return f"{first + 1}-{end}"
 
 
 def _candidates(
@@ -333,11 +328,11 @@ def _told(now: Now, change: str, old: str | None) -> tuple[Entry, ...]:
 
 def _hunk_entry(path: str, change: str, hunk: Hunk, old_lines: Sequence[str]) -> Entry:
     """A hunk does not number the lines of the new text, which others move."""
+    place = Place(path, (hunk.first, hunk.end))
     within = heading(old_lines, hunk.first, hunk.end)
-    header = f"@@ {_range(hunk.first, hunk.end)} @@ {within}".rstrip()
+    header = f"@@ {place.numbers} @@ {within}".rstrip()
     text = f"{header}\n{hunk.text}"
     tokens = estimate(text) + tags_tokens(path, change)
-    place = Place(path, (hunk.first, hunk.end))
     return Entry(place, _digest(f"{change}\0{text}"), text, "excerpt", tokens, change)
 
 

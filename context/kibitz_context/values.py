@@ -45,6 +45,11 @@ class Place:
     path: str
     lines: tuple[int, int] | None = None
 
+    @property
+    def numbers(self) -> str:
+        """The lines as a reader counts them: from 1, the last one included; "" for all of them."""
+        return f"{self.lines[0] + 1}-{self.lines[1]}" if self.lines is not None else ""
+
     def replaces(self, earlier: Place) -> bool:
         """Whether what was said of `earlier` does not hold any more once this is spoken of."""
         if self.path != earlier.path:

@@ -162,9 +162,7 @@ def _differing(said: Iterable[Statement]) -> tuple[Statement, ...]:
 def _named(place: Place, still: AbstractSet[str]) -> str:
     """A file, or where it differs still, its lines."""
     path = layers.quoted(place.path)
-    if place.lines is None or place.path not in still:
-        return path
-    return f"{path}, lines {place.lines[0] + 1}-{place.lines[1]}"
+    return f"{path}, lines {place.numbers}" if place.numbers and place.path in still else path
 
 
 def _statement(value: Any) -> Statement:
