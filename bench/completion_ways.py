@@ -20,7 +20,7 @@ from kibitz.completion.worth import why_not
 from kibitz.jobs import Jobs
 from kibitz.session import ContentChange, DocumentChange, Documents
 from kibitz.suggestions import Suggestions
-from kibitz_context.gate import Gate
+from kibitz_context.gate.gate import Gate
 from kibitz_context.lines import LineTable
 
 FILE = "file"

@@ -15,13 +15,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from kibitz_context import baseline as baseline_module
-from kibitz_context import indexer, lexical, secrets
-from kibitz_context import view as view_module
-from kibitz_context.gate import Gate
+from kibitz_context import indexer
+from kibitz_context.caching import view as view_module
+from kibitz_context.files.repository import Repository
+from kibitz_context.gate import baseline as baseline_module
+from kibitz_context.gate import secrets
+from kibitz_context.gate.gate import Gate
 from kibitz_context.gather import Focus, PrefixRequest, gather
 from kibitz_context.lines import Span
-from kibitz_context.repository import Repository
+from kibitz_context.ranking import lexical
 
 FILES = 5_000
 RUNS = 5

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kibitz.front import SWITCH_INTERVAL_SECONDS
-from kibitz_context.gate import Gate
+from kibitz_context.files.repository import Repository
+from kibitz_context.gate.gate import Gate
 from kibitz_context.gather import Focus, gather
 from kibitz_context.indexer import Request
+from kibitz_context.indexing.parser_process import ParserProcess
 from kibitz_context.lines import Span
-from kibitz_context.parser_process import ParserProcess
-from kibitz_context.repository import Repository
 from kibitz_context.worker import Worker
 
 HEADER = (

@@ -27,9 +27,9 @@ from pathlib import Path
 from bench import heartbeat, synthetic, tables
 from bench.measured import Measured
 from bench.packers import PEERS
-from kibitz_context.index import index_file
+from kibitz_context.files.repository import Repository
 from kibitz_context.indexer import Request
-from kibitz_context.repository import Repository
+from kibitz_context.indexing.index import index_file
 from kibitz_context.worker import Worker
 
 MAX_TOKENS = 60_000
@@ -55,7 +55,11 @@ HEADER = (
 _KIBITZ = """
 import sys, time
 from pathlib import Path
-from kibitz_context import changes, graph, history, indexer, rank, snapshots, symbols
+from kibitz_context import indexer
+from kibitz_context.indexing import history
+from kibitz_context.layers import changes, snapshots
+from kibitz_context.ranking import graph, rank
+from kibitz_context.texts import symbols
 import git, tree_sitter
 
 if __name__ == "__main__":

@@ -21,11 +21,11 @@ TIMEOUT_SECONDS = 1_800.0
 _KIBITZ = """
 import sys
 from pathlib import Path
-from kibitz_context import prefix
-from kibitz_context.gate import Gate
+from kibitz_context.caching import prefix
+from kibitz_context.gate.gate import Gate
 from kibitz_context.gather import gather
 from kibitz_context.indexer import Request, prepare
-from kibitz_context.repository import Repository
+from kibitz_context.files.repository import Repository
 
 root, cache, max_tokens = Path(sys.argv[1]), Path.cwd() / "cache", int(sys.argv[2])
 repository = Repository.find(root)

@@ -18,8 +18,8 @@ from bench.recall_cases import Clone
 from bench.recall_definitions import AIDER, BM25, BUDGETS, KIBITZ, DefinitionRecall
 from bench.recall_files import SIGNALS, FileRecall, Question
 from bench.recall_peers import AiderMap
-from kibitz_context.history import MAX_COMMITS
-from kibitz_context.weights import RelatedWeights
+from kibitz_context.indexing.history import MAX_COMMITS
+from kibitz_context.ranking.weights import RelatedWeights
 
 FILE_CASES = 150
 EDIT_CASES = 60

@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kibitz_context import git_commands, kinds
-from kibitz_context.git_commands import GitFolder
-from kibitz_context.repository import Repository, TrackedFile
+from kibitz_context import kinds
+from kibitz_context.files import git_commands
+from kibitz_context.files.git_commands import GitFolder
+from kibitz_context.files.repository import Repository, TrackedFile
 
 # One file alone has no companions; more are a sweep, and cannot be among the first five.
 LEAST_FILES = 2

@@ -18,20 +18,20 @@ from pathlib import Path
 
 from bench.recall_cases import Case, Clone, is_wanted
 from bench.recall_peers import AiderMap, Chunks
-from kibitz_context import git_commands
-from kibitz_context.gate import Gate
+from kibitz_context.files import git_commands
+from kibitz_context.files.repository import Repository
+from kibitz_context.gate.gate import Gate
 from kibitz_context.gather import Focus, gather
-from kibitz_context.index import Index, index_of
 from kibitz_context.indexer import Request, prepare
+from kibitz_context.indexing.index import Index, index_of
+from kibitz_context.layers.task import LEAST_RELATED_TOKENS, RELATED_SHARE
 from kibitz_context.lines import Span
-from kibitz_context.names import names_in_code
-from kibitz_context.repository import Repository
-from kibitz_context.symbols import EXTENSION
-from kibitz_context.task import LEAST_RELATED_TOKENS, RELATED_SHARE
+from kibitz_context.ranking.tree import Tree
+from kibitz_context.texts.names import names_in_code
+from kibitz_context.texts.symbols import EXTENSION
+from kibitz_context.texts.words import word_counts
 from kibitz_context.tokens import estimate
-from kibitz_context.tree import Tree
 from kibitz_context.values import Context
-from kibitz_context.words import word_counts
 
 BUDGETS = (8_000, 32_000)
 KIBITZ, BM25, AIDER = "kibitz", "BM25", "aider"

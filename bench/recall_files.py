@@ -14,19 +14,19 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from bench.recall_cases import Case, Clone, recall, wanted_files
-from kibitz_context import history as history_module
-from kibitz_context import signals
-from kibitz_context.baseline import Baseline, opened
-from kibitz_context.gate import Gate
-from kibitz_context.index import Index
-from kibitz_context.reading import read_into
-from kibitz_context.relevance import all_signals
-from kibitz_context.signals import Query, Signal
-from kibitz_context.symbols import symbols
-from kibitz_context.tree import Tree
+from kibitz_context.gate.baseline import Baseline, opened
+from kibitz_context.gate.gate import Gate
+from kibitz_context.indexing import history as history_module
+from kibitz_context.indexing.index import Index
+from kibitz_context.indexing.reading import read_into
+from kibitz_context.ranking import signals
+from kibitz_context.ranking.relevance import all_signals
+from kibitz_context.ranking.signals import Query, Signal
+from kibitz_context.ranking.tree import Tree
+from kibitz_context.ranking.weights import RelatedWeights
+from kibitz_context.texts.symbols import symbols
+from kibitz_context.texts.words import search_words
 from kibitz_context.values import Allowed
-from kibitz_context.weights import RelatedWeights
-from kibitz_context.words import search_words
 
 FOUND_FIRST = 5
 #: Signals that need the commit's message.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import exp, log, sqrt
 
 from bench.recall_files import SAID, SIGNALS, Question
-from kibitz_context.weights import RelatedWeights
+from kibitz_context.ranking.weights import RelatedWeights
 
 STEPS = 120
 RATE = 0.2

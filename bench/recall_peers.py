@@ -10,8 +10,8 @@ from math import log
 from pathlib import Path
 
 from bench.packers import PEERS
+from kibitz_context.texts.words import word_counts
 from kibitz_context.tokens import CHARACTERS_PER_TOKEN, estimate
-from kibitz_context.words import word_counts
 
 CHUNK_LINES = 40
 

@@ -23,7 +23,7 @@ from itertools import pairwise
 
 from bench.replay_session import Session
 from bench.replay_world import Made
-from kibitz_context.lease import LIFETIME_SECONDS
+from kibitz_context.caching.lease import LIFETIME_SECONDS
 from kibitz_context.values import CacheLifetime, Place, Prices
 
 RECENT_BASES = 4

@@ -1,8 +1,8 @@
 """Those who play a trace: a policy each, a prefix, a prompt cache and a bill of their own.
 
-The way of a request is the product's: the prefix in `kibitz_context.course`, the policy's answers,
-`kibitz.claude.prompt.build`, the body of the request as it goes over the wire.  Only the cache is
-the stand-in's, and time is the trace's.
+The way of a request is the product's: the prefix in `kibitz_context.caching.course`, the policy's
+answers, `kibitz.claude.prompt.build`, the body of the request as it goes over the wire.  Only the
+cache is the stand-in's, and time is the trace's.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from kibitz.standin import models as standin_models
 from kibitz.standin.cache import CacheUse, PromptCache
 from kibitz.standin.prompt import PromptBlock, prompt_blocks
 from kibitz.upkeep.keep_warm import pinging
-from kibitz_context import policy
-from kibitz_context import prefix as prefixes
-from kibitz_context.course import Lookout, with_prefix, without_prefix
-from kibitz_context.policy import Decision, State, Warmth
-from kibitz_context.prefix import PrefixRequest
+from kibitz_context.caching import policy
+from kibitz_context.caching import prefix as prefixes
+from kibitz_context.caching.course import Lookout, with_prefix, without_prefix
+from kibitz_context.caching.policy import Decision, State, Warmth
+from kibitz_context.caching.prefix import PrefixRequest
 from kibitz_context.tokens import CHARACTERS_PER_TOKEN, estimate
 from kibitz_context.values import CacheLifetime, Context, Layer, Plan, PrefixId, Prices, Step
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from bench.replay_traces import Trace
 from bench.replay_world import Blocks, Made
-from kibitz_context.changes import Now, entries_of
+from kibitz_context.layers.changes import Now, entries_of
 from kibitz_context.values import Place
 
 PlaceState = tuple[str, int]

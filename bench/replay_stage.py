@@ -10,14 +10,15 @@ from bench.replay_git import Replica, Scene
 from bench.replay_players import Player
 from bench.replay_session import Seen, Session
 from bench.replay_traces import Trace
-from kibitz_context import task, view
-from kibitz_context.baseline import bases, opened
 from kibitz_context.buffers import allowed_buffers
-from kibitz_context.changes import changes_budget
-from kibitz_context.course import Lookout
-from kibitz_context.gate import Gate
+from kibitz_context.caching import view
+from kibitz_context.caching.course import Lookout
+from kibitz_context.files.repository import Repository
+from kibitz_context.gate.baseline import bases, opened
+from kibitz_context.gate.gate import Gate
+from kibitz_context.layers import task
+from kibitz_context.layers.changes import changes_budget
 from kibitz_context.lines import Span
-from kibitz_context.repository import Repository
 from kibitz_context.values import Focus, Layer
 
 MAX_TOKENS = 60_000

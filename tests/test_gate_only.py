@@ -7,13 +7,13 @@ byte gets past the gate there, or the test fails; so does a reason that nothing 
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import pytest
+
+from support.ways_past_gate import Way, ways_in
 
 ROOT = Path(__file__).parents[1]
 SOURCE_ROOTS = ("context", "server")
@@ -27,63 +27,67 @@ ALLOWED_PACKAGES: Mapping[str, str] = {
 # Function by function: what it uses, and why that is no way past the gate.
 ALLOWED: Mapping[str, Mapping[str, str]] = {
     # The gate, and how git is asked.
-    "kibitz_context.gate._read_beneath": {
+    "kibitz_context.gate.gate._read_beneath": {
         "os.open": "this is the gate: it opens folder after folder and follows no link",
     },
-    "kibitz_context.ignore_files.IgnoreFiles._lines": {
+    "kibitz_context.files.ignore_files.IgnoreFiles._lines": {
         "path.open": "patterns, which say what is refused and are themselves not shown",
     },
-    "kibitz_context.tracked_rules": {"import git_commands": "asks which ignore files git tracks"},
-    "kibitz_context.tracked_rules.TrackedRules._read": {
+    "kibitz_context.files.tracked_rules": {
+        "import git_commands": "asks which ignore files git tracks"
+    },
+    "kibitz_context.files.tracked_rules.TrackedRules._read": {
         "repository.blobs": "patterns, which say what is refused and are themselves not shown",
     },
-    "kibitz_context.discovery": {"import git_commands": "asks where the git directory is"},
-    "kibitz_context.discovery._stranger": {
+    "kibitz_context.files.discovery": {"import git_commands": "asks where the git directory is"},
+    "kibitz_context.files.discovery._stranger": {
         "(found.git_dir / 'gitdir').read_bytes": "a path in git's own folder, to compare it",
     },
-    "kibitz_context.discovery._linked_git_dir": {
+    "kibitz_context.files.discovery._linked_git_dir": {
         "dot_git.read_bytes": "a path in a .git file, which git is given",
     },
-    "kibitz_context.git_commands": {
+    "kibitz_context.files.git_commands": {
         "import subprocess": "every command of git is started in there",
         "import git": "types only",
     },
-    "kibitz_context.git_commands.git_problem": {"import git": "asks whether it is there"},
-    "kibitz_context.git_commands.too_old": {"import git": "asks for git's version"},
-    "kibitz_context.git_commands._client": {"import git": "GitPython starts the process"},
-    "kibitz_context.git_commands.BlobReader._asked": {
+    "kibitz_context.files.git_commands.git_problem": {"import git": "asks whether it is there"},
+    "kibitz_context.files.git_commands.too_old": {"import git": "asks for git's version"},
+    "kibitz_context.files.git_commands._client": {"import git": "GitPython starts the process"},
+    "kibitz_context.files.git_commands.BlobReader._asked": {
         "'cat-file'": "blobs, for `Sources` alone, which has them judged by the gate",
     },
-    "kibitz_context.media._picture": {"import imagesize": "given the bytes that the gate has read"},
-    "kibitz_context.media._pdf": {"import pypdf": "given the bytes that the gate has read"},
+    "kibitz_context.gate.media._picture": {
+        "import imagesize": "given the bytes that the gate has read"
+    },
+    "kibitz_context.gate.media._pdf": {"import pypdf": "given the bytes that the gate has read"},
     # The process that indexes: it is our own Python, and reads what `Sources` lets it read.
     "kibitz_context.child": {"import subprocess": "starts Python with a module of ours"},
     "kibitz_context.child.Parent.__init__": {"os.fdopen": "the pipe to the process above"},
     # What git tells of a repository beside content.
-    "kibitz_context.repository": {"import git_commands": "lists and identifies files"},
-    "kibitz_context.work_tree": {"import git_commands": "asks what differs, by path"},
-    "kibitz_context.walk._entries": {
+    "kibitz_context.files.repository": {"import git_commands": "lists and identifies files"},
+    "kibitz_context.files.work_tree": {"import git_commands": "asks what differs, by path"},
+    "kibitz_context.files.walk._entries": {
         "os.scandir": "names in a folder without git; the gate judges each of them",
     },
-    "kibitz_context.repository.Repository.blobs": {"BlobReader": "for `Sources` alone"},
-    "kibitz_context.repository.Repository.commits": {"'cat-file'": "ids of commits"},
-    "kibitz_context.repository.Repository._sizes": {"'cat-file'": "sizes of blobs"},
-    "kibitz_context.repository.Repository.lines_between": {"'diff-tree'": "numbers of lines"},
-    "kibitz_context.work_tree.changed_paths": {"'diff-index'": "modes, ids, paths"},
-    "kibitz_context.work_tree.forgotten": {"'diff-index'": "modes, ids, paths"},
-    "kibitz_context.repository.Repository.grep": {
+    "kibitz_context.files.repository.Repository.blobs": {"BlobReader": "for `Sources` alone"},
+    "kibitz_context.files.repository.Repository.commits": {"'cat-file'": "ids of commits"},
+    "kibitz_context.files.repository.Repository._sizes": {"'cat-file'": "sizes of blobs"},
+    "kibitz_context.files.repository.Repository.lines_between": {"'diff-tree'": "numbers of lines"},
+    "kibitz_context.files.work_tree.changed_paths": {"'diff-index'": "modes, ids, paths"},
+    "kibitz_context.files.work_tree.forgotten": {"'diff-index'": "modes, ids, paths"},
+    "kibitz_context.files.repository.Repository.grep": {
         "'grep'": "lines of a commit, for `lexical` alone",
     },
-    "kibitz_context.history": {"import git_commands": "asks for past commits"},
-    "kibitz_context.history._ask": {
+    "kibitz_context.indexing.history": {"import git_commands": "asks for past commits"},
+    "kibitz_context.indexing.history._ask": {
         "'log'": "paths and words of messages, which say what ranks where and are not shown",
     },
-    "kibitz_context.commits": {"import git_commands": "asks for facts about commits"},
-    "kibitz_context.commits.log": {
+    "kibitz_context.gate.commits": {"import git_commands": "asks for facts about commits"},
+    "kibitz_context.gate.commits.log": {
         "'log'": "ids, names, days, paths and messages; secrets are taken out of these, and the "
         "gate is asked before a path is named",
     },
-    "kibitz_context.commits.blame": {
+    "kibitz_context.gate.commits.blame": {
         "'blame'": "commits by line number (--incremental); the lines come from the gate",
     },
     "kibitz.looking.git_grep": {"import git_commands": "names of files, as with ripgrep below"},
@@ -96,10 +100,10 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
     },
     "kibitz.upkeep.file_changes": {"import git_commands": "names of files, to watch them"},
     # Content that the gate judges after it was read.
-    "kibitz_context.baseline.opened": {
+    "kibitz_context.gate.baseline.opened": {
         "repository.blobs": "`Sources` has each blob judged (Gate.admit_blob)",
     },
-    "kibitz_context.lexical._grep": {
+    "kibitz_context.ranking.lexical._grep": {
         "sources.repository.grep": "says which files to read; what is shown comes from `Sources`",
     },
     "kibitz.cli.place.read_source": {
@@ -169,7 +173,7 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
     },
     "kibitz.edit_check.workplace._has_bom": {"path.open": "three bytes"},
     # Files of kibitz itself, of its user and of the system.
-    "kibitz_context.parsing._query_text": {
+    "kibitz_context.texts.parsing._query_text": {
         "(folder / f'{name}.scm').read_text": "queries that kibitz brings along",
     },
     "kibitz_context.database._connected": {"sqlite3.connect": "kibitz's cache folder"},
@@ -246,173 +250,11 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
     },
 }
 
-# What reads a file, or copies one, wherever it is found as a method or a function of a module.
-_READS = (
-    "FileIO copy2 copy_file_range copyfile copyfileobj copytree fdopen fileConfig from_path "
-    "fromfile get_data get_text_document getline getlines getsource getsourcelines make_archive "
-    "memmap open open_binary open_code open_text pread preadv read_binary read_bytes read_text "
-    "readlink readv sendfile splice tofile unpack_archive"
-)
-# What tells the names in a folder.
-_LISTS = "fwalk glob iglob iterdir listdir rglob scandir walk"
-# What starts another program, or the code in a file.
-_STARTS = (
-    "create_subprocess_exec create_subprocess_shell execl execle execlp execv execve execvp "
-    "popen posix_spawn posix_spawnp run_path spawnl spawnle spawnv spawnve "
-    "spec_from_file_location startfile subprocess_exec subprocess_shell"
-)
-FOUND_ANYWHERE = frozenset(f"{_READS} {_LISTS} {_STARTS} grep".split())
-# What has too common a name to be found by that alone.
-FOUND_IN_ITS_MODULE = frozenset(
-    (("os", "system"), ("shutil", "copy"), ("shutil", "move"), ("sqlite3", "connect"))
-)
-# Functions that take the name of an attribute.
-_BY_NAME = frozenset(("getattr", "attrgetter", "methodcaller"))
 
-# Modules that were looked at: what in them reads a file or starts a program has one of the names
-# above, or is no file of a repository's (credentials, certificates, the terminal).  Any other is
-# found where it is imported.
-_OF_PYTHON = (
-    "__future__ argparse array asyncio base64 binascii bisect collections concurrent contextlib "
-    "contextvars copy dataclasses datetime difflib email.utils enum fcntl functools gc hashlib "
-    "html importlib inspect io ipaddress itertools json logging math msvcrt os pathlib platform "
-    "queue random re secrets select shlex shutil signal socket sqlite3 ssl stat statistics struct "
-    "sys tempfile threading time tomllib traceback types typing unicodedata urllib.parse warnings "
-    "weakref zlib"
-)
-_OF_OTHERS = (
-    "anthropic azure.identity boto3 cattrs google.auth httpx2 lsprotocol markdown_it "
-    "opentelemetry pathspec platformdirs psutil pygls.exceptions pygls.lsp.server pygls.protocol "
-    "re2 requests rich tree_sitter watchfiles websockets"
-)
-LOOKED_AT = frozenset(f"{_OF_PYTHON} {_OF_OTHERS} kibitz kibitz_context".split())
-GIT_COMMANDS = "kibitz_context.git_commands"
-# What may be taken from there by name: values, and how a path is spelled.
-GIT_NAMES = frozenset(("GitFolder", "GitOutput", "decoded", "encoded", "BlobReader"))
-# Commands of git that write content, or something that is made of it.
-_GIT_CONTENT = (
-    "am annotate apply archive blame bundle cat-file checkout checkout-index cherry-pick diff "
-    "diff-files diff-index diff-tree difftool fast-export format-patch gitk grep log merge-file "
-    "merge-tree notes pack-objects range-diff rebase restore revert shortlog show stash submodule "
-    "unpack-file upload-archive upload-pack whatchanged worktree"
-)
-GIT_CONTENT = frozenset(_GIT_CONTENT.split())
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """A place in the source that could be a way to a byte: `used` in `function`."""
-
-    function: str
-    used: str
-    place: str
-
-    def __str__(self) -> str:
-        return f"{self.place}: {self.used} in {self.function}"
-
-    @property
-    def is_allowed(self) -> bool:
-        if self.used in ALLOWED.get(self.function, {}):
-            return True
-        return any(self.function.startswith(f"{package}.") for package in ALLOWED_PACKAGES)
-
-
-class _Search(ast.NodeVisitor):
-    """Collects the ways in one module."""
-
-    def __init__(self, module: str, shown: str, tree: ast.Module) -> None:
-        self._scope = [module]
-        self._shown = shown
-        self._asks_git = GIT_COMMANDS in module or any(
-            "git_commands" in ast.unparse(node)
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Import | ast.ImportFrom)
-        )
-        self.ways: list[Way] = []
-        self.visit(tree)
-
-    def _found(self, node: ast.AST, used: str) -> None:
-        line = getattr(node, "lineno", 0)
-        self.ways.append(Way(".".join(self._scope), used, f"{self._shown}, line {line}"))
-
-    def _inside(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
-        self._scope.append(node.name)
-        self.generic_visit(node)
-        self._scope.pop()
-
-    visit_FunctionDef = visit_AsyncFunctionDef = _inside
-
-    def visit_ClassDef(self, node: ast.ClassDef) -> None:
-        for base in node.bases:
-            # Its own methods would be those of a path.
-            if ast.unparse(base).endswith("Path"):
-                self._found(node, f"class of {ast.unparse(base)}")
-        self._inside(node)
-
-    def visit_Import(self, node: ast.Import) -> None:
-        for alias in node.names:
-            if alias.name == GIT_COMMANDS:
-                self._found(node, "import git_commands")
-            elif not _is_looked_at(alias.name):
-                self._found(node, f"import {alias.name.split('.')[0]}")
-
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
-        module = node.module or ""
-        names = [alias.name for alias in node.names]
-        if module.endswith("git_commands"):
-            for name in sorted(set(names) - GIT_NAMES):
-                self._found(node, f"import {name}")
-        elif "git_commands" in names:
-            self._found(node, "import git_commands")
-        elif not node.level and not all(
-            _is_looked_at(module) or _is_looked_at(f"{module}.{name}") for name in names
-        ):
-            self._found(node, f"import {module.split('.')[0]}")
-        if module.split(".")[0] not in ("kibitz", "kibitz_context"):
-            for name in names:
-                if name in FOUND_ANYWHERE or (module, name) in FOUND_IN_ITS_MODULE:
-                    self._found(node, f"import {name}")
-
-    def visit_Name(self, node: ast.Name) -> None:
-        if node.id == "open":
-            self._found(node, "open")
-
-    def visit_Attribute(self, node: ast.Attribute) -> None:
-        receiver = node.value.id if isinstance(node.value, ast.Name) else ""
-        # A method of our own; what it does is searched where it is defined.
-        is_class = receiver[:1].isupper() and not receiver.endswith("Path")
-        is_own = receiver in ("self", "cls") or (is_class and node.attr == "open")
-        found = node.attr in FOUND_ANYWHERE and not is_own
-        if found or (receiver, node.attr) in FOUND_IN_ITS_MODULE:
-            self._found(node, ast.unparse(node))
-        self.generic_visit(node)
-
-    def visit_Call(self, node: ast.Call) -> None:
-        called = node.func
-        name = called.id if isinstance(called, ast.Name) else getattr(called, "attr", "")
-        if name in ("BlobReader", "blobs"):
-            self._found(node, ast.unparse(called))
-        elif name in _BY_NAME:
-            for asked in node.args:
-                if isinstance(asked, ast.Constant) and asked.value in FOUND_ANYWHERE:
-                    self._found(node, f"{name} {asked.value}")
-        self.generic_visit(node)
-
-    def visit_Constant(self, node: ast.Constant) -> None:
-        value = node.value
-        if self._asks_git and value in GIT_CONTENT:
-            self._found(node, repr(value))
-        elif isinstance(value, str) and value.lstrip()[:7].upper() == "ATTACH ":
-            self._found(node, "ATTACH")
-
-
-def _is_looked_at(module: str) -> bool:
-    parts = module.split(".")
-    return any(".".join(parts[:length]) in LOOKED_AT for length in range(1, len(parts) + 1))
-
-
-def ways_in(module: str, source: str, shown: str) -> list[Way]:
-    return _Search(module, shown, ast.parse(source, shown)).ways
+def is_allowed(way: Way) -> bool:
+    if way.used in ALLOWED.get(way.function, {}):
+        return True
+    return any(way.function.startswith(f"{package}.") for package in ALLOWED_PACKAGES)
 
 
 def modules() -> Iterator[tuple[str, Path]]:
@@ -432,10 +274,10 @@ def all_ways() -> tuple[Way, ...]:
 
 
 def test_nothing_goes_past_the_gate() -> None:
-    wrong = [str(way) for way in all_ways() if not way.is_allowed]
+    wrong = [str(way) for way in all_ways() if not is_allowed(way)]
     assert not wrong, (
-        "read files of a repository through kibitz_context.gate; what is no such file gets its "
-        "reason in ALLOWED of tests/test_gate_only.py:\n" + "\n".join(wrong)
+        "read files of a repository through kibitz_context.gate.gate; what is no such file gets "
+        "its reason in ALLOWED of tests/test_gate_only.py:\n" + "\n".join(wrong)
     )
 
 
@@ -484,23 +326,23 @@ def test_every_reason_is_still_needed() -> None:
         ("async def f(loop): await loop.subprocess_exec(None, 'cat')", "loop.subprocess_exec"),
         ("def f(repository):\n    with repository.blobs(9) as blobs: pass", "repository.blobs"),
         ("def f(repository): return repository.grep('HEAD', ['x'])", "repository.grep"),
-        ("from kibitz_context import git_commands", "import git_commands"),
-        ("from kibitz_context.git_commands import run", "import run"),
+        ("from kibitz_context.files import git_commands", "import git_commands"),
+        ("from kibitz_context.files.git_commands import run", "import run"),
     ],
 )
 def test_a_way_past_the_gate_is_found(source: str, used: str | None) -> None:
     (way, *_) = ways_in("kibitz.actions.hover", source, "a test")
-    assert not way.is_allowed
+    assert not is_allowed(way)
     assert used in (None, way.used)
 
 
 def test_git_s_content_is_found_where_git_is_asked() -> None:
     source = (
-        "from kibitz_context import git_commands\n"
+        "from kibitz_context.files import git_commands\n"
         "def f(folder): return git_commands.run(folder, ['show', 'HEAD:secret.py'])\n"
     )
-    ways = ways_in("kibitz_context.history", source, "a test")
-    assert [(way.used, way.is_allowed) for way in ways] == [
+    ways = ways_in("kibitz_context.indexing.history", source, "a test")
+    assert [(way.used, is_allowed(way)) for way in ways] == [
         ("import git_commands", True),
         ("'show'", False),
     ]
@@ -513,7 +355,7 @@ def test_git_s_content_is_found_where_git_is_asked() -> None:
         "class Backend:\n    def f(self): return self.open()",
         "def f(file): return Index.open(file)",
         "def f(tree): return tree.blobs['a.py']",
-        "from kibitz_context.git_commands import GitFolder, decoded",
+        "from kibitz_context.files.git_commands import GitFolder, decoded",
         "LEVELS = ('log', 'show')",
         "import os, pathlib, json, urllib.parse",
         "from urllib import parse",

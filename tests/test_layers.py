@@ -91,6 +91,28 @@ LAYERS: tuple[dict[str, tuple[str, ...]], ...] = (
     {"entry": ("kibitz.__main__", "kibitz.cli", "kibitz.demo", "kibitz.front")},
 )
 
+# The same within `kibitz_context`.  What is not named, a façade for those outside, is above all.
+CONTEXT_LAYERS: tuple[tuple[str, ...], ...] = (
+    (
+        "kibitz_context.child",
+        "kibitz_context.database",
+        "kibitz_context.document",
+        "kibitz_context.kinds",
+        "kibitz_context.lines",
+        "kibitz_context.markup",
+        "kibitz_context.tokens",
+        "kibitz_context.values",
+    ),
+    ("kibitz_context.texts",),
+    ("kibitz_context.files",),
+    ("kibitz_context.gate",),
+    ("kibitz_context.indexing",),
+    ("kibitz_context.ranking",),
+    ("kibitz_context.layers",),
+    ("kibitz_context.caching",),
+    ("kibitz_context",),
+)
+
 # Which modules may import what we did not write, each with all that is below it.  Two packages
 # that are only importable together are told apart nevertheless.
 LSP = ("kibitz.protocol", "kibitz.handlers", "kibitz.delivery", "kibitz.server")
@@ -99,11 +121,11 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "azure": ("kibitz.claude.anthropic_client.clouds",),
     "boto3": ("kibitz.claude.anthropic_client.clouds",),
     "cattrs": ("kibitz.protocol",),
-    "git": ("kibitz_context",),
+    "git": ("kibitz_context.files.git_commands",),
     "google": ("kibitz.claude.anthropic_client.clouds",),
     "h11": ("kibitz.standin",),
     "httpx2": ("kibitz.claude.anthropic_client",),
-    "imagesize": ("kibitz_context.media",),
+    "imagesize": ("kibitz_context.gate.media",),
     "lsprotocol": LSP,
     "markdown_it": (
         "kibitz.cli",
@@ -112,15 +134,15 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
         "kibitz.safe_markdown",
     ),
     "opentelemetry": ("kibitz.claude.telemetry",),
-    "pathspec": ("kibitz_context",),
+    "pathspec": ("kibitz_context.files.ignore_files",),
     "platformdirs": ("kibitz.paths",),
     "psutil": ("kibitz.claude", "kibitz.local_model"),
     "pygls": LSP,
-    "pypdf": ("kibitz_context.media",),
+    "pypdf": ("kibitz_context.gate.media",),
     "re2": ("kibitz.looking.pattern",),
     "requests": ("kibitz.claude.anthropic_client.clouds",),
     "rich": ("kibitz.cli", "kibitz.demo"),
-    "tree_sitter": ("kibitz_context",),
+    "tree_sitter": ("kibitz_context.texts",),
     "watchfiles": ("kibitz.upkeep.folder_watch",),
     "websockets": ("kibitz.protocol",),
     "xllamacpp": ("kibitz.local_model.serve",),
@@ -219,6 +241,15 @@ def is_downwards(each: Import) -> bool:
     return importer == imported or imported[0] < importer[0]
 
 
+def height_in_context(module: str) -> int:
+    """The layer of a module of `kibitz_context`, counted from the lowest."""
+    return next(
+        height
+        for height, packages in enumerate(CONTEXT_LAYERS)
+        if any(is_in(module, package) for package in packages)
+    )
+
+
 def told(wrong: list[Import]) -> str:
     return "\n".join(map(str, wrong))
 
@@ -232,6 +263,19 @@ def test_imports_point_downwards() -> None:
     wrong = [each for each in all_imports() if is_ours(each.imported) and not is_downwards(each)]
     assert not wrong, (
         f"imports must point downwards (LAYERS in tests/test_layers.py):\n{told(wrong)}"
+    )
+
+
+def test_imports_within_the_context_point_downwards() -> None:
+    wrong = [
+        each
+        for each in all_imports()
+        if is_in(each.importer, "kibitz_context")
+        and is_in(each.imported, "kibitz_context")
+        and height_in_context(each.imported) > height_in_context(each.importer)
+    ]
+    assert not wrong, (
+        f"imports must point downwards (CONTEXT_LAYERS in tests/test_layers.py):\n{told(wrong)}"
     )
 
 
@@ -289,8 +333,8 @@ def test_each_dependency_is_explained() -> None:
         ("kibitz.claude.prompt", "kibitz.edits.values", False),
         ("kibitz.edits.diff", "kibitz.claude.values", False),
         ("kibitz.standin.api", "kibitz_context.lines", False),
-        ("kibitz_context.gate", "kibitz.settings", False),
-        ("kibitz_context.gate", "kibitz", False),
+        ("kibitz_context.gate.gate", "kibitz.settings", False),
+        ("kibitz_context.gate.gate", "kibitz", False),
         ("kibitz.somewhere_new", "kibitz.settings", False),
     ],
 )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path, PurePosixPath
 
-from kibitz_context import discovery
-from kibitz_context.gate import Gate
+from kibitz_context.caching.view import View
+from kibitz_context.files import discovery
+from kibitz_context.gate.gate import Gate
 from kibitz_context.values import Focus
-from kibitz_context.view import View
 
 IGNORED = "it is ignored by git"
 

@@ -9,22 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from kibitz_context import prefix as prefixes
-from kibitz_context import task
-from kibitz_context.baseline import bases, opened
 from kibitz_context.buffers import allowed_buffers
-from kibitz_context.changes import changes_budget
-from kibitz_context.course import Course, Lookout, left_tokens, with_prefix, without_prefix
-from kibitz_context.gate import Gate
-from kibitz_context.log import AS_IN_SNAPSHOT, Told
-from kibitz_context.prefix import PrefixRequest
-from kibitz_context.prefix_state import PrefixState
-from kibitz_context.related import Parse
-from kibitz_context.repository import Repository
-from kibitz_context.symbols import symbols
+from kibitz_context.caching import prefix as prefixes
+from kibitz_context.caching.course import Course, Lookout, left_tokens, with_prefix, without_prefix
+from kibitz_context.caching.prefix import PrefixRequest
+from kibitz_context.caching.prefix_state import PrefixState
+from kibitz_context.caching.view import View
+from kibitz_context.files.repository import Repository
+from kibitz_context.gate.baseline import bases, opened
+from kibitz_context.gate.gate import Gate
+from kibitz_context.layers import task
+from kibitz_context.layers.changes import changes_budget
+from kibitz_context.layers.log import AS_IN_SNAPSHOT, Told
+from kibitz_context.ranking.related import Parse
+from kibitz_context.texts.symbols import symbols
 from kibitz_context.tokens import estimate
 from kibitz_context.values import Context, FileForm, FileUse, Focus, Layer, Omission, PrefixId
-from kibitz_context.view import View
 
 __all__ = ["Focus", "GatherStopped", "PrefixRequest", "gather"]
 

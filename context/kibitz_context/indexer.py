@@ -17,17 +17,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from kibitz_context import history, kinds, rank, snapshots
-from kibitz_context.baseline import opened
-from kibitz_context.gate import Gate
-from kibitz_context.index import Index, index_of
-from kibitz_context.reading import Reading, entry
-from kibitz_context.repository import Repository, TrackedFile
-from kibitz_context.signatures import Signatures, signatures
-from kibitz_context.snapshot import MAX_OUTLINED_BYTES
+from kibitz_context import kinds
+from kibitz_context.files.repository import Repository, TrackedFile
+from kibitz_context.gate.baseline import opened
+from kibitz_context.gate.gate import Gate
+from kibitz_context.indexing import history
+from kibitz_context.indexing.index import Index, index_of
+from kibitz_context.indexing.reading import Reading, entry
+from kibitz_context.layers import snapshots
+from kibitz_context.layers.signatures import Signatures, signatures
+from kibitz_context.layers.snapshot import MAX_OUTLINED_BYTES
+from kibitz_context.ranking import rank
 from kibitz_context.values import Allowed
-
-HISTORY_FILE_NAME = "history.sqlite"
 
 # Of the files that a stored snapshot lacks so many are looked for again.
 _MOST_LOOKED_FOR = 16
@@ -132,7 +133,7 @@ def prepare(
             work = Reading(repository, gate, index, request.is_careful, check)
             work.do(missing, progress or _no_progress)
         if not is_stored:
-            past = history.history(repository, wanted.base.commit, cache_folder / HISTORY_FILE_NAME)
+            past = history.history(repository, wanted.base.commit, cache_folder / history.FILE_NAME)
             check()
             with _uncollected():
                 ranking, shown = _judged(index, allowed, indexed, past, check)

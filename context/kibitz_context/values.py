@@ -140,7 +140,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class PrefixId:
-    """Which remembered prefix a context belongs to: see `kibitz_context.prefix`.
+    """Which remembered prefix a context belongs to: see `kibitz_context.caching.prefix`.
 
     `generation` is counted up whenever bytes that were sent before are given up, so that news of
     an older prefix cannot be taken for news of this one.  `cache` is None for a prefix that is

@@ -68,7 +68,7 @@ class ShownFindings:
 
 def _written(finding: Finding) -> dict[str, Any]:
     """`finding` as it may be written down: what suggests a secret is kept without doing so."""
-    from kibitz_context.secrets import redact
+    from kibitz_context.gate.secrets import redact
 
     if redact(finding.suggestion).secrets:
         finding = dataclasses.replace(finding, suggestion="")

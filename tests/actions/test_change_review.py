@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kibitz.actions.change_review import PART_CHARACTERS, orders_for, parts_of
-from kibitz_context.change_set import ChangedFile, ChangeSet, changed_lines
-from kibitz_context.diffs import unified_diff
+from kibitz_context.layers.change_set import ChangedFile, ChangeSet, changed_lines
+from kibitz_context.layers.diffs import unified_diff
 from kibitz_context.values import Allowed
 
 

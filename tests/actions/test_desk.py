@@ -17,7 +17,7 @@ from kibitz.actions.values import Begun, Indexing, Order, Said, Step
 from kibitz.claude.catalogue import builtin
 from kibitz.claude.values import Event, Limits, Prompt, Purpose, Tier
 from kibitz.settings import Settings, load
-from kibitz_context import prefix
+from kibitz_context.caching import prefix
 from support.preparing import Builder
 from support.scripted_claude import Scripted
 from support.workshop import make_repository

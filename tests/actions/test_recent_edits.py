@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kibitz.actions.recent import MOST_DIFF_CHARACTERS, recent_edits
 from kibitz.completion.recent import RecentEdit
-from kibitz_context.gate import Gate
+from kibitz_context.gate.gate import Gate
 from support.workshop import make_repository
 
 SECRET = "sk-ant-api03-" + "".join(f"{number:x}Kz" for number in range(30))

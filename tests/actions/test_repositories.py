@@ -10,7 +10,7 @@ import pytest
 
 from kibitz.actions import repositories
 from kibitz.actions.repositories import Repositories
-from kibitz_context.repository import Repository
+from kibitz_context.files.repository import Repository
 from support.workshop import GIT, make_repository
 
 

@@ -13,7 +13,7 @@ from bench.replay_stage import MAX_TOKENS, play
 from bench.replay_traces import SHAPES, Action, Arrival, trace
 from bench.replay_world import World
 
-from kibitz_context.changes import changes_budget
+from kibitz_context.layers.changes import changes_budget
 
 HOUR = 3_600.0
 SPARSE, DENSE, HOPPING = SHAPES

@@ -11,8 +11,8 @@ from bench.recall_files import Question, questions
 from bench.recall_peers import Chunks
 
 from bench import recall_cases, recall_definitions, recall_files, recall_fit
+from kibitz_context.ranking.weights import RelatedWeights
 from kibitz_context.tokens import estimate
-from kibitz_context.weights import RelatedWeights
 from support.git_folder import git_folder
 
 

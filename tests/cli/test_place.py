@@ -10,7 +10,7 @@ import pytest
 
 from kibitz.cli.place import Place, has_piped_stdin, parse_place
 from kibitz.errors import UserError
-from kibitz_context.gate import MAX_TEXT_BYTES
+from kibitz_context.gate.gate import MAX_TEXT_BYTES
 from support.command_line import CommandLine
 
 

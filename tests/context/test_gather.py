@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from kibitz_context import view as view_module
-from kibitz_context.gate import Gate
+from kibitz_context.caching import view as view_module
+from kibitz_context.files.repository import Repository
+from kibitz_context.gate.gate import Gate
 from kibitz_context.gather import Focus, GatherStopped, gather
 from kibitz_context.lines import Span
-from kibitz_context.repository import Repository
 from kibitz_context.values import Context
 from support.git_folder import git_folder
 
@@ -431,7 +431,7 @@ def test_a_warm_gather_reads_no_blob_again(tmp_path: Path, monkeypatch: pytest.M
     def fail(*_: object) -> None:
         raise AssertionError("a blob was read again")
 
-    monkeypatch.setattr("kibitz_context.git_commands.BlobReader.read", fail)
+    monkeypatch.setattr("kibitz_context.files.git_commands.BlobReader.read", fail)
     assert context(tmp_path) == first
 
 

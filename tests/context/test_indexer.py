@@ -10,14 +10,17 @@ from typing import Any
 
 import pytest
 
-from kibitz_context import indexer, parsers, parsing, reading, snapshots, symbols
+from kibitz_context import indexer
 from kibitz_context.child import Child, ChildEnded
-from kibitz_context.gate import Gate
+from kibitz_context.files.repository import Repository, TrackedFile
+from kibitz_context.gate.gate import Gate
 from kibitz_context.gather import gather
-from kibitz_context.index import Index, index_of
 from kibitz_context.indexer import Prepared, PrepareStopped, Request, look_at, prepare
-from kibitz_context.repository import Repository, TrackedFile
-from kibitz_context.snapshot import Snapshot
+from kibitz_context.indexing import parsers, reading
+from kibitz_context.indexing.index import Index, index_of
+from kibitz_context.layers import snapshots
+from kibitz_context.layers.snapshot import Snapshot
+from kibitz_context.texts import parsing, symbols
 from support.git_folder import GitFolder, git_folder
 
 TOKENS = 4_000

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from kibitz_context import parser_process
 from kibitz_context.child import NICENESS, Child, ChildEnded
-from kibitz_context.index import index_of
+from kibitz_context.files.repository import Repository
 from kibitz_context.indexer import Prepared, Request
-from kibitz_context.repository import Repository
+from kibitz_context.indexing import parser_process
+from kibitz_context.indexing.index import index_of
 from kibitz_context.worker import MAX_ATTEMPTS, MODULE, Worker
 from support.git_folder import GitFolder, git_folder
 

@@ -9,7 +9,7 @@ import pytest
 
 from kibitz.actions.prompt_files import PromptFile, read_prompt_files
 from kibitz.standin import Reply
-from kibitz_context.gate import Gate
+from kibitz_context.gate.gate import Gate
 from support.findings import finding, reported
 from support.workshop import EXAMPLE, cursor, lines, open_workshop
 

@@ -1,7 +1,7 @@
 """A server that runs while git changes under it: each request shows the files as they are.
 
 The layers of what is sent are read back as Claude would read them, and compared with the disk and
-the editor's buffer.  `tests/context/git_states` has the same of a look at each state by itself.
+the editor's buffer.  `tests/context/files/git_states` has the same of each state by itself.
 """
 
 from __future__ import annotations

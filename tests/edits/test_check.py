@@ -6,7 +6,7 @@ import pytest
 
 from kibitz.edits.check import Checked, checked
 from kibitz.edits.protected import protection
-from kibitz_context.syntax_faults import syntax_faults
+from kibitz_context.texts.syntax_faults import syntax_faults
 
 GOOD = "def f(a):\n    if a:\n        return 1\n    return 2\n"
 LONG = GOOD * 3

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from kibitz.edits.file_edits import FileEdits, Passage, parse
 from kibitz.edits.passages import applied, line_edits, replacements, restored
 from kibitz.edits.values import Refusal, apply_line_edits
+from kibitz_context.gate.secrets import redact
 from kibitz_context.lines import split_lines
-from kibitz_context.secrets import redact
 
 
 def edited(text: str, *passages: tuple[str, str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kibitz.edits.secrets import restore
-from kibitz_context.secrets import redact
+from kibitz_context.gate.secrets import redact
 
 KEY = ("REDACTED_ABCDEFGHJKLM____", "sk-1234567890abcdefghijkl")
 

@@ -8,7 +8,7 @@ from kibitz.edits.values import LineEdit, Refusal, apply_line_edits
 from kibitz.findings.suggestion import edit_for, why_not_offered
 from kibitz.findings.values import Finding
 from kibitz_context.lines import split_lines
-from kibitz_context.syntax_faults import syntax_faults
+from kibitz_context.texts.syntax_faults import syntax_faults
 
 
 def finding(quote: str, suggestion: str, start: int, end: int) -> Finding:

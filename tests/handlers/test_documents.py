@@ -99,6 +99,6 @@ asyncio.run(main())
         cwd=tmp_path,
     )
     loaded = set(run.stdout.split())
-    slow = {"git", "tree_sitter", "watchfiles", "anthropic", "kibitz_context.repository",
+    slow = {"git", "tree_sitter", "watchfiles", "anthropic", "kibitz_context.files.repository",
             "kibitz_context.indexer", "kibitz.upkeep"}  # fmt: skip
     assert not slow & loaded

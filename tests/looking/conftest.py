@@ -13,8 +13,8 @@ import pytest
 from kibitz.looking import toolbox
 from kibitz.looking.sight import Sight
 from kibitz.looking.toolbox import Result
-from kibitz_context.gate import Gate
-from kibitz_context.repository import Repository
+from kibitz_context.files.repository import Repository
+from kibitz_context.gate.gate import Gate
 from support.git_folder import GitFolder, git_folder
 
 TOKEN = "ghp_" + "k3Jd82Hs0Qm4Zx7Vb1Nc9Lp5Rt6Yw2Ae8Gf0"

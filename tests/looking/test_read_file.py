@@ -11,8 +11,8 @@ import pytest
 from kibitz.looking.answers import MAX_CHARACTERS
 from kibitz.looking.sight import Sight
 from kibitz.looking.toolbox import answer
-from kibitz_context.gate import Gate
-from kibitz_context.repository import Repository
+from kibitz_context.files.repository import Repository
+from kibitz_context.gate.gate import Gate
 from looking.conftest import TOKEN, Looker
 
 

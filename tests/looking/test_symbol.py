@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from kibitz.looking import ripgrep
-from kibitz_context import index, indexer
-from kibitz_context.gate import Gate
-from kibitz_context.repository import Repository
+from kibitz_context import indexer
+from kibitz_context.files.repository import Repository
+from kibitz_context.gate.gate import Gate
+from kibitz_context.indexing import index
 from looking.conftest import TOKEN, Looker
 
 

@@ -59,11 +59,11 @@ def configure() -> Iterator[Configure]:
 def test_a_record_is_a_line(configure: Configure) -> None:
     lines = configure()
     logging.getLogger("kibitz.jobs").info("%s has ended after %d steps", "kibitz-1", 3)
-    logging.getLogger("kibitz_context.gate").warning("two\nlines\r\nand \x1b[31mcolour\x1b[0m")
+    logging.getLogger("kibitz_context.gate.gate").warning("two\nlines\r\nand \x1b[31mcolour\x1b[0m")
     logging.getLogger("kibitz.jobs").debug("not at this level")
     assert lines() == [
         "INFO kibitz.jobs: kibitz-1 has ended after 3 steps",
-        "WARNING kibitz_context.gate: two\\nlines\\nand colour",
+        "WARNING kibitz_context.gate.gate: two\\nlines\\nand colour",
     ]
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kibitz_context.gate import Gate
+from kibitz_context.caching.prefix import PrefixRequest, began
+from kibitz_context.files.repository import Repository
+from kibitz_context.gate.gate import Gate
 from kibitz_context.gather import Focus, gather
-from kibitz_context.outline import outline
-from kibitz_context.prefix import PrefixRequest, began
-from kibitz_context.rank import Ranking
-from kibitz_context.repository import Repository
-from kibitz_context.snapshots import build, store_in, wanted
+from kibitz_context.layers.snapshots import build, store_in, wanted
+from kibitz_context.ranking.rank import Ranking
+from kibitz_context.texts.outline import outline
 from kibitz_context.values import Context, Plan, Prices
 from support.git_folder import GitFolder
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from kibitz_context.baseline import baseline
-from kibitz_context.changes import hidden, listed
-from kibitz_context.gate import Gate
+from kibitz_context.files.repository import Repository
+from kibitz_context.gate.baseline import baseline
+from kibitz_context.gate.gate import Gate
 from kibitz_context.gather import gather
-from kibitz_context.repository import Repository
+from kibitz_context.layers.changes import hidden, listed
 from kibitz_context.values import Context
 from support.context_reader import as_read
 from support.git_folder import GitFolder

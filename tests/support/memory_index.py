@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
 from math import log
 
-from kibitz_context.symbols import Symbols, symbols
-from kibitz_context.words import words as words_of
+from kibitz_context.texts.symbols import Symbols, symbols
+from kibitz_context.texts.words import words as words_of
 
 
 class MemoryIndex:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kibitz.actions.preparing import Preparation, Subject
-from kibitz_context import snapshots
 from kibitz_context.indexer import Prepared
-from kibitz_context.rank import Ranking
-from kibitz_context.symbols import Symbols, symbols
-from kibitz_context.syntax_faults import syntax_faults
+from kibitz_context.layers import snapshots
+from kibitz_context.ranking.rank import Ranking
+from kibitz_context.texts.symbols import Symbols, symbols
+from kibitz_context.texts.syntax_faults import syntax_faults
 
 
 @dataclass

@@ -12,7 +12,7 @@ import pytest
 
 from kibitz.upkeep import attendant
 from kibitz.upkeep.attendant import Attendant
-from kibitz_context.repository import Repository
+from kibitz_context.files.repository import Repository
 from support.workshop import GIT, make_repository
 
 

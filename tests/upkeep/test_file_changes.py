@@ -9,7 +9,7 @@ import pytest
 
 from kibitz.upkeep import file_changes
 from kibitz.upkeep.file_changes import Happened, folders_to_watch, meaning
-from kibitz_context.repository import Repository
+from kibitz_context.files.repository import Repository
 from support.workshop import GIT, make_repository
 
 

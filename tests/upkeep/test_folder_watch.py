@@ -12,7 +12,7 @@ import pytest
 
 from kibitz.upkeep.file_changes import folders_to_watch, meaning
 from kibitz.upkeep.folder_watch import FolderWatch
-from kibitz_context.repository import Repository
+from kibitz_context.files.repository import Repository
 from support.workshop import GIT, make_repository
 
 SECONDS = 20.0

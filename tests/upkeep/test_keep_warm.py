@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from kibitz.claude.values import Block, ClaudeFailure, Limits, Message, Prompt, Purpose
 from kibitz.upkeep.keep_warm import MOST_PREFIXES, KeepWarm, Kept, pinging, pings_since_request
-from kibitz_context import prefix as prefixes
-from kibitz_context.policy import LIFETIME_SECONDS, Lease
-from kibitz_context.prefix_state import PrefixState
+from kibitz_context.caching import prefix as prefixes
+from kibitz_context.caching.policy import LIFETIME_SECONDS, Lease
+from kibitz_context.caching.prefix_state import PrefixState
 from kibitz_context.values import CacheLifetime, Context, Layer, Plan, PrefixId, Prices
 
 NOON = 1_800_000_000.0

@@ -15,8 +15,8 @@ from kibitz.claude.values import Prompt, Purpose, Usage
 from kibitz.settings import load
 from kibitz.upkeep import pre_warm
 from kibitz.upkeep.pre_warm import Opened
-from kibitz_context import prefix
-from kibitz_context.prefix_state import PrefixState
+from kibitz_context.caching import prefix
+from kibitz_context.caching.prefix_state import PrefixState
 from kibitz_context.values import PrefixId
 from support.preparing import Builder
 from support.scripted_claude import Scripted

@@ -41,8 +41,8 @@ from kibitz_context.values import Allowed, Focus, Refused
 
 if TYPE_CHECKING:
     from kibitz.looking.sight import Sight
-    from kibitz_context.prefix import PrefixRequest
-    from kibitz_context.repository import Repository
+    from kibitz_context.caching.prefix import PrefixRequest
+    from kibitz_context.files.repository import Repository
 
 logger = logging.getLogger(__name__)
 
@@ -167,9 +167,9 @@ class Briefing:
 
     def _brief(self, order: Order, record: bool, should_stop: Callable[[], bool]) -> Brief:
         # Loaded when somebody asks for something: no start of a server has to wait for them.
+        from kibitz_context.gate.secrets import redact
         from kibitz_context.gather import gather
-        from kibitz_context.secrets import redact
-        from kibitz_context.symbols import symbols
+        from kibitz_context.texts.symbols import symbols
 
         settings = self._settings_for(order.root)
         repository = self.repository(order.root, order.folders)
@@ -268,7 +268,7 @@ class Briefing:
         """
         if self.preparer is not None:
             return self.preparer.syntax_faults(path, text)
-        from kibitz_context.syntax_faults import syntax_faults
+        from kibitz_context.texts.syntax_faults import syntax_faults
 
         return syntax_faults(path, text)
 
@@ -285,7 +285,7 @@ class Briefing:
         limit_usd: float,
     ) -> PrefixRequest:
         """How the prefix of a request is to be kept; `said` is what the task will hold."""
-        from kibitz_context.prefix import PrefixRequest
+        from kibitz_context.caching.prefix import PrefixRequest
 
         known = self.known_models()
         most_tokens = known.most_prompt_tokens(model, tier)
@@ -322,7 +322,7 @@ def _question(order: Order, text: str) -> str:
     """What related code is looked for by: what is asked, and the names of what was changed."""
     if order.hunks is None:
         return order.instruction
-    from kibitz_context.outline import definitions
+    from kibitz_context.texts.outline import definitions
 
     known = definitions(text.split("\n"))
     names: list[str] = []

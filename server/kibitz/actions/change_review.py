@@ -18,7 +18,7 @@ from kibitz_context.document import Document
 from kibitz_context.lines import Span
 
 if TYPE_CHECKING:
-    from kibitz_context.change_set import ChangedFile, ChangeSet
+    from kibitz_context.layers.change_set import ChangedFile, ChangeSet
 
 # A file up to this is reviewed in one go, whatever was changed in it.  Larger: findings get fewer
 # the more there is to read at once; smaller: what belongs together is torn apart.

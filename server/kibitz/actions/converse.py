@@ -176,7 +176,7 @@ class Question:
 
     def _sent_again(self, brief: Brief, told: _Told) -> _Earlier:
         """The turns before, in the form in which they go along this time.  Blocking."""
-        from kibitz_context.secrets import redact
+        from kibitz_context.gate.secrets import redact
 
         turns: list[tuple[str, Turn]] = []
         key = FIRST_KEY

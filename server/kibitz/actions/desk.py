@@ -220,7 +220,7 @@ class Desk(Briefing):
         self, brief: Brief, prompt: Prompt, usage: Usage, began_at: float, is_first: bool
     ) -> None:
         """The response has begun: what was sent can be read from the cache from now on."""
-        from kibitz_context import prefix
+        from kibitz_context.caching import prefix
 
         context = brief.context
         markers = [block.marker for block in prompt.system]

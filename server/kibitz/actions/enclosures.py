@@ -19,12 +19,12 @@ from kibitz.claude.values import Attachment, Block, Message, Part
 from kibitz.conversation.links import Link
 from kibitz.errors import UserError
 from kibitz.plain_text import one_line
+from kibitz_context.gate.media import Pdf, Picture
 from kibitz_context.lines import LineTable
-from kibitz_context.media import Pdf, Picture
 from kibitz_context.values import Allowed, Refused
 
 if TYPE_CHECKING:
-    from kibitz_context.gate import Gate
+    from kibitz_context.gate.gate import Gate
 
 # The API's limits.  A picture is measured as it is encoded, a third larger than its file; a body
 # may have 32 MB, of which text needs its share.

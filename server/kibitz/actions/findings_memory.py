@@ -53,7 +53,7 @@ class FindingsMemory:
 
     def keep(self, order: Order, model: str, known: Known) -> None:
         """See `Memory`.  What suggests to write a secret is not kept."""
-        from kibitz_context.secrets import redact
+        from kibitz_context.gate.secrets import redact
 
         found = [step.finding for step in known.steps if isinstance(step, Found)]
         if not _can_be_kept(order) or any(redact(each.suggestion).secrets for each in found):

@@ -22,11 +22,11 @@ from kibitz.conversation.document import FILE_ENDING
 
 if TYPE_CHECKING:
     from kibitz.settings import Context
-    from kibitz_context.gate import Gate
+    from kibitz_context.files.repository import Repository
+    from kibitz_context.gate.gate import Gate
     from kibitz_context.indexer import Prepared, Request
-    from kibitz_context.parser_process import ParserProcess
-    from kibitz_context.repository import Repository
-    from kibitz_context.symbols import Symbols
+    from kibitz_context.indexing.parser_process import ParserProcess
+    from kibitz_context.texts.symbols import Symbols
     from kibitz_context.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class Subject:
 
 def gate_of(root: Path, context: Context) -> Gate:
     """The gate that everything passes which kibitz chooses to send of a repository."""
-    from kibitz_context.gate import Gate
+    from kibitz_context.gate.gate import Gate
 
     # What is said about a repository is no part of it, wherever it is kept.
     exclude = (*context.exclude, f"*{FILE_ENDING}")
@@ -146,7 +146,7 @@ class InOtherProcess:
     def _parsing(self) -> ParserProcess:
         with self._lock:
             if self._parser is None:
-                from kibitz_context.parser_process import ParserProcess
+                from kibitz_context.indexing.parser_process import ParserProcess
 
                 self._parser = ParserProcess()
             parser = self._parser
@@ -197,12 +197,12 @@ class InThisProcess:
         )
 
     def parse(self, path: str, text: str) -> Symbols:
-        from kibitz_context.symbols import symbols
+        from kibitz_context.texts.symbols import symbols
 
         return symbols(path, text)
 
     def syntax_faults(self, path: str, text: str) -> int | None:
-        from kibitz_context.syntax_faults import syntax_faults
+        from kibitz_context.texts.syntax_faults import syntax_faults
 
         return syntax_faults(path, text)
 
@@ -226,7 +226,8 @@ class InThisProcess:
 
 def is_missing(subject: Subject, model: str, cache: Path | None) -> bool:
     """Whether a request would have to go on with a provisional snapshot.  Runs git."""
-    from kibitz_context import prefix, snapshots
+    from kibitz_context.caching import prefix
+    from kibitz_context.layers import snapshots
 
     if cache is None:
         return False  # Without a place to put it, whoever needs a snapshot builds it.

@@ -21,7 +21,7 @@ from kibitz.plain_text import one_line
 from kibitz_context.values import Allowed
 
 if TYPE_CHECKING:
-    from kibitz_context.gate import Gate
+    from kibitz_context.gate.gate import Gate
 
 MAX_PROMPT_FILES = 50
 MAX_PROMPT_CHARACTERS = 20_000

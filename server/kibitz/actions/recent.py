@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from kibitz.actions.task_text import tagged
 from kibitz.completion.recent import RecentEdit
-from kibitz_context.diffs import unified_diff
+from kibitz_context.layers.diffs import unified_diff
 from kibitz_context.values import Refused
 
 if TYPE_CHECKING:
-    from kibitz_context.gate import Gate
+    from kibitz_context.gate.gate import Gate
 
 # Of a longer diff the first lines say enough.
 MOST_DIFF_CHARACTERS = 800

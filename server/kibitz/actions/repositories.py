@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kibitz_context.repository import Repository
+    from kibitz_context.files.repository import Repository
 
 MOST_REMEMBERED = 256
 
@@ -43,7 +43,7 @@ class Repositories:
                 self._found.move_to_end(key)
                 return known[2]
         # Loaded when somebody asks for something: no start of a server has to wait for it.
-        from kibitz_context.repository import Repository
+        from kibitz_context.files.repository import Repository
 
         found = Repository.find(start, folders)
         heart = _heart(found)

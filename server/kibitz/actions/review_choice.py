@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from kibitz_context import kinds
-from kibitz_context.gate import Gate
-from kibitz_context.repository import Repository
+from kibitz_context.files.repository import Repository
+from kibitz_context.gate.gate import Gate
 from kibitz_context.values import Refused
 
 # What is asked about, not what it is seen with.  Higher: requests for dollars that are cut off at

@@ -18,7 +18,7 @@ from kibitz.claude.budget import Exceeded
 from kibitz.claude.estimate import cold_usage, warm_usage
 from kibitz.claude.values import Prompt, Purpose, Tier, Usage
 from kibitz.errors import EXIT_BUDGET, UserError
-from kibitz_context.secrets import redact
+from kibitz_context.gate.secrets import redact
 from kibitz_context.tokens import CHARACTERS_PER_TOKEN
 
 LimitInTheWay = Callable[[Purpose, Tier, str, Sequence[float]], Exceeded | None]

@@ -186,6 +186,6 @@ class Staging:
 
 def _foreign(new_text: str, shown: str) -> bool:
     """Whether `new_text` has placeholders that the file, as it was `shown`, has not."""
-    from kibitz_context.secrets import placeholders_in
+    from kibitz_context.gate.secrets import placeholders_in
 
     return bool(placeholders_in(new_text) - placeholders_in(shown))

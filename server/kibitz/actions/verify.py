@@ -158,7 +158,7 @@ def after_fallback(order: Order, desk: Desk) -> Order:
 
 def verify_prompt(desk: Desk, brief: Brief, findings: Sequence[Finding]) -> Prompt:
     """The request for the check of `findings` of the brief's document."""
-    from kibitz_context.secrets import redact
+    from kibitz_context.gate.secrets import redact
 
     lines = brief.lines
     hunks = brief.order.hunks

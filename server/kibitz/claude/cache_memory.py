@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from kibitz.claude.prefixes import Prefix
 from kibitz.claude.prompt import LOOKBACK_BLOCKS
 from kibitz.claude.values import CacheLifetime, Expectation, Usage
-from kibitz_context.policy import LIFETIME_SECONDS
+from kibitz_context.caching.policy import LIFETIME_SECONDS
 
 MOST_PREFIXES = 4_096
 

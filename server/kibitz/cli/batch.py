@@ -33,7 +33,7 @@ from kibitz.cli.report import Report, in_order
 from kibitz.cli.workplace import EXIT_INTERRUPTED, Workplace
 from kibitz.errors import EXIT_BUDGET, EXIT_USAGE, UserError
 from kibitz.plain_text import one_line
-from kibitz_context.repository import Repository
+from kibitz_context.files.repository import Repository
 from kibitz_context.tokens import CHARACTERS_PER_TOKEN
 
 # The provider keeps results for 29 days; a run that is older cannot be continued.

@@ -29,9 +29,9 @@ from kibitz.edits.secrets import restore
 from kibitz.errors import UserError, sentence_for_stop
 from kibitz.findings.values import Dropped, Finding
 from kibitz_context.document import Document
-from kibitz_context.gate import Gate
+from kibitz_context.gate.gate import Gate
+from kibitz_context.layers.task import LEAST_RELATED_TOKENS, RELATED_SHARE
 from kibitz_context.lines import LineTable
-from kibitz_context.task import LEAST_RELATED_TOKENS, RELATED_SHARE
 from kibitz_context.tokens import characters
 from kibitz_context.values import Context, Layer, Plan, Refused
 

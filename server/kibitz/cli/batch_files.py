@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kibitz.cli.place import STDIN, absolute, parse_place, shown
 from kibitz.errors import UserError
-from kibitz_context.repository import Repository
+from kibitz_context.files.repository import Repository
 
 
 def named(places: Sequence[str], repository: Repository) -> tuple[str, ...]:

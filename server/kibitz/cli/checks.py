@@ -29,9 +29,9 @@ from kibitz.profiles import PLAIN, profile_for
 from kibitz.settings import PROJECT_FILE, Loaded, Settings
 from kibitz.settings_keys import TIER_OF_ACTION
 from kibitz.trust import Trust
-from kibitz_context.discovery import NO_REPOSITORY
-from kibitz_context.gate import Gate
-from kibitz_context.repository import Repository
+from kibitz_context.files.discovery import NO_REPOSITORY
+from kibitz_context.files.repository import Repository
+from kibitz_context.gate.gate import Gate
 
 ANTHROPIC_URL = "https://api.anthropic.com"
 # What a short reply with its thinking may have; only to see whether limits leave room for one.

@@ -17,9 +17,9 @@ from kibitz.cli.checks import Check, fault, note, ok
 from kibitz.models_file import KnownModels
 from kibitz.settings import Settings
 from kibitz.trust import Trust
-from kibitz_context import prefix
-from kibitz_context.prefix_state import PrefixState
-from kibitz_context.repository import Repository
+from kibitz_context.caching import prefix
+from kibitz_context.caching.prefix_state import PrefixState
+from kibitz_context.files.repository import Repository
 
 # Prices change a few times a year.
 OLDEST_PRICES_DAYS = 270

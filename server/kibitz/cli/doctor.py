@@ -24,7 +24,7 @@ from kibitz.cli.checks import Check
 from kibitz.cli.terminal import Terminal
 from kibitz.errors import UserError
 from kibitz.settings import load
-from kibitz_context.repository import Repository
+from kibitz_context.files.repository import Repository
 
 # An endpoint that does not answer in this time is told to be unreachable; higher: a doctor that
 # seems to hang; lower: a slow gateway that works is called broken.

@@ -45,8 +45,8 @@ from kibitz.evaluation.results import Results, evaluation_folder
 from kibitz.evaluation.verdicts import ReviewFigures, verdict
 from kibitz.findings.values import Finding
 from kibitz.plain_text import one_line
-from kibitz_context.change_set import Scope, change_set
-from kibitz_context.commits import CommitsProblem, log
+from kibitz_context.gate.commits import CommitsProblem, log
+from kibitz_context.layers.change_set import Scope, change_set
 
 # How far back it is looked for commits that have mended something.
 MOST_COMMITS = 3_000

@@ -17,7 +17,7 @@ from kibitz.actions.review_choice import MOST_CHARACTERS
 from kibitz.errors import UserError
 from kibitz.plain_text import one_line
 from kibitz_context.document import Document
-from kibitz_context.gate import MAX_TEXT_BYTES, Gate
+from kibitz_context.gate.gate import MAX_TEXT_BYTES, Gate
 from kibitz_context.lines import Span
 from kibitz_context.tokens import CHARACTERS_PER_TOKEN
 from kibitz_context.values import Refused

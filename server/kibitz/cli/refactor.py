@@ -23,8 +23,8 @@ from kibitz.edits.values import LineEdit, apply_line_edits
 from kibitz.errors import EXIT_USAGE, UserError
 from kibitz.plain_text import visible
 from kibitz_context.document import Document
+from kibitz_context.files.repository import Repository
 from kibitz_context.lines import Span
-from kibitz_context.repository import Repository
 
 
 def run(arguments: list[str]) -> int:

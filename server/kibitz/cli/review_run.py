@@ -23,8 +23,8 @@ from kibitz.cli.workplace import Workplace
 from kibitz.dismissals import Dismissals
 from kibitz.errors import EXIT_CLAUDE, UserError, sentence_for
 from kibitz.findings.values import Finding, Severity
+from kibitz_context.gate.secrets import redact
 from kibitz_context.lines import split_lines
-from kibitz_context.secrets import redact
 
 EXIT_FINDINGS = 1
 NOT_REVIEWED = "It was not reviewed."

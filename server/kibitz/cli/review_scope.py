@@ -16,8 +16,8 @@ from kibitz.cli.batch_files import named, shown_from_here
 from kibitz.cli.place import STDIN, Place, absolute, parse_place, shown
 from kibitz.cli.workplace import Workplace
 from kibitz.errors import UserError
-from kibitz_context.change_set import Scope, ScopeProblem, change_set, scope_of
-from kibitz_context.repository import Repository
+from kibitz_context.files.repository import Repository
+from kibitz_context.layers.change_set import Scope, ScopeProblem, change_set, scope_of
 from kibitz_context.values import Omission
 
 

@@ -18,8 +18,8 @@ from kibitz.edits.values import LineEdit
 from kibitz.findings.fingerprint import fingerprint
 from kibitz.findings.suggestion import edit_for
 from kibitz.findings.values import Finding, Severity
+from kibitz_context.gate.secrets import redact
 from kibitz_context.lines import without_ending
-from kibitz_context.secrets import redact
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

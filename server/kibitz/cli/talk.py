@@ -118,7 +118,7 @@ def _keep(
     said: str,
 ) -> None:
     """Keep the turn.  The answer is shown already: what goes wrong here is only told."""
-    from kibitz_context.secrets import redact
+    from kibitz_context.gate.secrets import redact
 
     asked = redact(order.instruction).text
     addition = question.to_keep(Exchange(normalized(asked), normalized(said)))

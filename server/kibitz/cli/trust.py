@@ -11,7 +11,7 @@ from kibitz.cli.place import absolute, shown
 from kibitz.cli.terminal import Terminal
 from kibitz.errors import UserError
 from kibitz.trust import Trust
-from kibitz_context.repository import Repository
+from kibitz_context.files.repository import Repository
 
 
 def run(arguments: list[str]) -> int:

@@ -33,8 +33,8 @@ from kibitz.errors import UserError, sentence_for_fallback
 from kibitz.model_notes import model_notes
 from kibitz.settings import Settings, load, log_lines, problems_by_source
 from kibitz.trust import Trust
-from kibitz_context.gate import Gate
-from kibitz_context.repository import Repository
+from kibitz_context.files.repository import Repository
+from kibitz_context.gate.gate import Gate
 
 EXIT_INTERRUPTED = 130
 

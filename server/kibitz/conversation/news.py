@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
-from kibitz_context import layers
-from kibitz_context.log import AS_IN_SNAPSHOT, newest
+from kibitz_context import markup
+from kibitz_context.layers.log import AS_IN_SNAPSHOT, newest
 from kibitz_context.tokens import estimate
 from kibitz_context.values import Context, Place, Plan, Statement
 
@@ -161,7 +161,7 @@ def _differing(said: Iterable[Statement]) -> tuple[Statement, ...]:
 
 def _named(place: Place, still: AbstractSet[str]) -> str:
     """A file, or where it differs still, its lines."""
-    path = layers.quoted(place.path)
+    path = markup.quoted(place.path)
     return f"{path}, lines {place.numbers}" if place.numbers and place.path in still else path
 
 

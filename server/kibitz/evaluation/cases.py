@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Literal
 from kibitz.evaluation import mutations
 from kibitz.evaluation.mutations import Change
 from kibitz_context import kinds
-from kibitz_context.change_set import Scope, ScopeProblem, change_set
-from kibitz_context.commits import Commit
+from kibitz_context.gate.commits import Commit
+from kibitz_context.layers.change_set import Scope, ScopeProblem, change_set
 from kibitz_context.lines import split_lines
-from kibitz_context.syntax_faults import syntax_faults
+from kibitz_context.texts.syntax_faults import syntax_faults
 from kibitz_context.values import Allowed
 
 if TYPE_CHECKING:
-    from kibitz_context.gate import Gate
-    from kibitz_context.repository import Repository
+    from kibitz_context.files.repository import Repository
+    from kibitz_context.gate.gate import Gate
 
 Kind = Literal["mutation", "fix", "harmless"]
 

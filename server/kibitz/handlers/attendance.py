@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kibitz.handlers.connection import Connection
     from kibitz.upkeep.attendant import Attendant
     from kibitz.upkeep.keep_warm import KeepWarm
-    from kibitz_context.repository import Repository
+    from kibitz_context.files.repository import Repository
 
 logger = logging.getLogger(__name__)
 

@@ -31,11 +31,11 @@ from kibitz.plain_text import one_line
 from kibitz.protocol import to_lsp
 from kibitz.session import DocumentChange, after_all
 from kibitz_context.document import Document
-from kibitz_context.layers import with_line_feeds
 from kibitz_context.lines import LineChange, line_change_between, split_lines
+from kibitz_context.markup import with_line_feeds
 
 if TYPE_CHECKING:
-    from kibitz_context.change_set import ChangeSet
+    from kibitz_context.layers.change_set import ChangeSet
 
 KIND = "review changes"
 GO_ON = "Review"
@@ -220,7 +220,7 @@ def _as_open(connection: Connection, order: Order) -> tuple[Order, list[LineChan
 def _changes(desk: Desk, order: Order, which: Which) -> tuple[ChangeSet, bool]:
     """The changes, and whether they come to what is on the disk and in the buffers."""
     # Loaded when somebody asks for it: no start of a server has to wait for it.
-    from kibitz_context.change_set import Scope, ScopeProblem, change_set, scope_of
+    from kibitz_context.layers.change_set import Scope, ScopeProblem, change_set, scope_of
 
     repository = desk.repository(order.root, order.folders)
     gate = gate_of(repository.root, desk.settings_in(repository.root).context)

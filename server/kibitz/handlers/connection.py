@@ -186,7 +186,7 @@ class Connection:
         known = self.known_prompt_files(path)
         if known is not None:
             return known
-        from kibitz_context.gate import Gate  # loaded when there is something to read
+        from kibitz_context.gate.gate import Gate  # loaded when there is something to read
 
         root = project_root(self.root_of(path))
         settings = self.settings_in(root)

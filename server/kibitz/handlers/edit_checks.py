@@ -27,7 +27,7 @@ from kibitz.jobs import Job
 from kibitz.plain_text import one_line
 
 if TYPE_CHECKING:
-    from kibitz_context.repository import Repository
+    from kibitz_context.files.repository import Repository
 
 T = TypeVar("T")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from kibitz_context import layers
+from kibitz_context import markup
 from kibitz_context.lines import without_ending
 
 # Of one answer.  Higher: a single careless call fills the prompt of all rounds that follow; lower:
@@ -23,7 +23,7 @@ def numbered(lines: Sequence[str], first_line: int) -> list[str]:
 
 def quoted_file(path: str, text: str, **attributes: str) -> str:
     """Text of a file between tags that it cannot close."""
-    return layers.block("excerpt", text, path=path, **attributes)
+    return markup.block("excerpt", text, path=path, **attributes)
 
 
 def fitting(lines: Iterable[str], most_characters: int = MAX_CHARACTERS) -> tuple[list[str], int]:

@@ -8,8 +8,8 @@ from kibitz.looking.arguments import Arguments, Unusable
 from kibitz.looking.git_log import SHOWN_ID
 from kibitz.looking.sight import Sight
 from kibitz.plain_text import one_line
-from kibitz_context import commits
-from kibitz_context.commits import Commit, CommitsProblem
+from kibitz_context.gate import commits
+from kibitz_context.gate.commits import Commit, CommitsProblem
 from kibitz_context.lines import split_lines
 
 # More are seldom what is asked about, and each group of lines has a head of its own.

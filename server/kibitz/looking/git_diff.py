@@ -14,10 +14,12 @@ from kibitz.looking.answers import MAX_CHARACTERS
 from kibitz.looking.arguments import Arguments, Unusable
 from kibitz.looking.sight import Sight
 from kibitz.plain_text import one_line
-from kibitz_context import baseline, changes, layers
-from kibitz_context.baseline import Baseline, Sources
-from kibitz_context.changes import Listed
-from kibitz_context.diffs import unified_diff
+from kibitz_context import markup
+from kibitz_context.gate import baseline
+from kibitz_context.gate.baseline import Baseline, Sources
+from kibitz_context.layers import changes
+from kibitz_context.layers.changes import Listed
+from kibitz_context.layers.diffs import unified_diff
 from kibitz_context.tokens import CHARACTERS_PER_TOKEN
 from kibitz_context.values import Omission, Refused
 
@@ -96,11 +98,11 @@ def _since(sight: Sight, sources: Sources, place: str) -> Differences:
 def _difference(path: str, old: str | None, new: str | None) -> Difference:
     """What became of one file: None is a file that is not there."""
     if new is None:
-        return Difference(path, layers.empty_element("deleted", path=path))
+        return Difference(path, markup.empty_element("deleted", path=path))
     if old is None:
-        return Difference(path, layers.block("file", new, path=path, change="new"))
+        return Difference(path, markup.block("file", new, path=path, change="new"))
     text = unified_diff(old, new)
-    return Difference(path, layers.block("diff", text, path=path, change="modified"))
+    return Difference(path, markup.block("diff", text, path=path, change="modified"))
 
 
 def _between(sight: Sight, old: Sources, new: Sources, place: str) -> Differences:
@@ -119,14 +121,14 @@ def _between(sight: Sight, old: Sources, new: Sources, place: str) -> Difference
         if path in hidden or not sight.may_name(path):
             continue
         if room <= 0:
-            omitted.append(Omission(layers.printable(path), changes.OVER_BUDGET))
+            omitted.append(Omission(markup.printable(path), changes.OVER_BUDGET))
             continue
         texts: list[str | None] = []
         for sources in (old, new):
             file = sources.base.by_path.get(path)
             answer = sources.read(file) if file is not None else None
             if isinstance(answer, Refused):
-                omitted.append(Omission(layers.printable(path), answer.reason))
+                omitted.append(Omission(markup.printable(path), answer.reason))
                 break
             texts.append(answer.text if answer is not None else None)
         if len(texts) == 2:
@@ -147,7 +149,7 @@ def _answer(
     room = MAX_CHARACTERS
     for entry in entries:
         if len(entry.text) > room:
-            left = {**left, layers.printable(entry.path): "it does not fit; ask for it by its path"}
+            left = {**left, markup.printable(entry.path): "it does not fit; ask for it by its path"}
             if place == entry.path:
                 parts.append(_beginning(entry, room))
             continue
@@ -156,7 +158,7 @@ def _answer(
     if not parts and not left:
         where = f" in {place}" if place else ""
         return f"Nothing differs{where} by {one_line(given, 80)}.\n"
-    named = [f"{layers.quoted(path)} ({reason})" for path, reason in left.items()]
+    named = [f"{markup.quoted(path)} ({reason})" for path, reason in left.items()]
     if named:
         more = f" and {len(named) - MAX_NAMED} more" if len(named) > MAX_NAMED else ""
         parts.append(f"Not shown: {', '.join(named[:MAX_NAMED])}{more}.\n")
@@ -166,7 +168,7 @@ def _answer(
 def _beginning(entry: Difference, room: int) -> str:
     """As much of one long difference as there is room for."""
     lines = entry.text[:room].rpartition("\n")[0]
-    return layers.block("excerpt", lines, path=entry.path, cut="the rest does not fit")
+    return markup.block("excerpt", lines, path=entry.path, cut="the rest does not fit")
 
 
 def _blob(base: Baseline, path: str) -> str:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from kibitz_context import git_commands
-from kibitz_context.git_commands import GitFolder
+from kibitz_context.files import git_commands
+from kibitz_context.files.git_commands import GitFolder
 
 # Shorter words are in most files.
 LEAST_CHARACTERS = 3

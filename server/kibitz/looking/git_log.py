@@ -6,8 +6,9 @@ from kibitz.looking.answers import MAX_CHARACTERS, fitting
 from kibitz.looking.arguments import Arguments, Unusable
 from kibitz.looking.sight import Sight
 from kibitz.plain_text import visible
-from kibitz_context import commits, layers
-from kibitz_context.commits import Commit, CommitsProblem
+from kibitz_context import markup
+from kibitz_context.gate import commits
+from kibitz_context.gate.commits import Commit, CommitsProblem
 
 COMMITS = 10
 MAX_COMMITS = 50
@@ -25,7 +26,7 @@ def git_log(sight: Sight, arguments: Arguments) -> str:
     if not found:
         return f"No commit has changed {path}." if path else "There are no commits yet."
     blocks, count = fitting([_told(sight, each) for each in found], MAX_CHARACTERS)
-    text = layers.block("excerpt", "\n".join(blocks), commits=str(count))
+    text = markup.block("excerpt", "\n".join(blocks), commits=str(count))
     if count < len(found):
         text += f"{len(found) - count} older commits are not shown.\n"
     return text
@@ -34,7 +35,7 @@ def git_log(sight: Sight, arguments: Arguments) -> str:
 def _told(sight: Sight, commit: Commit) -> str:
     head = f"{commit.id[:SHOWN_ID]} {commit.date} {visible(commit.author)}"
     message = "".join(f"    {line}\n" for line in visible(commit.message).split("\n") if line)
-    named = [layers.quoted(path) for path in commit.paths if sight.may_name(path)]
+    named = [markup.quoted(path) for path in commit.paths if sight.may_name(path)]
     changed = ", ".join(named[:MAX_PATHS])
     if len(named) > MAX_PATHS:
         changed += f" and {len(named) - MAX_PATHS} more"

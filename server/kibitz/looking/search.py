@@ -16,7 +16,7 @@ from kibitz.looking.arguments import Arguments, Unusable
 from kibitz.looking.pattern import Pattern, for_ripgrep
 from kibitz.looking.sight import Sight
 from kibitz_context import kinds
-from kibitz_context.ignore_files import Patterns
+from kibitz_context.files.ignore_files import Patterns
 from kibitz_context.lines import split_lines, without_ending
 
 MAX_MATCHES = 120

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from kibitz.looking.arguments import Stopped, Unusable
 from kibitz.plain_text import one_line
-from kibitz_context import layers
-from kibitz_context.gate import Gate
-from kibitz_context.git_commands import GitFolder
-from kibitz_context.repository import Repository
+from kibitz_context import markup
+from kibitz_context.files.git_commands import GitFolder
+from kibitz_context.files.repository import Repository
+from kibitz_context.gate.gate import Gate
 from kibitz_context.values import Allowed, Refused
 
 NOT_OPENED = "it lies beside the file that was opened, and only that one may be read"
@@ -164,4 +164,4 @@ class Sight:
 
 
 def _refused(path: str, reason: str) -> Unusable:
-    return Unusable(f"{one_line(layers.printable(path), 200)} cannot be read: {reason}.")
+    return Unusable(f"{one_line(markup.printable(path), 200)} cannot be read: {reason}.")

@@ -15,9 +15,11 @@ from kibitz.looking.answers import MAX_CHARACTERS, numbered, quoted_file
 from kibitz.looking.arguments import Arguments, Unusable
 from kibitz.looking.search import SECONDS, with_an_engine
 from kibitz.looking.sight import Sight
-from kibitz_context import index, kinds, symbols
+from kibitz_context import kinds
+from kibitz_context.indexing import index
 from kibitz_context.lines import split_lines, without_ending
-from kibitz_context.symbols import Definition
+from kibitz_context.texts import symbols
+from kibitz_context.texts.symbols import Definition
 from kibitz_context.values import Allowed
 
 MAX_NAME_CHARACTERS = 200

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from kibitz.upkeep.file_changes import Happened, folders_to_watch, meaning
 from kibitz.upkeep.folder_watch import FolderWatch
-from kibitz_context.repository import Repository
+from kibitz_context.files.repository import Repository
 
 logger = logging.getLogger(__name__)
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kibitz.settings import PROJECT_FILE
-from kibitz_context import git_commands
-from kibitz_context.repository import Repository
-from kibitz_context.tracked_rules import ATTRIBUTES, KIBITZ_IGNORE
+from kibitz_context.files import git_commands
+from kibitz_context.files.repository import Repository
+from kibitz_context.files.tracked_rules import ATTRIBUTES, KIBITZ_IGNORE
 
 # More folders are not watched one by one: each is an entry in a table of the system that all
 # programs of the user share (8,192 on older ones).

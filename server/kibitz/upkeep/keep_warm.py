@@ -1,10 +1,10 @@
 """Keeping cached prefixes alive across pauses: looking at the clock, and sending the pings.
 
-Whether a ping pays, and when, is the policy's (`kibitz_context.policy.next_ping`); what is known
-of a prefix is shared with other processes (`kibitz_context.prefix`).  In here is the one loop
-that asks and sends.  A ping sends code, so each is preceded by the question whether it may
-(`may_send`), and the pings of a prefix end at the first thing that goes wrong: a cold prefix
-costs money, nothing else.
+Whether a ping pays, and when, is the policy's (`kibitz_context.caching.policy.next_ping`); what
+is known of a prefix is shared with other processes (`kibitz_context.caching.prefix`).  In here is
+the one loop that asks and sends.  A ping sends code, so each is preceded by the question whether
+it may (`may_send`), and the pings of a prefix end at the first thing that goes wrong: a cold
+prefix costs money, nothing else.
 
 Time is Python's `time`: a machine that slept, or a test, moves it at will.
 """
@@ -26,10 +26,10 @@ from kibitz.claude.catalogue import Catalogue
 from kibitz.claude.estimate import prompt_tokens
 from kibitz.claude.values import ClaudeFailure, Limits, Prompt, Purpose
 from kibitz.errors import UserError
-from kibitz_context import prefix as prefixes
-from kibitz_context.lease import LIFETIME_SECONDS, PING_MARGIN_SECONDS
-from kibitz_context.policy import Ping, Warmth, next_ping
-from kibitz_context.prefix_state import PrefixState
+from kibitz_context.caching import prefix as prefixes
+from kibitz_context.caching.lease import LIFETIME_SECONDS, PING_MARGIN_SECONDS
+from kibitz_context.caching.policy import Ping, Warmth, next_ping
+from kibitz_context.caching.prefix_state import PrefixState
 from kibitz_context.tokens import CHARACTERS_PER_TOKEN
 from kibitz_context.values import Context, Prices
 

@@ -1,6 +1,6 @@
 """Writing the cache entry of a repository's snapshot before anybody has asked anything.
 
-Whether that pays is the policy's to say (`kibitz_context.policy.prewarm`), from how often a
+Whether that pays is the policy's to say (`kibitz_context.caching.policy.prewarm`), from how often a
 question followed when the repository was opened.  Whether it may, is the caller's: this sends
 code.  It is one request, with no reply, and what goes wrong with it goes wrong silently.
 """
@@ -19,16 +19,16 @@ from kibitz.actions.values import Order
 from kibitz.claude.values import ClaudeFailure, Purpose, Tier
 from kibitz.errors import UserError
 from kibitz.upkeep.keep_warm import pinging
-from kibitz_context import prefix as prefixes
-from kibitz_context.policy import Opening, Prewarm, prewarm
-from kibitz_context.prefix_state import PrefixState
+from kibitz_context.caching import prefix as prefixes
+from kibitz_context.caching.policy import Opening, Prewarm, prewarm
+from kibitz_context.caching.prefix_state import PrefixState
 from kibitz_context.values import PrefixId, Prices
 
 if TYPE_CHECKING:
     from kibitz.actions.desk import Desk
     from kibitz.backend import Backend
     from kibitz.settings import Settings
-    from kibitz_context.repository import Repository
+    from kibitz_context.files.repository import Repository
 
 logger = logging.getLogger(__name__)
 

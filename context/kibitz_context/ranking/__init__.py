@@ -1,0 +1,1 @@
+"""Which files and passages matter: before anybody has asked, and for one request."""

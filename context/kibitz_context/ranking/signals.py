@@ -1,0 +1,216 @@
+"""What speaks for a file being related to the one that is worked on: one function a signal.
+
+Each gives some files a number above 0, as large as it likes; `relevance` brings them to one scale
+and weighs them.  No signal reads a file: they ask the index, the paths and the history.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import log, log2, sqrt
+from typing import Protocol
+
+from kibitz_context.indexing.history import History, message_words
+from kibitz_context.ranking.graph import MAX_COUNTED_USES, MAX_DEFINING_FILES
+from kibitz_context.ranking.tree import Tree
+from kibitz_context.texts.symbols import LEXICAL, Symbols
+
+Signal = dict[str, float]
+
+NO_SYMBOLS = Symbols(LEXICAL)
+
+# Of a name that more files define, its users are not looked for: they may mean another.
+MAX_DEFINING_FILES_OF_A_USED_NAME = 4
+LEAST_NAME_CHARACTERS = 4
+MAX_NAMES = 200
+
+# Of what words find, the first; the rest is found by chance.
+MAX_FOUND = 300
+
+# After so many commits a change counts half of what the newest does.
+HALF_LIFE_COMMITS = 200
+RECENT_COMMITS = 20
+# A word that is in the message of more of the commits says nothing about what they changed.
+MAX_SHARE_OF_MESSAGES = 0.1
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{2,100}")
+
+
+class SymbolIndex(Protocol):
+    """What the signals ask of the index; see `index.Index`."""
+
+    def symbols(self, blobs: Iterable[str]) -> Mapping[str, Symbols]: ...
+    def definers(self, names: Iterable[str]) -> Mapping[str, frozenset[str]]: ...
+    def users(self, names: Iterable[str]) -> Mapping[str, frozenset[str]]: ...
+    def frequencies(self, words: Iterable[str]) -> Mapping[str, int]: ...
+    def search(
+        self, words: Sequence[str], limit: int, among: Container[str] | None = None
+    ) -> list[tuple[str, float]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is worked on: the file at `path` ("" for none) as it is now, and what was said.
+
+    `symbols` are those of the file's present text, `words` the words of it to search with (see
+    `words.search_words`);
+    `instruction` is a question, an order or a commit's message.
+    """
+
+    path: str = ""
+    symbols: Symbols = NO_SYMBOLS
+    words: tuple[str, ...] = ()
+    instruction: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Names and the paths of this tree that define them; each has at least one."""
+
+    used: Mapping[str, tuple[int, Sequence[str]]]
+    own: Mapping[str, Sequence[str]]
+
+
+def names(query: Query, index: SymbolIndex, tree: Tree) -> Names:
+    """The names that the file uses (with counts) and those it defines, as far as they tell."""
+    own = {each.name for each in query.symbols.definitions if each.depth <= 1}
+    used = {name: count for name, count in query.symbols.references if name not in own}
+    often = sorted(used, key=lambda name: (-used[name], name))[:MAX_NAMES]
+    asked = sorted(name for name in own if len(name) >= LEAST_NAME_CHARACTERS)[:MAX_NAMES]
+    where = index.definers([*often, *asked])
+    defining = {name: tree.paths(blobs) for name, blobs in where.items()}
+    return Names(
+        {
+            name: (used[name], defining[name])
+            for name in often
+            if 0 < len(defining.get(name, ())) <= MAX_DEFINING_FILES
+        },
+        {
+            name: defining.get(name, ())
+            for name in asked
+            if len(defining.get(name, ())) <= MAX_DEFINING_FILES_OF_A_USED_NAME
+        },
+    )
+
+
+def defines(found: Names) -> Signal:
+    """Files that define what the file uses; a name counts the less, the more files define it."""
+    scores: Signal = defaultdict(float)
+    for count, paths in found.used.values():
+        for path in paths:
+            scores[path] += sqrt(min(count, MAX_COUNTED_USES)) / len(paths)
+    return scores
+
+
+def uses(found: Names, index: SymbolIndex, tree: Tree) -> Signal:
+    """Files that use what the file defines; a name counts the less, the more files use it."""
+    scores: Signal = defaultdict(float)
+    for name, blobs in sorted(index.users(found.own).items()):
+        own = found.own.get(name, ())
+        paths = [path for path in tree.paths(blobs) if path not in own]
+        for path in paths:
+            scores[path] += 1 / sqrt(len(paths))
+    return scores
+
+
+def imports(query: Query, tree: Tree) -> Signal:
+    """Files that the file imports; one of a package counts less than one that is named."""
+    found = tree.imports.resolve(query.path, query.symbols.imports)
+    return dict.fromkeys(found, 1.0)
+
+
+def imported_by(query: Query, index: SymbolIndex, tree: Tree, candidates: Iterable[str]) -> Signal:
+    """Those of `candidates` that import the file."""
+    blobs = {path: tree.blobs[path] for path in candidates}
+    known = index.symbols(sorted(set(blobs.values())))
+    return {
+        path: 1.0
+        for path, blob in sorted(blobs.items())
+        if blob in known
+        and known[blob].imports
+        and query.path in tree.imports.resolve(path, known[blob].imports)
+    }
+
+
+def changed_together(query: Query, tree: Tree, history: History) -> Signal:
+    """Files that were changed in the same commits; large and old commits count less."""
+    scores: Signal = defaultdict(float)
+    for place in history.by_path.get(query.path, ()):
+        paths = history.commits[place].paths
+        weight = 1 / log2(1 + len(paths)) / (1 + place / HALF_LIFE_COMMITS)
+        for path in paths:
+            if path in tree.blobs:
+                scores[path] += weight
+    return scores
+
+
+def changed_lately(history: History, tree: Tree, candidates: Iterable[str]) -> Signal:
+    """How short a while ago each of `candidates` was changed, in commits."""
+    return {
+        path: 1 / (1 + history.by_path[path][0] / RECENT_COMMITS)
+        for path in candidates
+        if path in history.by_path and path in tree.blobs
+    }
+
+
+def similar(query: Query, index: SymbolIndex, tree: Tree) -> Signal:
+    """Files that are made of the same words as the file (BM25)."""
+    return search(query.words, index, tree)
+
+
+def search(words: Sequence[str], index: SymbolIndex, tree: Tree) -> Signal:
+    """What the index finds for `words`, as far as it is in this tree."""
+    scores: Signal = {}
+    for blob, score in index.search(words, MAX_FOUND, tree.paths_of) if words else ():
+        if len(scores) >= MAX_FOUND:
+            break
+        for path in tree.paths_of.get(blob, ()):
+            scores[path] = score
+    return scores
+
+
+def said_path(instruction: Sequence[str], tree: Tree) -> Signal:
+    """Files whose paths hold words of the instruction, the rare ones above all."""
+    scores: Signal = defaultdict(float)
+    for word in instruction:
+        paths = tree.by_word.get(word, ())
+        for path in paths:
+            scores[path] += log(1 + len(tree.blobs) / len(paths))
+    return scores
+
+
+def said_name(query: Query, index: SymbolIndex, tree: Tree) -> Signal:
+    """Files that define a name which stands in the instruction as it is."""
+    said = dict.fromkeys(
+        name for name in _NAME.findall(query.instruction) if not name.islower() or "_" in name
+    )
+    scores: Signal = defaultdict(float)
+    for _, blobs in sorted(index.definers(said).items()):
+        paths = tree.paths(blobs)
+        for path in paths:
+            scores[path] += 1 / len(paths)
+    return scores
+
+
+def said_before(instruction: Sequence[str], tree: Tree, history: History) -> Signal:
+    """Files that were changed by commits whose messages have words of the instruction."""
+    scores: Signal = defaultdict(float)
+    count = len(history.commits)
+    for word in instruction:
+        places = history.by_word.get(word, ())
+        if not places or len(places) > MAX_SHARE_OF_MESSAGES * count:
+            continue
+        weight = log(1 + count / len(places))
+        for place in places:
+            paths = history.commits[place].paths
+            for path in paths:
+                if path in tree.blobs:
+                    scores[path] += weight / (1 + len(paths))
+    return scores
+
+
+def instruction_words(query: Query) -> tuple[str, ...]:
+    return message_words(query.instruction)

@@ -1,0 +1,297 @@
+"""Which files belong to one: each signal alone, each weight on and off, and all together."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import pytest
+
+from kibitz_context.indexing.history import History, PastCommit, message_words
+from kibitz_context.ranking.relevance import all_signals, related_files
+from kibitz_context.ranking.signals import Query
+from kibitz_context.ranking.tree import Tree, is_test, nearness, stem
+from kibitz_context.ranking.weights import RelatedWeights
+from kibitz_context.texts.symbols import symbols
+from kibitz_context.texts.words import search_words
+from support.memory_index import MemoryIndex
+
+WEIGHTS = RelatedWeights()
+NO_WEIGHTS = RelatedWeights(**{field.name: 0.0 for field in fields(RelatedWeights)})
+
+
+def commits(*changed: tuple[str, ...], messages: tuple[str, ...] = ()) -> History:
+    """A history of these sets of files, the newest first."""
+    said = (*messages, *[""] * len(changed))
+    return History(
+        "head",
+        tuple(
+            PastCommit(str(place), tuple(sorted(paths)), message_words(said[place]))
+            for place, paths in enumerate(changed)
+        ),
+    )
+
+
+def related(
+    path: str,
+    files: dict[str, str],
+    history: History | None = None,
+    instruction: str = "",
+    weights: RelatedWeights = WEIGHTS,
+) -> list[str]:
+    index, tree = MemoryIndex(files), Tree({each: each for each in files})
+    text = files.get(path, "")
+    query = Query(
+        path,
+        symbols(path, text),
+        search_words(text, len(files), index.frequencies),
+        instruction,
+    )
+    found = related_files(query, index, tree, history or History(), 20, weights)
+    return [each.path for each in found]
+
+
+def only(name: str) -> RelatedWeights:
+    return replace(NO_WEIGHTS, **{name: 1.0})
+
+
+# --- each weight: alone it puts one file first, and at 0 that file is not first any more ---------
+
+# What is given, the files, the history, what was said, and the file that the weight is for.
+CASES: dict[str, tuple[str, dict[str, str], History, str, str]] = {
+    "defines": (
+        "a.py",
+        {"a.py": "load_frame()\n", "b.py": "x = 1\n", "z.py": "def load_frame(): ...\n"},
+        History(),
+        "",
+        "z.py",
+    ),
+    "uses": (
+        "a.py",
+        {"a.py": "def load_frame(): ...\n", "b.py": "x = 1\n", "z.py": "load_frame()\n"},
+        History(),
+        "",
+        "z.py",
+    ),
+    "imports": (
+        "a.py",
+        {"a.py": "import zebra\n", "b.py": "x = 1\n", "zebra.py": "y = 2\n"},
+        History(),
+        "",
+        "zebra.py",
+    ),
+    "imported_by": (
+        "shop/wire.py",
+        {
+            "shop/wire.py": "x = 1\n",
+            "shop/__init__.py": "",
+            "shop/b.py": "y = 1\n",
+            "shop/zebra.py": "from shop import wire\nimport shop.wire\n",
+        },
+        commits(("shop/b.py",), ("shop/zebra.py",)),
+        "",
+        "shop/zebra.py",
+    ),
+    "co_change": (
+        "a.py",
+        {"a.py": "x\n", "b.py": "y\n", "z.py": "z\n"},
+        commits(("b.py", "c.py"), ("a.py", "z.py"), ("a.py", "z.py")),
+        "",
+        "z.py",
+    ),
+    "test_pair": (
+        "src/frame.py",
+        {"src/frame.py": "x\n", "src/beside.py": "y\n", "tests/test_frame.py": "z\n"},
+        commits(("src/beside.py",)),
+        "",
+        "tests/test_frame.py",
+    ),
+    "similar": (
+        "a.py",
+        {
+            "a.py": "invoice_total = ledger_total\n",
+            "b.py": "packet\n",
+            "z.py": "ledger_total = 1\ninvoice_total = 2\n",
+        },
+        History(),
+        "",
+        "z.py",
+    ),
+    "near": (
+        "deep/down/a.py",
+        {"deep/down/a.py": "x\n", "b.py": "y\n", "deep/down/z.py": "z\n"},
+        commits(("b.py", "deep/down/z.py")),
+        "",
+        "deep/down/z.py",
+    ),
+    "recent": (
+        "a.py",
+        {"a.py": "x\n", "b.py": "y\n", "z.py": "z\n"},
+        commits(("z.py",), *[("o.py",)] * 9, ("b.py",)),
+        "",
+        "z.py",
+    ),
+    "said": (
+        "a.py",
+        {"a.py": "x\n", "b.py": "packet\n", "z.py": "settle = invoice\n"},
+        History(),
+        "Settle each invoice",
+        "z.py",
+    ),
+    "said_path": (
+        "a.py",
+        {"a.py": "x\n", "b.py": "y\n", "invoices/settle.py": "z\n"},
+        commits(("b.py",)),
+        "Settle each invoice",
+        "invoices/settle.py",
+    ),
+    "said_name": (
+        "a.py",
+        {"a.py": "x\n", "b.py": "packet = 1\n", "z.py": "def settle_all(): ...\n"},
+        commits(("b.py",)),
+        "Let settle_all stop",
+        "z.py",
+    ),
+    "said_before": (
+        "a.py",
+        {"a.py": "x\n", "b.py": "y\n", "z.py": "z\n"},
+        commits(*[("b.py",)] * 12, ("z.py",), messages=(*[""] * 12, "Settle each invoice")),
+        "Settle the invoice twice",
+        "z.py",
+    ),
+}
+
+
+def test_every_weight_is_pinned() -> None:
+    assert set(CASES) == {field.name for field in fields(RelatedWeights)}
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_a_weight_alone_puts_its_file_first(name: str) -> None:
+    path, files, history, instruction, expected = CASES[name]
+    assert related(path, files, history, instruction, only(name))[0] == expected
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_a_weight_raises_its_file_and_without_it_the_other_leads(name: str) -> None:
+    """Against another file that something weak speaks for, the weight decides."""
+    path, files, history, instruction, expected = CASES[name]
+    rival = next(each for each in files if each not in (path, expected))
+    rest = replace(NO_WEIGHTS, **{name: 1.0})
+    with_weight = _scores(path, files, history, instruction, rest)
+    without = _scores(path, files, history, instruction, replace(rest, **{name: 0.0}))
+    assert with_weight.get(expected, 0.0) > with_weight.get(rival, 0.0)
+    assert without.get(expected, 0.0) == without.get(rival, 0.0) == 0.0
+
+
+def _scores(
+    path: str, files: dict[str, str], history: History, instruction: str, weights: RelatedWeights
+) -> dict[str, float]:
+    index, tree = MemoryIndex(files), Tree({each: each for each in files})
+    query = Query(
+        path,
+        symbols(path, files[path]),
+        search_words(files[path], len(files), index.frequencies),
+        instruction,
+    )
+    found = related_files(query, index, tree, history, 20, weights)
+    return {each.path: each.score for each in found}
+
+
+# --- together ----------------------------------------------------------------------------------
+
+
+def test_the_file_itself_is_never_related_and_every_signal_is_on_one_scale() -> None:
+    for path, files, history, instruction, _ in CASES.values():
+        index, tree = MemoryIndex(files), Tree({each: each for each in files})
+        query = Query(path, symbols(path, files[path]), (), instruction)
+        for name, signal in all_signals(query, index, tree, history, WEIGHTS).items():
+            assert path not in signal, name
+            assert all(0 < value <= 1 for value in signal.values()), name
+
+
+def test_two_signals_beat_one_that_is_as_strong() -> None:
+    files = {
+        "shop/frame.py": "def load_frame(): ...\n",
+        "shop/one.py": "x\n",
+        "tests/test_frame.py": "load_frame()\n",
+    }
+    history = commits(("shop/frame.py", "shop/one.py"), ("shop/frame.py", "tests/test_frame.py"))
+    assert related("shop/frame.py", files, history)[0] == "tests/test_frame.py"
+
+
+def test_what_is_at_other_commits_only_is_not_found() -> None:
+    index = MemoryIndex({"a.py": "load_frame()\n", "old.py": "def load_frame(): ...\n"})
+    tree = Tree({"a.py": "a.py"})
+    query = Query("a.py", symbols("a.py", "load_frame()\n"), ("load_frame",))
+    history = commits(("a.py", "old.py"))
+    assert related_files(query, index, tree, history, 9) == []
+
+
+def test_without_anything_there_is_nothing() -> None:
+    assert related_files(Query(), MemoryIndex(), Tree({}), History(), 9) == []
+
+
+def test_an_unsaved_new_file_has_relations_too() -> None:
+    files = {"b.py": "def load_frame(): ...\n"}
+    index, tree = MemoryIndex(files), Tree({"b.py": "b.py"})
+    query = Query("new.py", symbols("new.py", "load_frame()\n"))
+    (found,) = related_files(query, index, tree, History(), 9)
+    assert found.path == "b.py"
+    assert found.signals["defines"] == 1.0
+
+
+def test_one_content_at_two_paths_is_two_files() -> None:
+    index = MemoryIndex()
+    index.add("blob", "b.py", "def load_frame(): ...\n")
+    tree = Tree({"b.py": "blob", "c.py": "blob"})
+    query = Query("a.py", symbols("a.py", "load_frame()\n"))
+    found = related_files(query, index, tree, History(), 9)
+    assert [each.path for each in found] == ["b.py", "c.py"]
+
+
+def test_old_and_large_commits_count_less() -> None:
+    files = dict.fromkeys(("a.py", "new.py", "old.py", "large.py"), "x\n")
+    history = commits(
+        ("a.py", "new.py"),
+        ("a.py", "large.py", *(f"{n}.py" for n in range(30))),
+        *[("o.py",)] * 300,
+        ("a.py", "old.py"),
+    )
+    order = related("a.py", files, history, weights=only("co_change"))
+    assert order == ["new.py", "old.py", "large.py"]
+
+
+# --- paths -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "partners"),
+    [
+        ("src/http_server.py", {"tests/test_http_server.py": 1.0}),
+        ("tests/test_http_server.py", {"src/http_server.py": 1.0}),
+        ("src/HttpServer.java", {"test/HttpServerTest.java": 1.0}),
+        ("pkg/tree.go", {"pkg/tree_test.go": 1.0}),
+        ("app/list.ts", {"app/list.spec.ts": 1.0}),
+        ("src/array.c", {"src/array.h": 0.6}),
+        ("src/walk.py", {"tests/test_walk_links.py": 0.5}),
+        ("src/shop/__init__.py", {"tests/test_shop.py": 1.0}),
+        ("README.md", {}),
+    ],
+)
+def test_partners_by_name(path: str, partners: dict[str, float]) -> None:
+    others = dict.fromkeys((path, *partners, "src/else.py", "tests/test_else_where.py"), "")
+    assert Tree(others).partners(path) == partners
+
+
+def test_names_of_files_by_words() -> None:
+    assert stem("tests/test_http_server.py") == ("http", "server")
+    assert stem("src/HTTPServerTest.java") == ("http", "server")
+    assert stem("src/filter/mod.rs") == ("filter",)
+    assert stem("tests/test.py") == ("test",)
+    assert (is_test("tests/x.py"), is_test("src/x.py")) == (True, False)
+
+
+def test_nearness_is_by_folders() -> None:
+    assert nearness("a/b/x.py", "a/b/y.py") == 1.0
+    assert nearness("a/b/x.py", "a/y.py") > nearness("a/b/x.py", "y.py") > 0
+    assert nearness("x.py", "a/b/c/d/y.py") == nearness("a/b/c/d/y.py", "x.py")
