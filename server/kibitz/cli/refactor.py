@@ -16,12 +16,12 @@ from kibitz.cli import patch
 from kibitz.cli.arguments import Common, Parser
 from kibitz.cli.edit_check import check
 from kibitz.cli.place import STDIN, Source, parse_place, stdin_text
+from kibitz.cli.shown_diff import show_diff
 from kibitz.cli.terminal import Terminal
 from kibitz.cli.workplace import Workplace, work
 from kibitz.edits.check import checked
 from kibitz.edits.values import LineEdit, apply_line_edits
 from kibitz.errors import EXIT_USAGE, UserError
-from kibitz.plain_text import visible
 from kibitz_context.document import Document
 from kibitz_context.files.repository import Repository
 from kibitz_context.lines import Span
@@ -195,20 +195,3 @@ def _path_in_diff(source: Source) -> str:
     root = Repository.find(source.start).root
     real = source.path.resolve()
     return real.relative_to(root).as_posix() if real.is_relative_to(root) else real.name
-
-
-def show_diff(terminal: Terminal, diff: str) -> None:
-    """Print the diff of one file: to the byte in a pipe, coloured and without invisible text on a
-    terminal."""
-    if not terminal.out_is_terminal:
-        terminal.write(diff)
-        return
-    from rich.text import Text
-
-    with terminal.console_to_write() as console:
-        for number, line in enumerate(diff.removesuffix("\n").split("\n")):
-            style = "bold" if number < 2 else _STYLES.get(line[:1], "")
-            console.print(Text(visible(line), style), soft_wrap=True)
-
-
-_STYLES = {"+": "green", "-": "red", "@": "cyan", "\\": "dim"}

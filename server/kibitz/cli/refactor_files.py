@@ -12,7 +12,7 @@ from kibitz.actions.values import FilesChanged, Order
 from kibitz.cli import patch
 from kibitz.cli.edit_check import check, note_complaints
 from kibitz.cli.place import BOM
-from kibitz.cli.refactor import show_diff
+from kibitz.cli.shown_diff import show_diff
 from kibitz.cli.terminal import Terminal
 from kibitz.cli.workplace import Workplace
 from kibitz.edits.file_changes import FileChange
