@@ -1,8 +1,10 @@
-"""docs/settings.md, made from the table of keys."""
+"""docs/settings.md, made from the table of keys; `python -m kibitz.settings_docs` prints it."""
 
 # ruff: noqa: E501 - Markdown has one sentence a line, however long it is.
 
 from __future__ import annotations
+
+import sys
 
 from kibitz.settings_keys import KEYS, Key, toml_value
 
@@ -29,7 +31,7 @@ def as_markdown() -> str:
     return f"""\
 # Settings
 
-<!-- Made by `python -m kibitz.settings_keys`; do not edit by hand. -->
+<!-- Made by `python -m kibitz.settings_docs`; do not edit by hand. -->
 
 Settings are read from these sources, a later one over an earlier one:
 
@@ -77,3 +79,7 @@ A setting that is unknown or does not hold is reported with its place and what t
 |---|---|---|---|---|
 {table}
 """
+
+
+if __name__ == "__main__":
+    sys.stdout.write(as_markdown())

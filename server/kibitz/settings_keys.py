@@ -1,15 +1,13 @@
 """The settings as one table.
 
 Everything that depends on the list of keys is made from this table: validation, the names of
-environment variables, the nearest key that a typing error is answered with, and docs/settings.md
-(`python -m kibitz.settings_keys` prints it).
+environment variables, the nearest key that a typing error is answered with, and docs/settings.md.
 This module reads no file and knows no value that anyone has set.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -369,9 +367,3 @@ _EXAMPLES: dict[str, Any] = {
 def example(key: Key) -> Any:
     """A value that `key` takes, to show how it is written."""
     return _EXAMPLES.get(key.name, key.default)
-
-
-if __name__ == "__main__":
-    from kibitz.settings_docs import as_markdown
-
-    sys.stdout.write(as_markdown())

@@ -44,10 +44,10 @@ GUARDED = {
 
 def test_the_documentation_is_made_from_the_table() -> None:
     printed = subprocess.run(
-        [sys.executable, "-m", "kibitz.settings_keys"], capture_output=True, check=True
+        [sys.executable, "-m", "kibitz.settings_docs"], capture_output=True, check=True
     )
     written = (ROOT / "docs" / "settings.md").read_bytes()
-    assert printed.stdout == written, "run: python -m kibitz.settings_keys > docs/settings.md"
+    assert printed.stdout == written, "run: python -m kibitz.settings_docs > docs/settings.md"
 
 
 def test_the_documentation_keeps_its_rows_whole() -> None:
