@@ -131,6 +131,15 @@ class Journal:
             "a response to be held" if at is None else f"a response to be held at {at!r}",
         )
 
+    def release(self, at: Place | None = None) -> None:
+        """Opens the gate in that place, or all, wherever a response waits at one."""
+        for exchange in self.exchanges:
+            if exchange.held_at is None or exchange.reply is None:
+                continue
+            for hold in exchange.reply.holds:
+                if hold.at == exchange.held_at and at in (None, hold.at):
+                    hold.gate.release()
+
     def begin(self, request: Request, at: float) -> Exchange:
         """The server's side: a request has arrived."""
         self._count += 1

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from kibitz.standin.reply import Fault, Reply
 from kibitz.standin.request import Request
+from kibitz.standin.script_file import ScriptFile
 
 MESSAGES_PATH = "/v1/messages"
 Predicate = Callable[[Request], bool] | str
@@ -42,6 +43,12 @@ class Script:
         rule = _Rule(_callable(predicate), answer, path, times)
         with self._lock:
             self._rules.insert(0, rule)
+
+    def load(self, file: ScriptFile) -> None:
+        """Adds the replies and rules of a script file."""
+        self.enqueue(*file.replies)
+        for rule in file.rules:
+            self.when(rule.when, rule.reply, times=rule.times, path=MESSAGES_PATH)
 
     def reset(self) -> None:
         with self._lock:

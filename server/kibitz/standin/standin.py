@@ -19,7 +19,7 @@ from kibitz.standin.api import Api
 from kibitz.standin.batches import MOST_BYTES
 from kibitz.standin.cache import PromptCache
 from kibitz.standin.clock import Clock
-from kibitz.standin.control import control, is_control
+from kibitz.standin.control import Control
 from kibitz.standin.entries import EntriesInFile
 from kibitz.standin.errors import ApiError
 from kibitz.standin.http import HttpConnection, HttpRequest, HttpResponse
@@ -92,7 +92,7 @@ class StandIn:
             base_url=lambda: self.base_url,
         )
         self._max_request_bytes = max_request_bytes
-        self._control = control
+        self._control = Control(self.journal, self._script, self.clock) if control else None
         self._port = port
         self._loop: asyncio.AbstractEventLoop | None = None
         self._server: asyncio.Server | None = None
@@ -122,9 +122,7 @@ class StandIn:
 
     def load_script(self, script: ScriptFile) -> None:
         """Adds the replies and rules of a script file."""
-        self._script.enqueue(*script.replies)
-        for rule in script.rules:
-            self._script.when(rule.when, rule.reply, times=rule.times, path=MESSAGES_PATH)
+        self._script.load(script)
 
     def reset_script(self) -> None:
         """Forgets the queue and the rules."""
@@ -145,13 +143,8 @@ class StandIn:
         """Opens a gate: the given one, that in the given place, or all where a response waits."""
         if isinstance(gate, Gate):
             gate.release()
-            return
-        for exchange in self.journal.exchanges:
-            if exchange.held_at is None or exchange.reply is None:
-                continue
-            for hold in exchange.reply.holds:
-                if hold.at == exchange.held_at and gate in (None, hold.at):
-                    hold.gate.release()
+        else:
+            self.journal.release(gate)
 
     # Listening
 
@@ -251,8 +244,8 @@ class StandIn:
 
     async def _handle(self, request: HttpRequest, response: HttpResponse) -> None:
         try:
-            if self._control and is_control(request):
-                await control(self, request, response)
+            if self._control is not None and self._control.is_meant(request):
+                await self._control.handle(request, response)
             else:
                 await self._api.handle(request, response)
         except ConnectionError:
