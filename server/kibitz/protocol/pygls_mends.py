@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from lsprotocol import types
-from pygls.lsp.server import LanguageServer
 
 from kibitz.protocol import lenient
-from kibitz.protocol.pygls_protocol import ConnectionClosed, MendedProtocol, RequestFailed
+from kibitz.protocol.own_requests import ConnectionClosed
+from kibitz.protocol.pygls_protocol import MendedProtocol, Owner, RequestFailed
 from kibitz_context.lines import Encoding
 
 __all__ = ["ConnectionClosed", "MendedProtocol", "MendedServer", "RequestFailed"]
@@ -34,7 +34,7 @@ CLOSE_DEADLINE_SECONDS = 1.5
 _MOST_BUGS_SHOWN = 20
 
 
-class MendedServer(LanguageServer):
+class MendedServer(Owner):
     """The server of one client.  `transport` runs it, `registration` gives it its handlers."""
 
     protocol: MendedProtocol
@@ -43,7 +43,6 @@ class MendedServer(LanguageServer):
         super().__init__(
             name, version, protocol_cls=MendedProtocol, converter_factory=lenient.converter
         )
-        #: Set when the client said `exit` or is gone.
         self.ended = asyncio.Event()
         self._close_callbacks: list[Callable[[], Awaitable[None]]] = []
         self._closing: asyncio.Future[None] | None = None

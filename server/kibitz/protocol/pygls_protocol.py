@@ -20,9 +20,10 @@ import asyncio
 import inspect
 import json
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import cattrs
 from lsprotocol import types
@@ -36,20 +37,16 @@ from pygls.exceptions import (
     JsonRpcRequestCancelled,
     JsonRpcServerNotInitialized,
 )
+from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol
 
 from kibitz.protocol import announce, lenient
+from kibitz.protocol.own_requests import AnyFuture, ConnectionClosed, OwnRequests, fail, is_reply
 from kibitz_context.lines import Encoding
-
-if TYPE_CHECKING:
-    from kibitz.protocol.pygls_mends import MendedServer
 
 logger = logging.getLogger(__name__)
 
 MessageId = str | int
-AnyFuture = asyncio.Future[Any] | Future[Any]
-
-_OWN_ID_PREFIX = "kibitz-"
 
 
 class RequestFailed(JsonRpcException):
@@ -59,18 +56,27 @@ class RequestFailed(JsonRpcException):
     MESSAGE = "Request failed"
 
 
-class ConnectionClosed(JsonRpcException):
-    """The client went away before it answered a request of ours."""
+class Owner(LanguageServer, ABC):
+    """The server of a connection, as far as its protocol needs it."""
 
-    MESSAGE = "The connection is closed"
+    #: Set when the client said `exit` or is gone.
+    ended: asyncio.Event
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Stop whatever runs for the client."""
+
+    @abstractmethod
+    def report_bug(self, error: BaseException, where: str) -> None:
+        """Take note of a bug, and tell the user."""
 
 
 class MendedProtocol(LanguageServerProtocol):
     """One connection: what is asked on it, in both directions, and what is answered."""
 
-    _server: MendedServer
+    _server: Owner
 
-    def __init__(self, server: MendedServer, converter: cattrs.Converter) -> None:
+    def __init__(self, server: Owner, converter: cattrs.Converter) -> None:
         super().__init__(server, converter)
         self.request_handlers: dict[str, Callable[[Any], Any]] = {}
         self.notification_handlers: dict[str, Callable[[Any], Any]] = {}
@@ -87,9 +93,7 @@ class MendedProtocol(LanguageServerProtocol):
         self._answering: dict[MessageId, asyncio.Future[Any]] = {}
         self._noting: set[asyncio.Future[Any]] = set()
         self._farewell: asyncio.Future[Any] | None = None
-        #: Our own requests that the client has not answered yet: method and future, by id.
-        self._asked: dict[str, tuple[str, AnyFuture]] = {}
-        self._asked_count = 0
+        self._own_requests = OwnRequests(converter)
 
     def connect(
         self, send: Callable[[bytes], None], rest: Callable[[float], None] | None = None
@@ -128,8 +132,8 @@ class MendedProtocol(LanguageServerProtocol):
                 self._take_request(message["id"], method, message.get("params"))
             case {"jsonrpc": "2.0", "method": str(method)} if "id" not in message:
                 self._take_notification(method, message.get("params"))
-            case {"id": _} if "method" not in message and _is_reply(message):
-                self._take_reply(message)
+            case {"id": _} if "method" not in message and is_reply(message):
+                self._own_requests.take_reply(message)
             case list():
                 self._refuse(message, "a batch, which LSP does not know")
             case _:
@@ -143,7 +147,7 @@ class MendedProtocol(LanguageServerProtocol):
         """Answer whatever in `messages` may wait for an answer, and do nothing else."""
         logger.warning("The client sent %s", what)
         error = JsonRpcInvalidRequest(f"The client sent {what}")
-        ids = [_id_of(message) for message in messages if not _is_reply(message)]
+        ids = [_id_of(message) for message in messages if not is_reply(message)]
         waiting = [message_id for message_id in ids if message_id is not None]
         for message_id in waiting or (None,):
             self._send_error(message_id, error)
@@ -338,36 +342,12 @@ class MendedProtocol(LanguageServerProtocol):
 
     def _ask(self, method: str, params: Any, future: AnyFuture) -> None:
         if self._send is None:
-            _fail(future, ConnectionClosed())
+            fail(future, ConnectionClosed())
             return
-        self._asked_count += 1
-        own_id = f"{_OWN_ID_PREFIX}{self._asked_count}"
+        own_id = self._own_requests.next_id()
         body = self._encode({"id": own_id, **_call(method, params)})
-        self._asked[own_id] = (method, future)
-        future.add_done_callback(lambda _: self._asked.pop(own_id, None))
+        self._own_requests.begin(own_id, method, future)
         self._write(body)
-
-    def _take_reply(self, message: dict[str, Any]) -> None:
-        own_id = message["id"]
-        asked = self._asked.pop(own_id, None) if isinstance(own_id, str) else None
-        if asked is None or asked[1].done():
-            logger.debug("A reply came that nobody waits for")
-            return
-        method, future = asked
-        if message.get("error") is not None:
-            _fail(future, _error_from(message["error"]))
-            return
-        response_type: Any = types.METHOD_TO_TYPES.get(method, (None, None))[1]
-        result = message.get("result")
-        if response_type is not None:
-            whole = {"jsonrpc": "2.0", "id": own_id, "result": result}
-            try:
-                result = self._converter.structure(whole, response_type).result
-            except lenient.BAD_VALUE as error:
-                reason = lenient.what_is_wrong(error)
-                _fail(future, JsonRpcException(f"Wrong reply to {method}: {reason}"))
-                return
-        future.set_result(result)
 
     def _send_data(self, data: Any) -> None:
         if data:
@@ -399,9 +379,7 @@ class MendedProtocol(LanguageServerProtocol):
 
     def abandon_requests(self) -> None:
         """End every wait for a reply of the client with `ConnectionClosed`."""
-        for _, future in list(self._asked.values()):
-            if not future.done():
-                _fail(future, ConnectionClosed())
+        self._own_requests.abandon()
 
     async def disconnect(self) -> None:
         """See the answer to `shutdown` out, and send nothing any more."""
@@ -418,29 +396,3 @@ def _id_of(message: Any) -> MessageId | None:
     """The id of a request, or None where there is none that could be answered."""
     found = message.get("id") if isinstance(message, dict) else None
     return found if isinstance(found, str | int) and not isinstance(found, bool) else None
-
-
-def _is_reply(message: Any) -> bool:
-    if not isinstance(message, dict) or "method" in message:
-        return False
-    own_id = message.get("id")
-    is_to_us = isinstance(own_id, str) and own_id.startswith(_OWN_ID_PREFIX)
-    return is_to_us or "result" in message or "error" in message
-
-
-def _error_from(told: Any) -> JsonRpcException:
-    """The error that a client answered with, whatever it put there."""
-    if not isinstance(told, dict):
-        return JsonRpcException("The client answered with an error")
-    code, message = told.get("code"), told.get("message")
-    return JsonRpcException(
-        message if isinstance(message, str) else "The client answered with an error",
-        code if isinstance(code, int) else None,
-        told.get("data"),
-    )
-
-
-def _fail(future: AnyFuture, error: JsonRpcException) -> None:
-    future.set_exception(error)
-    # Seen here, so that asyncio does not complain about a reply that nobody waits for.
-    future.exception()
