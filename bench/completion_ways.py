@@ -18,7 +18,7 @@ from kibitz.completion.recent import RecentEdit, RecentEdits
 from kibitz.completion.spot import Spot
 from kibitz.completion.worth import why_not
 from kibitz.jobs import Jobs
-from kibitz.session import ContentChange, DocumentChange, Documents
+from kibitz.open_documents import ContentChange, DocumentChange, Documents
 from kibitz.suggestions import Suggestions
 from kibitz_context.gate.gate import Gate
 from kibitz_context.lines import LineTable

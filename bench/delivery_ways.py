@@ -22,9 +22,9 @@ from kibitz.edits.diff import StreamingDiff
 from kibitz.edits.hygiene import LineNormalizer
 from kibitz.edits.reader import ReplacementReader
 from kibitz.edits.region import TextChange
+from kibitz.open_documents import ContentChange, Documents
 from kibitz.profiles import Profile
 from kibitz.protocol import to_lsp
-from kibitz.session import ContentChange, Documents
 from kibitz_context.document import Document
 from kibitz_context.lines import Encoding
 

@@ -78,6 +78,7 @@ LAYERS: tuple[dict[str, tuple[str, ...]], ...] = (
         "session": (
             "kibitz.delivery",
             "kibitz.jobs",
+            "kibitz.open_documents",
             "kibitz.pace",
             "kibitz.session",
             "kibitz.suggestions",

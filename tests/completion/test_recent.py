@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kibitz.completion.recent import MOST_CHARACTERS, MOST_LINES, STEP_EDITS, RecentEdits
-from kibitz.session import ContentChange, DocumentChange, Documents
+from kibitz.open_documents import ContentChange, DocumentChange, Documents
 from kibitz_context.lines import Position
 
 TEXT = "".join(f"line {number}\n" for number in range(100))

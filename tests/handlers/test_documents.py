@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kibitz.session import ContentChange, DocumentChange, Documents
+from kibitz.open_documents import ContentChange, DocumentChange, Documents
 from kibitz_context.lines import Position
 from support.raw_client import clean_environment
 from support.workshop import lines, open_workshop

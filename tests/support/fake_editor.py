@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from kibitz.delivery import Answer, Delivery, Undo
 from kibitz.edits.region import TextChange
-from kibitz.session import ContentChange, Documents
+from kibitz.open_documents import ContentChange, Documents
 from kibitz_context.document import Document
 from kibitz_context.lines import Encoding, Position
 

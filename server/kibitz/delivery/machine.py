@@ -20,9 +20,9 @@ from kibitz.edits.offers import Offer
 from kibitz.edits.region import text_changes
 from kibitz.edits.splices import Splice, splice_between
 from kibitz.edits.values import LineEdit
+from kibitz.open_documents import DocumentChange
 from kibitz.pace import Pace
 from kibitz.profiles import Profile
-from kibitz.session import DocumentChange
 from kibitz.turns import Turns
 
 logger = logging.getLogger(__name__)

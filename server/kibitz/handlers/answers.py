@@ -25,10 +25,11 @@ from kibitz.errors import RefusalError, UserError
 from kibitz.findings.track import Tracked
 from kibitz.handlers.connection import Connection, Report
 from kibitz.jobs import Job
+from kibitz.open_documents import DocumentChange
 from kibitz.protocol.announce import CONTENT_SCHEME
 from kibitz.protocol.extensions import StreamParams
 from kibitz.safe_markdown import safe_document
-from kibitz.session import DocumentChange, Explanation
+from kibitz.session import Explanation
 
 logger = logging.getLogger(__name__)
 

@@ -27,9 +27,10 @@ from kibitz.findings.values import Finding
 from kibitz.handlers.connection import Connection, Report
 from kibitz.handlers.reviews import Told, publish, remember
 from kibitz.jobs import Job
+from kibitz.open_documents import DocumentChange
 from kibitz.plain_text import one_line
 from kibitz.protocol import to_lsp
-from kibitz.session import DocumentChange, after_all
+from kibitz.session import after_all
 from kibitz_context.document import Document
 from kibitz_context.lines import LineChange, line_change_between, split_lines
 from kibitz_context.markup import with_line_feeds

@@ -34,8 +34,8 @@ from kibitz.errors import UserError
 from kibitz.handlers.arguments import Arguments, parse, span_in
 from kibitz.handlers.connection import Connection, project_root
 from kibitz.handlers.edits import EditJob
+from kibitz.open_documents import DocumentChange
 from kibitz.protocol import from_lsp, to_lsp
-from kibitz.session import DocumentChange
 from kibitz.settings import Trigger
 from kibitz.suggestions import Suggestion, Suggestions
 from kibitz_context.document import Document

@@ -34,8 +34,8 @@ from kibitz.errors import UserError
 from kibitz.handlers.connection import Connection, Report
 from kibitz.handlers.edits import is_one_edit
 from kibitz.jobs import Job
+from kibitz.open_documents import DocumentChange
 from kibitz.protocol import from_lsp
-from kibitz.session import DocumentChange
 from kibitz_context.document import Document
 from kibitz_context.lines import dominant_ending
 

@@ -8,8 +8,8 @@ from lsprotocol import types
 
 from kibitz.handlers import reviews, written_edits
 from kibitz.handlers.connection import Connection
+from kibitz.open_documents import ContentChange, DocumentChange
 from kibitz.protocol import from_lsp
-from kibitz.session import ContentChange, DocumentChange
 
 logger = logging.getLogger(__name__)
 

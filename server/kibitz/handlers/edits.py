@@ -15,8 +15,9 @@ from kibitz.errors import UserError
 from kibitz.handlers.connection import Connection, Report
 from kibitz.handlers.written_edits import compose, n_changes
 from kibitz.jobs import Job
+from kibitz.open_documents import DocumentChange
 from kibitz.plain_text import one_line
-from kibitz.session import DocumentChange, WrittenEdit
+from kibitz.session import WrittenEdit
 from kibitz_context.document import Document
 from kibitz_context.lines import Span
 

@@ -28,9 +28,10 @@ from kibitz.errors import UserError
 from kibitz.handlers.connection import Connection, Report
 from kibitz.handlers.written_edits import drop_if_done
 from kibitz.jobs import Job
+from kibitz.open_documents import DocumentChange
 from kibitz.plain_text import one_line
 from kibitz.protocol import to_lsp
-from kibitz.session import Client, DocumentChange, WrittenEdit
+from kibitz.session import Client, WrittenEdit
 from kibitz_context.document import Document
 from kibitz_context.lines import LineTable, split_lines
 

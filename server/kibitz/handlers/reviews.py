@@ -16,8 +16,9 @@ from kibitz.findings.values import Finding
 from kibitz.handlers.connection import Connection
 from kibitz.handlers.orders import identity
 from kibitz.jobs import Job
+from kibitz.open_documents import DocumentChange
 from kibitz.protocol import to_lsp
-from kibitz.session import DocumentChange, after_all
+from kibitz.session import after_all
 from kibitz_context.document import Document
 
 logger = logging.getLogger(__name__)

@@ -12,7 +12,8 @@ from kibitz.edits.offers import Offer
 from kibitz.edits.values import LineEdit
 from kibitz.handlers.connection import Connection
 from kibitz.jobs import Job
-from kibitz.session import DocumentChange, WrittenEdit
+from kibitz.open_documents import DocumentChange
+from kibitz.session import WrittenEdit
 from kibitz_context.document import Document
 
 logger = logging.getLogger(__name__)
