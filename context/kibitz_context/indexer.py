@@ -174,7 +174,7 @@ def _judged(
     check: Callable[[], None],
 ) -> tuple[rank.Ranking, Signatures]:
     """What each of the files `allowed` is worth, and what to show of those that are indexed."""
-    known = index.names_of(indexed)
+    known = index.mentions_of(indexed)
     check()
     by_blob = {file.blob_id: known[file.path] for file in reversed(allowed) if file.path in known}
     ranking = rank.snapshot_ranking(allowed, by_blob, past)

@@ -16,6 +16,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 from kibitz_context.database import Database
 from kibitz_context.files.repository import Repository, TrackedFile
@@ -23,7 +24,8 @@ from kibitz_context.gate.secret_names import NAMED
 from kibitz_context.gate.secret_shapes import SHAPED
 from kibitz_context.texts import symbols as symbols_module
 from kibitz_context.texts.languages import language_of
-from kibitz_context.texts.packing import Names, compressed, names_in, unpacked, written
+from kibitz_context.texts.mentions import Mentioning, Mentions
+from kibitz_context.texts.packing import compressed, decompressed, names_in, unpacked, written
 from kibitz_context.texts.symbols import EXTENSION, Symbols
 
 # With every change of the tables below, or of what `words` makes of a text.
@@ -62,6 +64,8 @@ CREATE VIRTUAL TABLE words USING fts5 (
 CREATE VIRTUAL TABLE words_by_files USING fts5vocab (words, row);
 INSERT INTO words (words, rank) VALUES ('hashsize', 1048576)
 """
+
+_Read = TypeVar("_Read")
 
 _logger = logging.getLogger(__name__)
 
@@ -172,21 +176,22 @@ class Index:
         """The symbols of the files that are known, by path."""
         return self._by_path(files, unpacked)
 
-    def names_of(self, files: Iterable[TrackedFile]) -> dict[str, Symbols]:
-        """As `symbols_of`, but where a name is defined, and as what, is not told.
-
-        A tenth of the memory: for all files at once.
-        """
-        return self._by_path(files, Names().unpacked)
+    def mentions_of(self, files: Iterable[TrackedFile]) -> dict[str, Mentions]:
+        """What the files mention that are known, by path: a tenth of the memory of `symbols_of`,
+        for all files at once."""
+        mentioning = Mentioning()
+        numbers = self._by_path(files, lambda data: mentioning.add(decompressed(data)))
+        found = mentioning.all()
+        return {path: found[number] for path, number in numbers.items()}
 
     def _by_path(
-        self, files: Iterable[TrackedFile], read: Callable[[bytes], Symbols]
-    ) -> dict[str, Symbols]:
+        self, files: Iterable[TrackedFile], read: Callable[[bytes], _Read]
+    ) -> dict[str, _Read]:
         paths: dict[tuple[str, str], list[str]] = {}
         for file in files:
             if file.blob_id:
                 paths.setdefault((file.blob_id, _language(file.path)), []).append(file.path)
-        found: dict[str, Symbols] = {}
+        found: dict[str, _Read] = {}
         for blob, language, data in self._rows(dict.fromkeys(blob for blob, _ in paths), read):
             for path in paths.get((blob, language), ()):
                 found[path] = data
@@ -260,9 +265,9 @@ class Index:
             return 0
 
     def _rows(
-        self, blobs: Iterable[str], read: Callable[[bytes], Symbols]
-    ) -> Iterator[tuple[str, str, Symbols]]:
-        """Blob, language and symbols of each known content, by blob and language."""
+        self, blobs: Iterable[str], read: Callable[[bytes], _Read]
+    ) -> Iterator[tuple[str, str, _Read]]:
+        """Blob, language and what is read of the symbols of each known content, in that order."""
         wanted = iter(blobs)
         try:
             with self._database.reading() as connection:

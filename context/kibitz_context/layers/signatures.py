@@ -13,6 +13,7 @@ from math import fsum
 
 from kibitz_context.files.repository import TrackedFile
 from kibitz_context.texts import outline, symbols
+from kibitz_context.texts.mentions import Mentions
 from kibitz_context.texts.symbols import CONTAINERS, EXTENSION, Definition, Symbols
 
 # What the tags of an outline cost, in signatures.
@@ -46,7 +47,7 @@ class Signatures:
 
     def _used(self, found: Symbols) -> tuple[Definition, ...]:
         """What other files use of `found`, and the containers that it stands in."""
-        own = _used_names(found)
+        own = frozenset(name for name, _ in found.references)
         kept: list[Definition] = []
         for each in reversed(tuple(outline.visible(found.definitions))):
             is_used = each.kind != EXTENSION and _elsewhere(self.users, each.name, own) > 0
@@ -57,27 +58,25 @@ class Signatures:
 
 
 def signatures(
-    names_of: Mapping[str, Symbols], symbols_of: Callable[[TrackedFile], Symbols | None]
+    mentions_of: Mapping[str, Mentions], symbols_of: Callable[[TrackedFile], Symbols | None]
 ) -> Signatures:
-    """The signatures of all files; `names_of` has the names in each, by path, without places."""
-    users = Counter(name for found in names_of.values() for name, _ in found.references)
-    defining = Counter(
-        name
-        for found in names_of.values()
-        for name in dict.fromkeys(each.name for each in found.definitions)
-    )
-    worths = {path: _worth(found, users, defining) for path, found in names_of.items()}
+    """The signatures of all files; `mentions_of` says by path what each of them mentions."""
+    users: Counter[str] = Counter()
+    defining: Counter[str] = Counter()
+    for found in mentions_of.values():
+        users.update(found.used)
+        defining.update(found.defined)
+    worths = {path: _worth(found, users, defining) for path, found in mentions_of.items()}
     return Signatures(users, worths, symbols_of)
 
 
-def _worth(found: Symbols, users: Mapping[str, int], defining: Mapping[str, int]) -> float:
+def _worth(found: Mentions, users: Mapping[str, int], defining: Mapping[str, int]) -> float:
     """Each name counts by the number of bits of the number of files that use it, divided among
     the files that define it: the hundredth user says little that the tenth has not."""
-    own = _used_names(found)
-    names = dict.fromkeys(each.name for each in found.definitions)
+    own = frozenset(found.used) if found.defined else frozenset[str]()
     asked = [
         count.bit_length() / defining[name]
-        for name in names
+        for name in found.defined
         if (count := _elsewhere(users, name, own)) > 0
     ]
     return fsum(asked) / (_SIGNATURES_OF_TAGS + len(asked))
@@ -86,7 +85,3 @@ def _worth(found: Symbols, users: Mapping[str, int], defining: Mapping[str, int]
 def _elsewhere(users: Mapping[str, int], name: str, own: frozenset[str]) -> int:
     """How many other files use `name`; `own` is what the file itself uses."""
     return users.get(name, 0) - (name in own)
-
-
-def _used_names(found: Symbols) -> frozenset[str]:
-    return frozenset(name for name, _ in found.references)

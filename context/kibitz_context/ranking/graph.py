@@ -1,6 +1,6 @@
 """Which file refers to which: by a name that it uses and another defines, or by an import.
 
-Made of symbols and paths alone.  The same on any machine: everything is taken in the order of
+Made of mentions and paths alone.  The same on any machine: everything is taken in the order of
 the paths, and the numbers are sums, products, quotients and square roots, which IEEE 754 defines
 to the last bit.
 """
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kibitz_context.ranking.imports import Imports
 
 if TYPE_CHECKING:
-    from kibitz_context.texts.symbols import Symbols
+    from kibitz_context.texts.mentions import Mentions
 
 # A name that is defined in more files (``main``, ``__init__``, ``toString``) does not tell which
 # of them is meant.
@@ -54,23 +54,23 @@ class Graph:
 
 
 def references(
-    paths: Sequence[str], symbols_of: Mapping[str, Symbols], import_weight: float
+    paths: Sequence[str], mentions_of: Mapping[str, Mentions], import_weight: float
 ) -> Graph:
-    """The graph of the files at `paths`; those without symbols (by path) have no edges.
+    """The graph of the files at `paths`; those that mention nothing (by path) have no edges.
 
     One use of a name weighs 1, divided among the files that define it; an import weighs
     `import_weight`.
     """
     ordered = tuple(sorted(paths))
     number = {path: position for position, path in enumerate(ordered)}
-    defining = _defining(ordered, symbols_of)
+    defining = _defining(ordered, mentions_of)
     imports = Imports(ordered)
     edges: list[Edges] = []
     for position, path in enumerate(ordered):
-        found = symbols_of.get(path)
+        found = mentions_of.get(path)
         weights: dict[int, float] = {}
         if found is not None:
-            for name, count in found.references:
+            for name, count in zip(found.used, found.counts, strict=True):
                 targets = defining.get(name, ())
                 # A file that defines the name itself means its own.
                 if position in targets or len(targets) > MAX_DEFINING_FILES:
@@ -90,15 +90,15 @@ def references(
 
 
 def _defining(
-    ordered: Sequence[str], symbols_of: Mapping[str, Symbols]
+    ordered: Sequence[str], mentions_of: Mapping[str, Mentions]
 ) -> dict[str, tuple[int, ...]]:
     """The numbers of the files that define each name, and of too many one too many."""
     # Nearly every name has one home, and all names of a file share the tuple of it.
     found: dict[str, tuple[int, ...]] = {}
     for position, path in enumerate(ordered):
-        symbols = symbols_of.get(path)
+        mentions = mentions_of.get(path)
         here = (position,)
-        for name in dict.fromkeys(each.name for each in symbols.definitions) if symbols else ():
+        for name in mentions.defined if mentions is not None else ():
             if len(name) >= LEAST_NAME_CHARACTERS:
                 known = found.get(name)
                 if known is None:

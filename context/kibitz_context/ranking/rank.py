@@ -21,7 +21,7 @@ from kibitz_context.ranking.graph import Graph
 from kibitz_context.ranking.weights import SnapshotWeights
 
 if TYPE_CHECKING:
-    from kibitz_context.texts.symbols import Symbols
+    from kibitz_context.texts.mentions import Mentions
 
 # Ranks still move after this many steps, or when they have moved by less on average, but hardly
 # past one another.
@@ -52,17 +52,17 @@ class Ranking:
 
 def snapshot_ranking(
     files: Sequence[TrackedFile],
-    symbols_of: Mapping[str, Symbols],
+    mentions_of: Mapping[str, Mentions],
     history: History,
     weights: SnapshotWeights | None = None,
 ) -> Ranking:
-    """Rank `files`; `symbols_of` has the symbols of their blobs, as far as there are any.
+    """Rank `files`; `mentions_of` says what their blobs mention, as far as it is known.
 
     The order of `files` does not matter, nor does the machine.
     """
     weights = weights or SnapshotWeights()
     by_path = {
-        file.path: found for file in files if (found := symbols_of.get(file.blob_id)) is not None
+        file.path: found for file in files if (found := mentions_of.get(file.blob_id)) is not None
     }
     referred = graph.references([file.path for file in files], by_path, weights.imports)
     starts = [_start(path, weights) for path in referred.paths]

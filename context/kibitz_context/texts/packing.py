@@ -8,7 +8,6 @@ refused with a ValueError; nothing in them is ever executed.
 from __future__ import annotations
 
 import struct
-import sys
 import zlib
 from collections.abc import Iterable, Sequence
 from itertools import chain
@@ -31,7 +30,7 @@ def packed(found: Symbols) -> bytes:
 
 def unpacked(data: bytes) -> Symbols:
     """The symbols that were packed."""
-    return read(_decompressed(data))
+    return read(decompressed(data))
 
 
 def compressed(raw: bytes) -> bytes:
@@ -92,43 +91,31 @@ def names_in(raw: bytes) -> tuple[Iterable[tuple[str, str]], Sequence[str]]:
         raise ValueError(_NO_SYMBOLS) from error
 
 
-class Names:
-    """Reads the names of many packed symbols, and keeps each name, and each use, once.
+def mentioned(raw: bytes) -> tuple[str, Sequence[str], Sequence[int], Sequence[str]]:
+    """Of symbols that were written: the names that are defined, for `split`; those that are used,
+    how often each; and the imports."""
+    try:
+        (_, defined, _, used, imports), numbers = _texts(raw)
+        names = split(used)
+        counts = numbers[4 * defined.count(_BETWEEN) :]
+        if len(counts) != len(names):
+            raise ValueError(_NO_SYMBOLS)
+        return defined, names, counts, split(imports)
+    except _DAMAGED as error:
+        raise ValueError(_NO_SYMBOLS) from error
 
-    The symbols of fifty thousand files would be half a gigabyte otherwise.
-    """
 
-    def __init__(self) -> None:
-        self._definitions: dict[str, Definition] = {}
-        self._references: dict[tuple[str, int], tuple[str, int]] = {}
-
-    def unpacked(self, data: bytes) -> Symbols:
-        """As `unpacked`; but each name is defined once, nowhere, and is of no kind."""
-        try:
-            (grammar,), names, _, used, imports, numbers = _columns(_decompressed(data))
-            counts = numbers[4 * len(names) :]
-            uses = zip(used, counts, strict=True)
-            return Symbols(
-                sys.intern(grammar),
-                tuple(map(self._definition, dict.fromkeys(names))),
-                tuple(self._references.setdefault(use, use) for use in uses),
-                tuple(map(sys.intern, imports)),
-            )
-        except _DAMAGED as error:
-            raise ValueError(_NO_SYMBOLS) from error
-
-    def _definition(self, name: str) -> Definition:
-        found = self._definitions.get(name)
-        if found is None:
-            found = self._definitions[name] = Definition(name, "", 0, 0, 0, 0)
-        return found
+def split(column: str) -> list[str]:
+    """What stands in one column, in order."""
+    return column.split(_BETWEEN)[:-1]
 
 
 _DAMAGED = (struct.error, UnicodeError, ValueError, TypeError)
 _NO_SYMBOLS = "these are no packed symbols"
 
 
-def _decompressed(data: bytes) -> bytes:
+def decompressed(data: bytes) -> bytes:
+    """What `compressed` was given."""
     reader = zlib.decompressobj()
     try:
         raw = reader.decompress(data, MAX_UNPACKED_BYTES)
@@ -143,15 +130,18 @@ def _decompressed(data: bytes) -> bytes:
 def _columns(
     raw: bytes,
 ) -> tuple[list[str], list[str], list[str], list[str], list[str], Sequence[int]]:
-    lengths = _HEADER.unpack_from(raw)
+    (grammar, names, kinds, used, imports), numbers = _texts(raw)
+    return split(grammar), split(names), split(kinds), split(used), split(imports), numbers
+
+
+def _texts(raw: bytes) -> tuple[list[str], Sequence[int]]:
+    """The five columns, each as one text, and the numbers."""
     at = _HEADER.size
-    columns: list[list[str]] = []
-    for length in lengths:
-        text = raw[at : at + length].decode("utf-8", "surrogatepass")
-        columns.append(text.split(_BETWEEN)[:-1])
+    texts: list[str] = []
+    for length in _HEADER.unpack_from(raw):
+        texts.append(raw[at : at + length].decode("utf-8", "surrogatepass"))
         at += length
-    numbers = struct.unpack(f"<{(len(raw) - at) // 4}I", raw[at:])
-    return columns[0], columns[1], columns[2], columns[3], columns[4], numbers
+    return texts, struct.unpack(f"<{(len(raw) - at) // 4}I", raw[at:])
 
 
 def _column(texts: Iterable[str]) -> bytes:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from kibitz_context.files.repository import TrackedFile
 from kibitz_context.layers.signatures import Signatures, signatures
 from kibitz_context.texts.symbols import symbols
+from support.mentioning import mentions_of
 
 FILES = {
     "store.py": """\
@@ -38,7 +39,7 @@ def rewrite(store):
 
 def made(files: Mapping[str, str] = FILES) -> Signatures:
     known = {path: symbols(path, text) for path, text in files.items()}
-    return signatures(known, lambda file: known.get(file.path))
+    return signatures(mentions_of(known), lambda file: known.get(file.path))
 
 
 def outline(path: str, files: Mapping[str, str] = FILES) -> str:

@@ -9,6 +9,7 @@ import pytest
 from kibitz_context.ranking import graph
 from kibitz_context.ranking.graph import Edges, Graph
 from kibitz_context.texts.symbols import Definition, Symbols
+from support.mentioning import mentions_of
 
 
 def file(
@@ -28,7 +29,7 @@ def file(
 
 
 def edges(files: dict[str, Symbols], import_weight: float = 2.0) -> dict[tuple[str, str], float]:
-    made = graph.references(list(files), files, import_weight)
+    made = graph.references(list(files), mentions_of(files), import_weight)
     return {
         (made.paths[start], made.paths[end]): weight
         for start, found in enumerate(made.edges)
@@ -92,9 +93,9 @@ def test_the_order_in_which_files_are_given_does_not_matter() -> None:
         )
         for n in range(30)
     }
-    first = graph.references(list(files), files, 2.0)
+    first = graph.references(list(files), mentions_of(files), 2.0)
     for _ in range(5):
         shuffled = list(files.items())
         chance.shuffle(shuffled)
-        again = graph.references([path for path, _ in shuffled], dict(shuffled), 2.0)
+        again = graph.references([path for path, _ in shuffled], mentions_of(dict(shuffled)), 2.0)
         assert again == first

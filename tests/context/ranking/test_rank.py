@@ -19,7 +19,9 @@ from kibitz_context.ranking import rank
 from kibitz_context.ranking.graph import Edges, Graph
 from kibitz_context.ranking.rank import page_rank, snapshot_ranking
 from kibitz_context.ranking.weights import SnapshotWeights
+from kibitz_context.texts.mentions import Mentions
 from kibitz_context.texts.symbols import Definition, Symbols
+from support.mentioning import mentions_of
 
 WEIGHTS = SnapshotWeights()
 
@@ -48,7 +50,7 @@ def order(
         for path, times in (changes or {}).items()
         for time in range(times)
     )
-    return snapshot_ranking(tracked, files, History("x", past), weights).best_first()
+    return snapshot_ranking(tracked, mentions_of(files), History("x", past), weights).best_first()
 
 
 # --- each weight, on and off -------------------------------------------------------------------
@@ -128,7 +130,7 @@ def test_without_a_place_to_start_all_are_equal() -> None:
     ]
 
 
-def a_repository(seed: int = 3, count: int = 60) -> tuple[list[TrackedFile], dict[str, Symbols]]:
+def a_repository(seed: int = 3, count: int = 60) -> tuple[list[TrackedFile], dict[str, Mentions]]:
     chance = random.Random(seed)
     names = [f"name{n}" for n in range(3 * count)]
     symbols = {
@@ -140,19 +142,19 @@ def a_repository(seed: int = 3, count: int = 60) -> tuple[list[TrackedFile], dic
         for n in range(count)
     }
     files = [TrackedFile(f"d{n % 7}/{n}.py", str(n), 500 * (n % 50)) for n in range(count)]
-    return files, symbols
+    return files, mentions_of(symbols)
 
 
 def test_the_order_of_the_files_does_not_matter() -> None:
-    files, symbols = a_repository()
-    first = snapshot_ranking(files, symbols, History())
+    files, mentions = a_repository()
+    first = snapshot_ranking(files, mentions, History())
     random.Random(1).shuffle(files)
-    again = snapshot_ranking(files, dict(reversed(symbols.items())), History())
+    again = snapshot_ranking(files, dict(reversed(mentions.items())), History())
     assert (again.scores, list(again.scores)) == (first.scores, list(first.scores))
 
 
 _PROGRAM = """
-import sys; sys.path.insert(0, {folder!r})
+import sys; sys.path[:0] = {folders!r}
 from test_rank import a_repository
 from kibitz_context.indexing.history import History
 from kibitz_context.ranking.rank import snapshot_ranking
@@ -161,7 +163,8 @@ print(sorted(snapshot_ranking(*a_repository(), History()).scores.items()))
 
 
 def test_another_hash_seed_gives_the_same_digits() -> None:
-    program = _PROGRAM.format(folder=str(Path(__file__).parent))
+    here = Path(__file__).resolve()
+    program = _PROGRAM.format(folders=[str(here.parent), str(here.parents[2])])
     outputs = {
         subprocess.run(
             [sys.executable, "-c", program],
@@ -180,8 +183,8 @@ def test_another_hash_seed_gives_the_same_digits() -> None:
 
 def test_the_digits_are_pinned() -> None:
     """Another Python or another processor must not give others: prompts would differ."""
-    files, symbols = a_repository(seed=5, count=12)
-    found = snapshot_ranking(files, symbols, History())
+    files, mentions = a_repository(seed=5, count=12)
+    found = snapshot_ranking(files, mentions, History())
     assert [(path, found.scores[path]) for path in found.best_first()[:4]] == [
         ("d3/3.py", 1.178728),
         ("d0/0.py", 1.043336),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kibitz_context.texts.packing import Names, packed, unpacked
+from kibitz_context.texts.packing import mentioned, packed, split, unpacked, written
 from kibitz_context.texts.symbols import Definition, Symbols, symbols
 
 _names = st.text(st.characters(blacklist_characters="\n"), min_size=1, max_size=12)
@@ -36,29 +36,12 @@ def test_what_goes_in_comes_out(found: Symbols) -> None:
     assert unpacked(packed(found)) == found
 
 
-@given(st.lists(_symbols, max_size=4))
-def test_names_are_what_went_in_without_its_places(many: list[Symbols]) -> None:
-    names = Names()
-    for found in many:
-        read = names.unpacked(packed(found))
-        assert [each.name for each in read.definitions] == list(
-            dict.fromkeys(each.name for each in found.definitions)
-        )
-        assert (read.grammar, read.references, read.imports) == (
-            found.grammar,
-            found.references,
-            found.imports,
-        )
-
-
-def test_equal_names_are_one_object() -> None:
-    names = Names()
-    first, second = (
-        names.unpacked(packed(symbols("a.py", f"def one():\n    return helper({number})\n")))
-        for number in range(2)
-    )
-    assert first.definitions[0] is second.definitions[0]
-    assert first.references[0] is second.references[0]
+@given(_symbols)
+def test_what_is_mentioned_is_what_went_in(found: Symbols) -> None:
+    defined, used, counts, imports = mentioned(written(found))
+    assert split(defined) == [each.name for each in found.definitions]
+    assert tuple(zip(used, counts, strict=True)) == found.references
+    assert tuple(imports) == found.imports
 
 
 @given(st.binary(max_size=200))
@@ -66,7 +49,7 @@ def test_other_bytes_are_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match="no packed symbols"):
         unpacked(data)
     with pytest.raises(ValueError, match="no packed symbols"):
-        Names().unpacked(data)
+        mentioned(data)
 
 
 @given(st.binary(max_size=200))
