@@ -29,6 +29,9 @@ T = TypeVar("T")
 
 MAX_CLOSED_DOCUMENTS = 100  # for which explanations and findings are kept
 
+# Stands for a file that was never saved, in a folder that nobody opened; there is none.
+NO_FILE = ".kibitz-unsaved"
+
 
 @dataclass(frozen=True, slots=True)
 class Client:
@@ -167,3 +170,20 @@ class Session:
     client_watches: bool = False
     asks_to_watch: bool = False
     told_problems: set[str] = field(default_factory=set[str])
+
+    def root_of(self, path: Path | None) -> Path:
+        """Where to look for the repository of a document: its folder, else the first folder."""
+        if path is not None:
+            return path.parent
+        return self.folders[0] if self.folders else Path.cwd()
+
+    def start_of(self, path: Path | None) -> Path:
+        """Where an order about a document looks for its repository: at its file.
+
+        Without a file it is the first folder.  Where no folder was opened either, the server's
+        current one is a repository to be read or else nobody's business: often it is the home
+        folder.
+        """
+        if path is not None:
+            return path
+        return self.folders[0] if self.folders else Path.cwd() / NO_FILE

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kibitz.handlers.connection import project_root
+from kibitz.handlers.preferences import project_root
 from kibitz.standin import Reply
 from support.workshop import GIT, open_workshop
 

@@ -16,10 +16,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kibitz.actions.desk import Desk
+from kibitz.backend import Backend
+from kibitz.handlers.preferences import Preferences
+from kibitz.session import Session
+
 if TYPE_CHECKING:
     from kibitz.actions.brief import Brief
     from kibitz.claude.values import Prompt
-    from kibitz.handlers.connection import Connection
     from kibitz.upkeep.attendant import Attendant
     from kibitz.upkeep.keep_warm import KeepWarm
     from kibitz_context.files.repository import Repository
@@ -33,8 +37,13 @@ FIRST_SECONDS = 1.0
 class Attendance:
     """Implements `upkeep.attendant.Care` for one connection.  Touched on the event loop only."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(
+        self, session: Session, backend: Backend, desk: Desk, preferences: Preferences
+    ) -> None:
+        self._session = session
+        self._backend = backend
+        self._desk = desk
+        self._preferences = preferences
         self._attendant: Attendant | None = None
         self._opened: list[Path] | None = None
         self._keep_warm: KeepWarm | None = None
@@ -48,7 +57,7 @@ class Attendance:
             self._opened.append(path)
         else:
             self._opened = [path]
-            self._connection.session.jobs.in_background(self._attend(), "attending to repositories")
+            self._session.jobs.in_background(self._attend(), "attending to repositories")
 
     def files_changed(self, paths: Sequence[str]) -> None:
         if self._attendant is not None:
@@ -57,14 +66,14 @@ class Attendance:
     def response_began(self, brief: Brief, prompt: Prompt) -> None:
         """A response has begun: its prefix is in the cache, and may be worth keeping there."""
         if brief.settings.context.keep_warm == "auto":
-            self._connection.session.jobs.in_background(self._keep(brief, prompt), "a warm prefix")
+            self._session.jobs.in_background(self._keep(brief, prompt), "a warm prefix")
 
     async def _attend(self) -> None:
         await asyncio.sleep(FIRST_SECONDS)
         await asyncio.to_thread(import_module, "kibitz.upkeep.attendant")
         from kibitz.upkeep.attendant import Attendant
 
-        session, desk = self._connection.session, self._connection.desk
+        session, desk = self._session, self._desk
         self._attendant = attendant = Attendant(
             lambda path: desk.repository(path, tuple(session.folders)),
             self,
@@ -78,19 +87,19 @@ class Attendance:
         await asyncio.to_thread(import_module, "kibitz.upkeep.keep_warm")
         from kibitz.upkeep.keep_warm import KeepWarm, kept
 
-        backend = self._connection.backend
         if self._keep_warm is None:
-            self._keep_warm = KeepWarm(backend.warm, backend.warming_spent_today_usd, self.may_send)
-            self._connection.session.jobs.in_background(self._keep_warm.run(), "keeping warm")
-        self._keep_warm.began(kept(brief, prompt, self._connection.desk.known_models()))
+            backend, may_warm = self._backend, self._preferences.may_warm
+            self._keep_warm = KeepWarm(backend.warm, backend.warming_spent_today_usd, may_warm)
+            self._session.jobs.in_background(self._keep_warm.run(), "keeping warm")
+        self._keep_warm.began(kept(brief, prompt, self._desk.known_models()))
 
     # -- what is done for a repository ---------------------------------------------------------
 
     async def prepare(self, repository: Repository) -> None:
-        desk = self._connection.desk
+        desk = self._desk
         if desk.preparer is None:
             return
-        settings = await asyncio.to_thread(self._connection.settings_in, repository.root)
+        settings = await asyncio.to_thread(self._preferences.settings_in, repository.root)
         tiers = {settings.route.get(action, "standard") for action in ("explain", "ask")}
         if settings.hover.mode == "ask":
             tiers.add(settings.route.get("hover", "fast"))
@@ -100,30 +109,25 @@ class Attendance:
             await preparation.wait(None)
 
     async def look_at(self, repository: Repository, files: Sequence[str]) -> None:
-        desk = self._connection.desk
+        desk = self._desk
         if desk.preparer is not None:
             subject = await asyncio.to_thread(desk.subject, repository, "standard")
             preparation = await asyncio.to_thread(desk.preparer.look_at, subject, files)
             await preparation.wait(None)
 
     def settings_changed(self) -> None:
-        self._connection.forget_settings()
-        self._connection.settings_of_first_folder()
-        self._connection.tell_settings_problems()
+        self._preferences.forget()
+        self._preferences.settings_of(None)
+        self._preferences.tell_problems()
 
     async def opened(self, repository: Repository) -> None:
         """Write the snapshot's entry ahead of the first request, where that pays."""
         await asyncio.to_thread(import_module, "kibitz.upkeep.pre_warm")
         from kibitz.upkeep import pre_warm
 
-        desk, backend = self._connection.desk, self._connection.backend
-        settings = await asyncio.to_thread(self._connection.settings_in, repository.root)
+        desk, backend = self._desk, self._backend
+        settings = await asyncio.to_thread(self._preferences.settings_in, repository.root)
         # Remembered of every repository, so that something is known when one comes to be trusted.
         at = await asyncio.to_thread(pre_warm.opened, repository, desk, settings, backend)
-        if self.may_send(repository.root):
+        if self._preferences.may_warm(repository.root):
             await pre_warm.pre_warm(at, desk, backend)
-
-    def may_send(self, root: Path) -> bool:
-        """Whether code of a repository may be sent unasked, at this moment."""
-        settings = self._connection.settings_in(root)
-        return settings.context.keep_warm == "auto" and self._connection.is_trusted(root)

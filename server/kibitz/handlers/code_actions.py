@@ -17,8 +17,9 @@ from kibitz.actions.catalog import QUICKFIX_KIND, REFACTOR_KIND, SEND, Offer, of
 from kibitz.actions.prompt_files import PromptFile
 from kibitz.dismissals import INTENDED, WRONG
 from kibitz.handlers import conversations, cursors
-from kibitz.handlers.connection import Connection, project_root
+from kibitz.handlers.connection import Connection
 from kibitz.handlers.orders import identity
+from kibitz.handlers.preferences import project_root
 from kibitz.handlers.written_edits import hunk_count
 from kibitz.protocol import from_lsp, to_lsp
 from kibitz.session import touches
@@ -37,7 +38,9 @@ def answer(
     """The menu; that somebody opens it is the sign to load the SDK ahead of the first request."""
     document = connection.session.documents.get(params.text_document.uri)
     connection.warm_up()
-    prompts = connection.known_prompt_files(document.path) if document is not None else ()
+    prompts = (
+        connection.preferences.known_prompt_files(document.path) if document is not None else ()
+    )
     if document is None or prompts is not None:
         return code_actions(connection, params, prompts or ())
     return _after_reading_prompts(connection, params, document.path)
@@ -46,7 +49,7 @@ def answer(
 async def _after_reading_prompts(
     connection: Connection, params: types.CodeActionParams, path: Path | None
 ) -> Menu:
-    prompts = await asyncio.to_thread(connection.prompt_files, path)
+    prompts = await asyncio.to_thread(connection.preferences.prompt_files, path)
     return code_actions(connection, params, prompts)
 
 

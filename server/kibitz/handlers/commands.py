@@ -138,7 +138,7 @@ class Commands:
             path, span = document.path, meant_span(self._connection, document, given)
             if path is not None and span is not None:
                 place = conversations.Place(path, whole_lines(document, span))
-        start = connection.start_of(path)
+        start = connection.session.start_of(path)
         job = connection.session.jobs.start(
             lambda job: conversations.begin(connection, job, start, place, given.instruction),
             kind="conversation",
@@ -183,7 +183,7 @@ class Commands:
 
         path = from_lsp.governing_path(given.uri) if given.uri is not None else None
         order = order_of(self._connection, "review", None, None, given.instruction, given)
-        order = replace(order, root=self._connection.start_of(path))
+        order = replace(order, root=self._connection.session.start_of(path))
         if given.staged and given.revisions:
             raise JsonRpcInvalidParams("Give either `staged` or `revisions`")
         which = change_reviews.Which(given.revisions, given.staged)
@@ -332,4 +332,4 @@ class Commands:
 
     def _trust(self, given: Arguments) -> dict[str, Any]:
         path = from_lsp.path(given.uri) if given.uri is not None else None
-        return self._connection.set_trust(path, granted=not given.revoke)
+        return self._connection.preferences.set_trust(path, granted=not given.revoke)

@@ -32,8 +32,9 @@ from kibitz.completion.worth import why_not
 from kibitz.edits.values import LineEdit
 from kibitz.errors import UserError
 from kibitz.handlers.arguments import Arguments, parse, span_in
-from kibitz.handlers.connection import Connection, project_root
+from kibitz.handlers.connection import Connection
 from kibitz.handlers.edits import EditJob
+from kibitz.handlers.preferences import project_root
 from kibitz.open_documents import DocumentChange
 from kibitz.protocol import from_lsp, to_lsp
 from kibitz.settings import Trigger
@@ -275,8 +276,8 @@ class Completions:
         what = f" for {given.language}" if given.language else ""
         words = "as you type" if after == "auto" else "when you ask for it"
         sentence = f"kibitz completes{what} {words}."
-        root = self._connection.root_of(None)
-        if after == "auto" and not self._connection.is_trusted(project_root(root)):
+        root = self._connection.session.root_of(None)
+        if after == "auto" and not self._connection.preferences.is_trusted(project_root(root)):
             sentence += " This needs a trusted repository: run `kibitz trust` in it."
         self._connection.editor.tell(sentence)
         return {"trigger": after}
@@ -302,7 +303,7 @@ class Completions:
         session = self._connection.session
         return Order(
             "complete",
-            self._connection.start_of(place.document.path),
+            self._connection.session.start_of(place.document.path),
             place.document,
             Span(place.offset, place.offset),
             overlays=session.documents.overlays(),
@@ -335,10 +336,12 @@ class Completions:
         toggled = self._toggled.get(language, self._toggled.get(""))
         if toggled is not None:
             return toggled
-        return self._connection.settings_of(path).completion.trigger_for(language)
+        return self._connection.preferences.settings_of(path).completion.trigger_for(language)
 
     def _is_trusted(self, path: Path | None) -> bool:
-        return self._connection.is_trusted(project_root(self._connection.root_of(path)))
+        return self._connection.preferences.is_trusted(
+            project_root(self._connection.session.root_of(path))
+        )
 
     def _text_changed(self, event: DocumentChange) -> None:
         uri = event.after.uri

@@ -5,23 +5,14 @@ from __future__ import annotations
 import asyncio
 import datetime
 import logging
-import os
 import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 from kibitz import errors, paths
 from kibitz.actions.desk import Desk
 from kibitz.actions.preparing import InOtherProcess
-from kibitz.actions.prompt_files import (
-    PromptFile,
-    PromptsStamp,
-    prompts_stamp,
-    read_prompt_files,
-)
 from kibitz.actions.tally import Tally
 from kibitz.actions.values import (
     Asked,
@@ -42,25 +33,16 @@ from kibitz.claude.values import ClaudeFailure, Usage
 from kibitz.confirmation import NO, Question
 from kibitz.dismissals import Dismissals
 from kibitz.handlers.attendance import Attendance
+from kibitz.handlers.preferences import Preferences
 from kibitz.jobs import Job
 from kibitz.model_notes import model_notes
 from kibitz.protocol.editor import LspEditor
 from kibitz.protocol.progress import Progress
 from kibitz.protocol.pygls_mends import MendedServer
 from kibitz.session import Session
-from kibitz.settings import PROJECT_FILE, Settings, load
-from kibitz.settings_problems import Problem, log_lines, problems_by_source
 from kibitz.shown_findings import ShownFindings
-from kibitz.trust import Trust
 
 logger = logging.getLogger(__name__)
-
-
-# Stands for a file that was never saved, in a folder that nobody opened; there is none.
-NO_FILE = ".kibitz-unsaved"
-
-# What differs whenever one of the settings files does; empty for a file that is not there.
-_Stamp = tuple[tuple[int, ...], ...]
 
 
 @dataclass
@@ -80,140 +62,29 @@ class Connection:
     waiting_reviews: dict[str, asyncio.Task[None]] = field(
         default_factory=dict[str, "asyncio.Task[None]"]
     )
-    _settings: dict[Path, tuple[_Stamp, Settings]] = field(
-        default_factory=dict[Path, tuple[_Stamp, Settings]]
-    )
-    _prompts: dict[Path, tuple[PromptsStamp, tuple[PromptFile, ...]]] = field(
-        default_factory=dict[Path, tuple[PromptsStamp, tuple[PromptFile, ...]]]
-    )
-    _problems: list[Problem] = field(default_factory=list[Problem])
     _warm: bool = False
-    _trust: Trust | None = None
 
     def __post_init__(self) -> None:
-        self.attendance = Attendance(self)
+        self.preferences = Preferences(self.session, self.editor, self.command_line, self.environ)
         self.dismissals = Dismissals(paths.dismissed_findings_file(self.environ))
         self.shown_findings = ShownFindings(paths.shown_findings_folder(self.environ))
         self.keeping = asyncio.Lock()
         cache = self.backend.context_folder()
         self.desk = Desk(
             self.backend,
-            self.settings_in,
+            self.preferences.settings_in,
             cache=cache,
             preparer=InOtherProcess(cache) if cache is not None else None,
             known_models=lambda: self.backend.known_models().catalogue,
             tokens_factor=self.backend.tokens_factor,
-            may_warm=self.attendance.may_send,
-            follow=self.attendance.response_began,
+            may_warm=self.preferences.may_warm,
+            follow=lambda brief, prompt: self.attendance.response_began(brief, prompt),
             get_ready=self.backend.get_ready,
         )
+        self.attendance = Attendance(self.session, self.backend, self.desk, self.preferences)
         self.backend.breaker.follow(self._tell_of_pause)
         self.backend.confirm = self._confirm
         self.backend.warn = self.tell_once
-
-    # -- settings ------------------------------------------------------------------------------
-
-    def root_of(self, path: Path | None) -> Path:
-        """Where to look for the repository of a document: its folder, else the first folder."""
-        if path is not None:
-            return path.parent
-        return self.session.folders[0] if self.session.folders else Path.cwd()
-
-    def start_of(self, path: Path | None) -> Path:
-        """Where an order about a document looks for its repository: at its file.
-
-        Without a file it is the first folder.  Where no folder was opened either, the server's
-        current one is a repository to be read or else nobody's business: often it is the home
-        folder.
-        """
-        if path is not None:
-            return path
-        return self.session.folders[0] if self.session.folders else Path.cwd() / NO_FILE
-
-    def settings_in(self, root: Path) -> Settings:
-        """The settings that hold in a repository.  Reads two small files when they are new."""
-        project = project_root(root)
-        stamp = tuple(
-            _file_stamp(file) for file in (paths.user_file(self.environ), project / PROJECT_FILE)
-        )
-        known = self._settings.get(project)
-        if known is not None and known[0] == stamp:
-            return known[1]
-        loaded = load(project, self.session.editor_settings, self.command_line, self.environ)
-        self._settings[project] = (stamp, loaded.settings)
-        self._problems += loaded.problems
-        return loaded.settings
-
-    def settings_of(self, path: Path | None) -> Settings:
-        """The settings that hold for a document."""
-        return self.settings_in(self.root_of(path))
-
-    def settings_of_first_folder(self) -> Settings:
-        return self.settings_in(self.root_of(None))
-
-    def forget_settings(self) -> None:
-        """Read the settings anew when they are next needed."""
-        self._settings.clear()
-        self._prompts.clear()
-
-    def tell_settings_problems(self) -> None:
-        """Tell what is wrong with the settings, each thing once while the server runs."""
-        problems, self._problems = self._problems, []
-        for line in log_lines(problems):
-            if line not in self.session.told_problems:
-                self.session.told_problems.add(line)
-                logger.warning("%s", line)
-        for source, sentence in problems_by_source(problems):
-            if source not in self.session.told_problems:
-                self.session.told_problems.add(source)
-                self.editor.tell(sentence, "warning")
-
-    def known_prompt_files(self, path: Path | None) -> tuple[PromptFile, ...] | None:
-        """The user's prompt files that hold for a document; None when they are to be read first.
-
-        Looks at a few names on the disk and runs nothing, so the event loop may ask.
-        """
-        root = project_root(self.root_of(path))
-        folder = root / self.settings_in(root).prompts.dir
-        stamp = prompts_stamp(folder)
-        if not stamp:
-            return ()
-        known = self._prompts.get(folder)
-        return known[1] if known is not None and known[0] == stamp else None
-
-    def prompt_files(self, path: Path | None) -> tuple[PromptFile, ...]:
-        """As `known_prompt_files`, but reads them, which may run git for each."""
-        known = self.known_prompt_files(path)
-        if known is not None:
-            return known
-        from kibitz_context.gate.gate import Gate  # loaded when there is something to read
-
-        root = project_root(self.root_of(path))
-        settings = self.settings_in(root)
-        folder = root / settings.prompts.dir
-        stamp = prompts_stamp(folder)
-        gate = Gate(root, include=settings.context.include, exclude=settings.context.exclude)
-        prompts = read_prompt_files(folder, gate)
-        self._prompts[folder] = (stamp, prompts)
-        return prompts
-
-    def is_trusted(self, root: Path) -> bool:
-        """Whether automatic features may send the code of a repository, at this moment."""
-        if self._trust is None:
-            self._trust = Trust.load(paths.trust_file(self.environ))
-        return self._trust.is_trusted(root)
-
-    def set_trust(self, path: Path | None, *, granted: bool) -> dict[str, Any]:
-        """Trust the repository of `path` (the first folder for None), or stop to."""
-        root = project_root(self.root_of(path))
-        trust = Trust.load(paths.trust_file(self.environ))
-        if granted:
-            trust.grant(root)
-        else:
-            trust.revoke(root)
-        word = "trusted" if granted else "not trusted any more"
-        self.editor.tell(f"{root} is {word}.")
-        return {"root": str(root), "trusted": granted}
 
     async def aclose(self) -> None:
         """Stop everything that runs for this client."""
@@ -265,7 +136,7 @@ class Connection:
         else:
             report.end(report.summary())
         finally:
-            self.tell_settings_problems()
+            self.preferences.tell_problems()
             self.announce_status()
 
     async def _confirm(self, question: Question) -> bool | None:
@@ -278,7 +149,7 @@ class Connection:
         """Tell what there is to know of a model that is asked, once while the server runs."""
         known = self.backend.known_models()
         notes = model_notes(
-            known.catalogue, model, self.settings_of_first_folder(), midnight().date()
+            known.catalogue, model, self.preferences.settings_of(None), midnight().date()
         )
         for sentence in (*notes, *known.problems):
             self.tell_once(sentence)
@@ -326,25 +197,6 @@ def _iso_time(seconds: float | None) -> str | None:
     if seconds is None:
         return None
     return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat(timespec="seconds")
-
-
-def _file_stamp(file: Path) -> tuple[int, ...]:
-    try:
-        status = os.stat(file)  # noqa: PTH116 - of any path an editor may name
-    except (OSError, ValueError):
-        return ()
-    return status.st_ino, status.st_mtime_ns, status.st_size
-
-
-def project_root(start: Path) -> Path:
-    """The folder whose settings and prompts hold at `start`: the nearest one with ``.git`` or a
-    ``.kibitz.toml``, else the one of `start`.  Looks at a few names and runs nothing."""
-    # `os.path` takes any path, also one that is too long for the disk; an editor may name it.
-    real = Path(os.path.realpath(start))
-    for folder in (real, *real.parents):
-        if any(os.path.exists(folder / name) for name in (".git", PROJECT_FILE)):  # noqa: PTH110
-            return folder
-    return real if os.path.isdir(real) else real.parent  # noqa: PTH112
 
 
 class Report:

@@ -91,11 +91,11 @@ def start_of(connection: Connection, document: Document, found: Conversation) ->
     it may have come with a repository.
     """
     if document.path is None:
-        return connection.start_of(None)
+        return connection.session.start_of(None)
     if not _is_ours(document.path, connection.environ):
-        return connection.start_of(document.path)
+        return connection.session.start_of(document.path)
     named = Path(found.repository) if found.repository else None
-    return named if named is not None and named.is_dir() else connection.start_of(None)
+    return named if named is not None and named.is_dir() else connection.session.start_of(None)
 
 
 def _is_ours(path: Path, environ: Mapping[str, str]) -> bool:
@@ -121,7 +121,7 @@ class SendJob:
         self._n_headings = documents.n_answers(document.lines.lines)
         self._has_heading = False
         self._takes_back = False  # we, not the user
-        streaming = connection.settings_of(document.path).edit.streaming
+        streaming = connection.preferences.settings_of(document.path).edit.streaming
         self._delivery = Delivery(
             connection.editor,
             connection.session.client.profile,
@@ -262,7 +262,7 @@ class _Known:
             return repository, []
 
     def _keep(self, addition: Addition) -> None:
-        if self._connection.settings_in(self.order.root).audit == "off":
+        if self._connection.preferences.settings_in(self.order.root).audit == "off":
             return  # the document has the words, and nothing else is to be written down
         try:
             store = Conversations.of_user(self._connection.environ)

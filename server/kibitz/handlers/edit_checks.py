@@ -45,14 +45,14 @@ async def check(connection: Connection, job: Job, report: Report, order: Order, 
     """Run the user's check of what `order` has led to, if there is one, and add how it went to the
     report's outcome.  Takes one call of `mend` at most."""
     assert order.document is not None, "an edit has a document"
-    command = connection.settings_of(order.document.path).edit.check
+    command = connection.preferences.settings_of(order.document.path).edit.check
     if not command or order.document.path is None:
         return
     name = shown(command)
     repository = await asyncio.to_thread(connection.desk.repository, order.root, order.folders)
     if repository.only is not None:
         return  # A file without a repository: there is nothing to run a check in.
-    if not await asyncio.to_thread(connection.is_trusted, repository.root):
+    if not await asyncio.to_thread(connection.preferences.is_trusted, repository.root):
         report.outcome += f" · {name} was not run: trust this repository first (kibitz trust)"
         return
     report.tell(Noted(f"Running {name}"))

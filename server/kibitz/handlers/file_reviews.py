@@ -51,7 +51,7 @@ def _orders(connection: Connection, order: Order, places: Sequence[Path]) -> Ite
             if text is None
             else Document(path.as_uri(), path, text)
         )
-        yield replace(order, root=connection.start_of(path), document=document)
+        yield replace(order, root=connection.session.start_of(path), document=document)
 
 
 def _files(connection: Connection, order: Order, place: Path) -> Iterator[Path]:

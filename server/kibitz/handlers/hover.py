@@ -22,7 +22,8 @@ from kibitz.actions.values import Order
 from kibitz.claude.values import ClaudeFailure
 from kibitz.errors import UserError
 from kibitz.glances import Glances, key_of
-from kibitz.handlers.connection import Connection, project_root
+from kibitz.handlers.connection import Connection
+from kibitz.handlers.preferences import project_root
 from kibitz.plain_text import visible
 from kibitz.safe_markdown import safe_markdown
 from kibitz.session import touches
@@ -73,7 +74,7 @@ class Hovers:
         )
         document = connection.session.documents.get(uri)
         path = document.path if document is not None else None
-        mode = connection.settings_of(path).hover.mode
+        mode = connection.preferences.settings_of(path).hover.mode
         self._pointed_at = None
         if mode == "off":
             return None
@@ -90,7 +91,7 @@ class Hovers:
         if not LEAST_CHARACTERS <= len(code.strip()) <= MOST_CHARACTERS:
             self._look_away()
             return None
-        settings = connection.settings_of(path)
+        settings = connection.preferences.settings_of(path)
         model = settings.models.of(settings.route.get("hover", "fast"))
         self._pointed_at = key = key_of(code, document.language, model)
         self._look_away(unless=key)
@@ -102,8 +103,8 @@ class Hovers:
         connection = self._connection
         markdown = await asyncio.to_thread(self._kept, key)
         if markdown is None:
-            root = project_root(connection.root_of(document.path))
-            if not await asyncio.to_thread(connection.is_trusted, root):
+            root = project_root(connection.session.root_of(document.path))
+            if not await asyncio.to_thread(connection.preferences.is_trusted, root):
                 return None
             if self._pointed_at != key:
                 return None  # the pointer has moved on meanwhile
@@ -169,7 +170,7 @@ class Hovers:
         stop = table.starts[end] if end < table.line_count else len(document.text)
         return Order(
             "hover",
-            connection.start_of(document.path),
+            connection.session.start_of(document.path),
             document,
             Span(table.starts[first], stop),
             overlays=connection.session.documents.overlays(),

@@ -165,7 +165,7 @@ class JobStarts:
     def _edit_job(self, document: Document, lines: tuple[int, int]) -> edits.EditJob:
         connection = self._connection
         self._must_take_edits()
-        streaming = connection.settings_of(document.path).edit.streaming
+        streaming = connection.preferences.settings_of(document.path).edit.streaming
         return edits.EditJob(connection, document, lines, streaming)
 
     def _must_take_edits(self) -> None:

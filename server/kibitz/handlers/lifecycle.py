@@ -46,8 +46,8 @@ def initialized(connection: Connection, _params: Any) -> None:
         said = connection.server.protocol.client_said
         await asyncio.to_thread(seen_clients.remember, said, connection.environ)
         await _ask_for_settings(connection)
-        await asyncio.to_thread(connection.settings_of_first_folder)
-        connection.tell_settings_problems()
+        await asyncio.to_thread(connection.preferences.settings_of, None)
+        connection.preferences.tell_problems()
         await watched_files.register(connection)
 
     connection.session.jobs.in_background(prepare(), "reading the settings")
@@ -59,7 +59,7 @@ def did_change_configuration(
     """Take new settings: those that came along, or what the client answers when it is asked."""
     if params.settings is not None:
         connection.session.editor_settings = params.settings
-    connection.forget_settings()
+    connection.preferences.forget()
     initialized(connection, None)
 
 
@@ -92,7 +92,7 @@ async def _ask_for_settings(connection: Connection) -> None:
         return
     if answer and answer[0] is not None:
         connection.session.editor_settings = answer[0]
-        connection.forget_settings()
+        connection.preferences.forget()
 
 
 def client_of(params: types.InitializeParams, encoding: Any) -> Client:

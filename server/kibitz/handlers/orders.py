@@ -64,7 +64,9 @@ def read_closed(connection: Connection, path: Path, uri: str) -> Document:
     from kibitz.edits.secrets import restore
 
     desk = connection.desk
-    repository = desk.repository(connection.start_of(path), tuple(connection.session.folders))
+    repository = desk.repository(
+        connection.session.start_of(path), tuple(connection.session.folders)
+    )
     gate = gate_of(repository.root, desk.settings_in(repository.root).context)
     answer = gate.read(path)
     shown = one_line(path.name, LONGEST_NAME)
@@ -112,7 +114,7 @@ def order_of(
     path = document.path if document is not None else None
     return Order(
         action,
-        connection.start_of(path),
+        connection.session.start_of(path),
         document,
         span,
         instruction,
@@ -126,7 +128,7 @@ def order_of(
 
 def prompt_named(connection: Connection, document: Document, name: str | None) -> PromptFile:
     """The prompt file with that name.  Raises JsonRpcInvalidParams, with the names there are."""
-    prompts = connection.prompt_files(document.path)
+    prompts = connection.preferences.prompt_files(document.path)
     for prompt in prompts:
         if prompt.name == name:
             return prompt

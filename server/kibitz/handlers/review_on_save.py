@@ -18,7 +18,8 @@ from kibitz.actions.findings_memory import FindingsMemory
 from kibitz.actions.values import Order, Step
 from kibitz.actions.whole_review import Ended, whole_review
 from kibitz.handlers import conversations, reviews
-from kibitz.handlers.connection import Connection, project_root
+from kibitz.handlers.connection import Connection
+from kibitz.handlers.preferences import project_root
 from kibitz.plain_text import one_line
 
 KIND = "review on save"
@@ -32,12 +33,12 @@ def saved(connection: Connection, uri: str) -> None:
     document = connection.session.documents.get(uri)
     if document is None or document.path is None or not document.text.strip():
         return
-    if not connection.settings_of(document.path).review.on_save:
+    if not connection.preferences.settings_of(document.path).review.on_save:
         return
     if conversations.is_conversation(document):
         return
     root = project_root(document.path.parent)
-    if not connection.is_trusted(root):
+    if not connection.preferences.is_trusted(root):
         _tell_once(connection, root)
         return
     waiting = connection.waiting_reviews.pop(uri, None)
@@ -59,7 +60,7 @@ async def _after_pause(connection: Connection, uri: str) -> None:
         return
     order = Order(
         "review",
-        connection.start_of(document.path),
+        connection.session.start_of(document.path),
         document,
         overlays=connection.session.documents.overlays(),
         folders=tuple(connection.session.folders),

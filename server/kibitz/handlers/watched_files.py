@@ -65,7 +65,7 @@ def did_save(connection: Connection, params: types.DidSaveTextDocumentParams) ->
     if path is not None:
         connection.attendance.files_changed([str(path)])
     reviews.remember(connection, uri)
-    if connection.settings_of(path).review.on_save:
+    if connection.preferences.settings_of(path).review.on_save:
         from kibitz.handlers import review_on_save
 
         review_on_save.saved(connection, uri)
