@@ -11,9 +11,10 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -251,6 +252,29 @@ def height_in_context(module: str) -> int:
     )
 
 
+def circle_in(imports: Iterable[Import]) -> list[Import]:
+    """Imports that lead from a module back to itself, in order; empty where there are none."""
+    found: dict[tuple[str, str], Import] = {}
+    graph: dict[str, set[str]] = {}
+    for each in imports:
+        # With a module the packages that it is in are imported: they are where something stands,
+        # unless the importer is in them too.
+        parts = each.imported.split(".")
+        for end in range(len(parts), 0, -1):
+            imported = ".".join(parts[:end])
+            if not is_in(each.importer, imported):
+                found.setdefault((each.importer, imported), each)
+                graph.setdefault(each.importer, set()).add(imported)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        # Each of these is imported by the next one.
+        names: list[str] = error.args[1]
+        pairs = zip(names[1:], names[:-1], strict=True)
+        return [found[pair] for pair in reversed(list(pairs))]
+    return []
+
+
 def told(wrong: list[Import]) -> str:
     return "\n".join(map(str, wrong))
 
@@ -277,6 +301,14 @@ def test_imports_within_the_context_point_downwards() -> None:
     ]
     assert not wrong, (
         f"imports must point downwards (CONTEXT_LAYERS in tests/test_layers.py):\n{told(wrong)}"
+    )
+
+
+def test_no_import_leads_back_to_where_it_stands() -> None:
+    circle = circle_in(each for each in all_imports() if is_ours(each.imported))
+    assert not circle, (
+        "these modules import each other in a circle; move what both need below both, or what "
+        f"wires them above both:\n{told(circle)}"
     )
 
 
@@ -341,6 +373,25 @@ def test_each_dependency_is_explained() -> None:
 )
 def test_the_rules_of_this_file(importer: str, imported: str, allowed: bool) -> None:
     assert is_downwards(Import(importer, imported, "")) is allowed
+
+
+@pytest.mark.parametrize(
+    ("imports", "circle"),
+    [
+        ((("a", "b"), ("b", "c"), ("a", "c")), []),
+        ((("a", "b"), ("b", "a")), ["a", "b"]),
+        ((("a", "b"), ("b", "c"), ("c", "a"), ("d", "a")), ["a", "b", "c"]),
+        # A package that imports its own modules is above them, and they may import each other.
+        ((("p", "p.one"), ("p.one", "p.two")), []),
+        # Whoever imports one of its modules imports the package.
+        ((("p", "p.one"), ("p.one", "low"), ("low", "p.two")), ["low", "p", "p.one"]),
+    ],
+)
+def test_how_this_file_finds_circles(
+    imports: tuple[tuple[str, str], ...], circle: list[str]
+) -> None:
+    found = circle_in(Import(importer, imported, "") for importer, imported in imports)
+    assert sorted(each.importer for each in found) == circle
 
 
 @pytest.mark.parametrize(

@@ -36,12 +36,12 @@ _BY_NAME = frozenset(("getattr", "attrgetter", "methodcaller"))
 # above, or is no file of a repository's (credentials, certificates, the terminal).  Any other is
 # found where it is imported.
 _OF_PYTHON = (
-    "__future__ argparse array asyncio base64 binascii bisect collections concurrent contextlib "
-    "contextvars copy dataclasses datetime difflib email.utils enum fcntl functools gc hashlib "
-    "html importlib inspect io ipaddress itertools json logging math msvcrt os pathlib platform "
-    "queue random re secrets select shlex shutil signal socket sqlite3 ssl stat statistics struct "
-    "sys tempfile threading time tomllib traceback types typing unicodedata urllib.parse warnings "
-    "weakref zlib"
+    "__future__ abc argparse array asyncio base64 binascii bisect collections concurrent "
+    "contextlib contextvars copy dataclasses datetime difflib email.utils enum fcntl functools gc "
+    "hashlib html importlib inspect io ipaddress itertools json logging math msvcrt os pathlib "
+    "platform queue random re secrets select shlex shutil signal socket sqlite3 ssl stat "
+    "statistics struct sys tempfile threading time tomllib traceback types typing unicodedata "
+    "urllib.parse warnings weakref zlib"
 )
 _OF_OTHERS = (
     "anthropic azure.identity boto3 cattrs google.auth httpx2 lsprotocol markdown_it "
