@@ -61,7 +61,7 @@ def print_secrets() -> None:
             secrets.redact(text)
 
     row("plain read, decoded", plain)
-    row("first look", median(redact_all, before=secrets._cache.clear))
+    row("first look", median(redact_all, before=secrets._remembered.clear))
     row("known by its hash", median(redact_all))
 
 
@@ -148,7 +148,7 @@ def print_prefixed(
 
 def forget() -> None:
     """As a process that has just started."""
-    secrets._cache.clear()
+    secrets._remembered.clear()
     view_module._snapshots.clear()
     baseline_module._remembered.clear()
     lexical._remembered.clear()

@@ -100,4 +100,4 @@ def test_it_remembers_a_bounded_number(tmp_path: Path, monkeypatch: pytest.Monke
     known = Repositories()
     for name in ("a", "b", "c"):
         known.find(tmp_path / name)
-    assert [start.name for start, _ in known._found] == ["b", "c"]
+    assert len(known._found) == 2

@@ -8,18 +8,16 @@ the commit that is checked out where there is no index; what the lines mean is n
 from __future__ import annotations
 
 import os
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
 
 from kibitz_context.files import discovery, git_commands
 from kibitz_context.files.git_commands import GitFolder
 from kibitz_context.files.ignore_files import MAX_IGNORE_FILE_BYTES, lines_of
 from kibitz_context.files.repository import Repository
+from kibitz_context.remembered import Remembered
 
 KIBITZ_IGNORE = ".kibitzignore"
 ATTRIBUTES = ".gitattributes"
@@ -29,8 +27,6 @@ NAMES = frozenset((KIBITZ_IGNORE, ATTRIBUTES))
 # By folder: "" or ending with "/".
 Rules = Mapping[str, tuple[str, ...]]
 _Signature = tuple[int, int, int]
-_Key = TypeVar("_Key")
-_Value = TypeVar("_Value")
 
 MAX_REMEMBERED_INDEXES = 64
 
@@ -69,13 +65,11 @@ class TrackedRules:
         tracked = _tracked(self._root)
         if tracked is None:
             return {}
-        with _lock:
-            known = _remembered.get((self._root, self._name))
+        known = _remembered.get((self._root, self._name))
         if known is not None and known[0] is tracked:
             return known[1]
         rules = dict(self._read(tracked.repository, tracked.blob_ids.get(self._name, {})))
-        with _lock:
-            _put(_remembered, (self._root, self._name), (tracked, rules))
+        _remembered.put((self._root, self._name), (tracked, rules))
         return rules
 
     def _read(
@@ -107,8 +101,7 @@ def _tracked(root: Path) -> _Tracked | None:
     """As it is now, asked of git only when its index has changed; None without git."""
     if not discovery.has_git(root):
         return None
-    with _lock:
-        known = _listings.get(root)
+    known = _listings.get(root)
     # Without an index another commit may be checked out unnoticed.
     if known and known.signature and known.signature == _signature(known.index_file):
         return known
@@ -118,8 +111,7 @@ def _tracked(root: Path) -> _Tracked | None:
     signature = _signature(repository.git.index_file)
     blob_ids = _listed(repository.git, has_index=signature is not None)
     found = _Tracked(repository, repository.git.index_file, signature, blob_ids)
-    with _lock:
-        _put(_listings, root, found)
+    _listings.put(root, found)
     return found
 
 
@@ -151,13 +143,7 @@ def _signature(file: Path) -> _Signature | None:
     return facts.st_mtime_ns, facts.st_size, facts.st_ino
 
 
-def _put(remembered: OrderedDict[_Key, _Value], key: _Key, value: _Value) -> None:
-    remembered[key] = value
-    remembered.move_to_end(key)
-    while len(remembered) > MAX_REMEMBERED_INDEXES:
-        remembered.popitem(last=False)
-
-
-_listings: OrderedDict[Path, _Tracked] = OrderedDict()
-_remembered: OrderedDict[tuple[Path, str], tuple[_Tracked, Rules]] = OrderedDict()
-_lock = threading.Lock()
+_listings: Remembered[Path, _Tracked] = Remembered(MAX_REMEMBERED_INDEXES)
+_remembered: Remembered[tuple[Path, str], tuple[_Tracked, Rules]] = Remembered(
+    MAX_REMEMBERED_INDEXES
+)

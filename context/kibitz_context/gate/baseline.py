@@ -7,8 +7,6 @@ commit, the file on the disk.  Every text in here has passed the gate.
 from __future__ import annotations
 
 import contextlib
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +16,7 @@ from kibitz_context import markup
 from kibitz_context.files.git_commands import BlobReader
 from kibitz_context.files.repository import Repository, TrackedFile
 from kibitz_context.gate.gate import MAX_TEXT_BYTES, Gate
+from kibitz_context.remembered import Remembered
 from kibitz_context.values import Allowed, Omission, Refused
 
 MAX_REMEMBERED_COMMITS = 8
@@ -132,20 +131,16 @@ def _by_branch(name: str) -> tuple[int, str]:
 def _shared(repository: Repository, head: str, tip: str, changes_tokens: int) -> str | None:
     """Where `head` branched off the history of `tip`, unless too much has changed since."""
     key = (repository.root, head, tip, changes_tokens)
-    with _lock:
-        if key in _branchings:
-            _branchings.move_to_end(key)
-            return _branchings[key]
+    return _branchings.get_or_make(key, lambda: _branching(repository, head, tip, changes_tokens))
+
+
+def _branching(repository: Repository, head: str, tip: str, changes_tokens: int) -> str | None:
     commit = head if head == tip else repository.merge_base(head, tip)
     if commit is not None and commit != head:
         room = int(NEAR_SHARE * changes_tokens)
         counts = repository.lines_between(commit, head, room // TOKENS_PER_FILE)
         if counts is None or sum(map(_tokens_of_change, counts)) > room:
             commit = None
-    with _lock:
-        _branchings[key] = commit
-        while len(_branchings) > MAX_REMEMBERED_BRANCHINGS:
-            _branchings.popitem(last=False)
     return commit
 
 
@@ -153,8 +148,9 @@ def _tokens_of_change(n_lines: int) -> int:
     return TOKENS_PER_FILE + n_lines * TOKENS_PER_LINE
 
 
-_branchings: OrderedDict[tuple[Path, str, str, int], str | None] = OrderedDict()
-_lock = threading.Lock()
+_branchings: Remembered[tuple[Path, str, str, int], str | None] = Remembered(
+    MAX_REMEMBERED_BRANCHINGS
+)
 
 
 def baseline(repository: Repository, commit: str | None) -> Baseline:
@@ -166,21 +162,16 @@ def baseline(repository: Repository, commit: str | None) -> Baseline:
     if commit is None:
         return _folder(repository)
     key = (repository.root, commit)
-    with _lock:
-        known = _remembered.get(key)
-        if known is not None:
-            _remembered.move_to_end(key)
-            return known
+    known = _remembered.get(key)
+    if known is not None:
+        return known
     tree = repository.tree(commit)
     if tree is None:
         return _folder(repository)
     files, others = tree
     printable = tuple(Omission(markup.printable(each.path), each.reason) for each in others)
     found = Baseline(commit, files, printable)
-    with _lock:
-        _remembered[key] = found
-        while len(_remembered) > MAX_REMEMBERED_COMMITS:
-            _remembered.popitem(last=False)
+    _remembered.put(key, found)
     return found
 
 
@@ -191,7 +182,7 @@ def _folder(repository: Repository) -> Baseline:
     return Baseline(None, tuple(sorted(files.values())))
 
 
-_remembered: OrderedDict[tuple[Path, str], Baseline] = OrderedDict()
+_remembered: Remembered[tuple[Path, str], Baseline] = Remembered(MAX_REMEMBERED_COMMITS)
 
 
 class Sources:

@@ -10,8 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-import threading
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -20,9 +19,10 @@ from kibitz_context.gate import secret_rules
 from kibitz_context.gate.secret_names import NAMED
 from kibitz_context.gate.secret_rules import Demand, Rule
 from kibitz_context.gate.secret_shapes import SHAPED
+from kibitz_context.remembered import Remembered
 from kibitz_context.values import Allowed
 
-MAX_CACHED_TEXTS = 50_000
+MAX_REMEMBERED_TEXTS = 50_000
 
 # A secret of four characters has some two hundred placeholders; a text that needs more gets one
 # twice, and there an edit cannot put the secret back.
@@ -90,21 +90,14 @@ def redact(text: str) -> Allowed:
     The same text gives the same result, and the result of the result is the result.
     """
     key = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-    with _lock:
-        known = _cache.get(key)
-        if known is not None:
-            _cache.move_to_end(key)
-    if known is None:
-        known = tuple(_placeholders(text, list(_secrets(text))))
-        with _lock:
-            _cache[key] = known
-            while len(_cache) > MAX_CACHED_TEXTS:
-                _cache.popitem(last=False)
-    return _replaced(text, known)
+    placeholders = _remembered.get_or_make(
+        key, lambda: tuple(_placeholders(text, list(_secrets(text))))
+    )
+    return _replaced(text, placeholders)
 
 
-_cache: OrderedDict[bytes, tuple[tuple[int, str], ...]] = OrderedDict()
-_lock = threading.Lock()
+# By the digest of a text; most texts have none.
+_remembered: Remembered[bytes, tuple[tuple[int, str], ...]] = Remembered(MAX_REMEMBERED_TEXTS)
 
 
 def _replaced(text: str, placeholders: tuple[tuple[int, str], ...]) -> Allowed:

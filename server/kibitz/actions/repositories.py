@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import stat
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from kibitz_context.remembered import Remembered
 
 if TYPE_CHECKING:
     from kibitz_context.files.repository import Repository
@@ -28,20 +28,17 @@ class Repositories:
     """Finds repositories.  May be used by several threads."""
 
     def __init__(self) -> None:
-        self._found: OrderedDict[
+        self._found: Remembered[
             tuple[Path, tuple[Path, ...]], tuple[_Stamp, _Heart, Repository]
-        ] = OrderedDict()
-        self._lock = threading.Lock()
+        ] = Remembered(MOST_REMEMBERED)
 
     def find(self, start: Path, folders: Sequence[Path] = ()) -> Repository:
         """See `Repository.find`.  May run git: not for the event loop."""
         key = (start, tuple(folders))
         stamp = _stamp(start)
-        with self._lock:
-            known = self._found.get(key)
-            if known is not None and known[:2] == (stamp, _heart(known[2])):
-                self._found.move_to_end(key)
-                return known[2]
+        known = self._found.get(key)
+        if known is not None and known[:2] == (stamp, _heart(known[2])):
+            return known[2]
         # Loaded when somebody asks for something: no start of a server has to wait for it.
         from kibitz_context.files.repository import Repository
 
@@ -49,10 +46,7 @@ class Repositories:
         heart = _heart(found)
         if stamp[2] and not found.has_git:
             return found  # What keeps git from it now may be mended without a trace in names.
-        with self._lock:
-            self._found[key] = (stamp, heart, found)
-            while len(self._found) > MOST_REMEMBERED:
-                self._found.popitem(last=False)
+        self._found.put(key, (stamp, heart, found))
         return found
 
 
