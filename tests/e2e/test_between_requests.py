@@ -257,6 +257,10 @@ async def test_after_repeated_failures_nothing_is_sent_unasked_until_an_answer_c
 
         moment.pass_by(shop, 2 * MINUTE)
         await until_given_up(looks)
+        # What the server has said by then may still be on its way.
+        await shop.client.wait_until(
+            lambda: len(shop.client.messages()) > len(before), "a message about the pause"
+        )
         (pauses,) = shop.client.messages()[len(before) :]
         assert "Automatic features of kibitz pause" in pauses
         assert "allows no more requests" in pauses
