@@ -238,7 +238,7 @@ async def test_prompt_files_are_read_when_they_are_new(
         reads.append(folder)
         return read_prompt_files(folder, gate)
 
-    monkeypatch.setattr("kibitz.handlers.connection.read_prompt_files", counted)
+    monkeypatch.setattr("kibitz.handlers.preferences.read_prompt_files", counted)
     files = {"prices.py": EXAMPLE, ".kibitz/prompts/tax.md": PROMPT_FILE}
     async with open_workshop(tmp_path, monkeypatch, files=files) as shop:
         text = await shop.open()
