@@ -102,6 +102,7 @@ CONTEXT_LAYERS: tuple[tuple[str, ...], ...] = (
         "kibitz_context.kinds",
         "kibitz_context.lines",
         "kibitz_context.markup",
+        "kibitz_context.nesting",
         "kibitz_context.remembered",
         "kibitz_context.tokens",
         "kibitz_context.values",

@@ -35,6 +35,16 @@ def check_scope(marked: str) -> None:
         "x = 1\n\n>>>\na = ▮2\nb = 3\n<<<\n\nc = 4\n",
         "x = 1\n>>>\n▮\n<<<\ny = 2\n",
         ">>>\nclass A:\n    x▮ = 1\n\n    def f(self):\n        return 1\n<<<\n",
+        # What closes a signature or a block encloses nothing, and neither does a bracket alone.
+        "x = 1\n\n>>>\ndef f(\n    x: int,\n) -> int:\n    y = x\n\n    return ▮y\n<<<\n",
+        ">>>\nclass A {\n    void f() {\n        g();\n    }\n\n    int ▮x;\n}\n<<<\n",
+        ">>>\nclass A\n{\n    int x;\n\n    int ▮y;\n}\n<<<\n",
+        "class A {\n>>>\n    ~A() {\n        g();\n\n        h▮();\n    }\n<<<\n};\n",
+        # Neither does a definition that ends above.
+        "def f():\n    pass\n\n>>>\nx▮ = 1\n<<<\n",
+        # Between two methods nobody means the whole class.
+        "class A:\n    def f(self):\n        pass\n>>>\n▮\n<<<\n    def g(self): ...\n",
+        "class A {\n    void f() {\n    }\n\n>>>\n    // Mor▮e\n<<<\n\n    int x;\n}\n",
     ],
 )
 def test_the_definition_around_the_cursor(marked: str) -> None:

@@ -6,11 +6,11 @@ Pure; knows nothing of files.  Texts have ``\n`` line endings.
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kibitz_context.lines import LineChange, line_change_between, split_lines
+from kibitz_context.nesting import enclosing, first_word, indentation
 
 # `difflib` is quadratic in what differs: beyond this the differing lines are given as one block.
 _MAX_COMPARED_LINES = 2_000
@@ -25,7 +25,6 @@ _CONTROL = frozenset(
         *("unless", "until", "when", "while", "with"),
     )
 )
-_FIRST_WORD = re.compile(r"[@#$]?[^\W\d]\w*")
 _MAX_HEADING_CHARACTERS = 40
 
 
@@ -97,26 +96,12 @@ def _one_hunk(
 
 
 def heading(lines: Sequence[str], first: int, end: int) -> str:
-    """The line that says what the lines ``[first, end)`` stand in, as of a function; "" for none.
-
-    Told by indentation alone, and therefore for most languages alike.
-    """
-    depth = min((_indentation(line) for line in lines[first:end] if line.strip()), default=0)
-    for line in reversed(lines[:first]):
-        if depth == 0:
-            break
-        if not line.strip() or _indentation(line) >= depth:
-            continue
-        word = _FIRST_WORD.match(line.strip())
-        if word is not None:
-            depth = _indentation(line)
-            if word[0] not in _CONTROL:
-                return line.strip()[:_MAX_HEADING_CHARACTERS]
+    """The line that says what the lines ``[first, end)`` stand in, as of a function, or ""."""
+    depth = min((indentation(line) for line in lines[first:end] if line.strip()), default=0)
+    for number in enclosing(lines, first, depth):
+        if first_word(lines[number]) not in _CONTROL:
+            return lines[number].strip()[:_MAX_HEADING_CHARACTERS]
     return ""
-
-
-def _indentation(line: str) -> int:
-    return len(line) - len(line.lstrip())
 
 
 def _header(hunk: Hunk) -> str:

@@ -7,10 +7,11 @@ well under a millisecond.  It never fails; where it finds no definition it takes
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from kibitz_context.document import Document
 from kibitz_context.lines import Span, split_lines, without_ending
+from kibitz_context.nesting import enclosing, first_word
 
 _DEFINITION = re.compile(
     r"""^\s*
@@ -46,13 +47,14 @@ def definition_around(lines: Sequence[str], cursor_line: int) -> tuple[int, int]
         return 0, 0
     texts = [without_ending(line) for line in lines]
     cursor = max(0, min(cursor_line, len(texts) - 1))
-    header = _header_of(texts, cursor)
-    if header is not None:
+    for header in _headers_of(texts, cursor):
         end = _end_of(texts, header)
-        if cursor < end and end - header <= MAX_DEFINITION_LINES:
-            while header > 0 and _DECORATOR.match(texts[header - 1]):
-                header -= 1
-            return header, end
+        if cursor < end:
+            if end - header > MAX_DEFINITION_LINES:
+                break
+            return _first_decorator_of(texts, header), end
+        if first_word(texts[cursor]) is None:
+            break  # On a blank line or a comment between two methods nobody means the whole class.
     return _paragraph(texts, cursor)
 
 
@@ -66,27 +68,36 @@ def whole_lines(document: Document, span: Span | None) -> tuple[int, int]:
     return first, first + len(split_lines(document.slice(whole)))
 
 
-def _header_of(texts: Sequence[str], cursor: int) -> int | None:
-    """The nearest line at or above `cursor` that opens a definition which encloses it."""
+def _headers_of(texts: Sequence[str], cursor: int) -> Iterator[int]:
+    """The lines at or above `cursor` that open what may enclose it, from the innermost."""
     start = cursor
     # On a decorator the definition below is meant, on a blank line the one above.
     while start + 1 < len(texts) and _DECORATOR.match(texts[start]):
         start += 1
     while start > 0 and not texts[start].strip():
         start -= 1
-    if not texts[start].strip():
-        return None
-    limit = _indentation(texts[start]) + 1
-    for number in range(start, -1, -1):
-        text = texts[number]
-        if not text.strip():
-            continue
-        indentation = _indentation(text)
-        if indentation < limit and (_DEFINITION.match(text) or _C_LIKE.match(text)):
-            return number
-        if number != start or not _CLOSES.match(text):
-            limit = min(limit, indentation + (1 if number == start else 0))
-    return None
+    if _is_header(texts[start]):
+        yield start
+    # A line that closes a definition is indented as its first line is.
+    depth = _indentation(texts[start]) + 1
+    above = enclosing(texts, start, depth, indented=_indentation, may_enclose=_may_enclose)
+    yield from (number for number in above if _is_header(texts[number]))
+
+
+def _is_header(text: str) -> bool:
+    return bool(_DEFINITION.match(text) or _C_LIKE.match(text))
+
+
+def _may_enclose(text: str) -> bool:
+    # The name of a method may begin with a sign: a destructor's, a generator's.
+    return first_word(text) is not None or _is_header(text)
+
+
+def _first_decorator_of(texts: Sequence[str], header: int) -> int:
+    first = header
+    while first > 0 and _DECORATOR.match(texts[first - 1]):
+        first -= 1
+    return first
 
 
 def _end_of(texts: Sequence[str], header: int) -> int:
