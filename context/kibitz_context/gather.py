@@ -96,9 +96,12 @@ def _uses(told: Iterable[Told]) -> list[FileUse]:
 
 
 def _form(told: Iterable[Told]) -> FileForm:
-    """By name alone where something differs that is not told."""
+    """By name alone where something differs that is not told; an excerpt where hunks tell what has
+    become of a whole file."""
     forms = {each.form for each in told if each.state != AS_IN_SNAPSHOT}
-    return "name" if not forms or "name" in forms else forms.pop()
+    if not forms or "name" in forms:
+        return "name"
+    return "excerpt" if "excerpt" in forms else forms.pop()
 
 
 def _context(
@@ -115,8 +118,9 @@ def _context(
     told = _uses(advanced.told.values())
     uses = tuple(each for each in told if each.form != "name")
     changes = Layer("changes", text, estimate(text), uses)
+    told_whole = {each.path for each in advanced.told.values() if each.form == "full"}
     seen = task.Seen(
-        view.snapshot.whole,
+        view.snapshot.whole | told_whole,
         {each.path: each.form for each in told},
         view.changes.texts,
         frozenset(use.path for use in view.snapshot.layer.files if use.form == "outline"),

@@ -38,6 +38,11 @@ def block(tag: str, text: str, **attributes: str) -> str:
     return f"<{opening}>\n{text}{end}</{name}>\n"
 
 
+def inside(block: str) -> tuple[int, int]:
+    """Where the text of a `block` stands in it."""
+    return block.index("\n") + 1, block.rindex("</")
+
+
 def empty_element(tag: str, **attributes: str) -> str:
     opening = " ".join((tag, *(f'{key}="{quoted(value)}"' for key, value in attributes.items())))
     return f"<{opening}/>\n"

@@ -38,12 +38,14 @@ class Focus:
 class Place:
     """What an entry of the changes layer speaks of: a file, or lines of it.
 
-    `lines` are lines ``[first, end)`` of the file as the snapshot's commit has it, from 0; None
-    for all of it, also where the commit has no such file.
+    `lines` are lines ``[first, end)`` of the file, from 0: as the snapshot's commit has it, or,
+    with `since_told`, as the layer itself told it last as a whole.  None is for all of it, also
+    where the commit has no such file.
     """
 
     path: str
     lines: tuple[int, int] | None = None
+    since_told: bool = False
 
     @property
     def numbers(self) -> str:
@@ -54,7 +56,11 @@ class Place:
         """Whether what was said of `earlier` does not hold any more once this is spoken of."""
         if self.path != earlier.path:
             return False
-        if self.lines is None or earlier.lines is None:
+        if self.lines is None:
+            return True
+        if earlier.lines is None:
+            return not self.since_told
+        if self.since_told != earlier.since_told:
             return True
         return self.lines[0] < earlier.lines[1] and earlier.lines[0] < self.lines[1]
 

@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from pathlib import Path
 
-from kibitz.conversation.news import NEWS, RESTORED, News, news
+from kibitz.conversation.news import AS_TOLD, NEWS, RESTORED, News, Told, news
 from kibitz_context.values import Context, Layer, Place, Plan, Statement
 
 LONG = 10_000  # tokens of turns
 
 
-HUNK = re.compile(r'<diff path="([^"]+)">\n@@ (\d+)-(\d+) @@\n(.*?)\n</diff>', re.DOTALL)
+HUNK = re.compile(
+    r'<diff path="([^"]+)"( against="told")?>\n@@ (\d+)-(\d+) @@\n(.*?)\n</diff>', re.DOTALL
+)
+WHOLE = re.compile(r'<file path="([^"]+)">\n(.*?)\n</file>', re.DOTALL)
 
 
-def entry(path: str, text: str, first: int = 1, last: int = 9) -> str:
-    return f'<changes>\n<diff path="{path}">\n@@ {first}-{last} @@\n{text}\n</diff>\n</changes>\n'
+def entry(path: str, text: str, first: int = 1, last: int = 9, against: str = "") -> str:
+    opening = f'<diff path="{path}"{against}>'
+    return f"<changes>\n{opening}\n@@ {first}-{last} @@\n{text}\n</diff>\n</changes>\n"
+
+
+def whole(path: str, text: str) -> str:
+    return f'<changes>\n<file path="{path}">\n{text}\n</file>\n</changes>\n'
 
 
 def statements(text: str) -> tuple[Statement, ...]:
     """What a part of the changes says; here a state is called as it is written."""
-    return tuple(
-        Statement(Place(path, (int(first) - 1, int(last))), state)
-        for path, first, last, state in HUNK.findall(text)
-    )
+    files = [Statement(Place(path), state) for path, state in WHOLE.findall(text)]
+    hunks = [
+        Statement(Place(path, (int(first) - 1, int(last)), bool(against)), state)
+        for path, against, first, last, state in HUNK.findall(text)
+    ]
+    return (*files, *hunks)
 
 
 def context(*log: str, tail: str = "", snapshot: str = "Snapshot.", alive: int = 0) -> Context:
@@ -111,6 +122,44 @@ def test_lines_of_the_log_that_hold_again_cannot_be_said() -> None:
     told = news(None, context(logged, tail=over_it), 0).told
     assert news(told, context(logged, tail=entry("a.py", "+3", 8, 12)), LONG).begins_anew
     assert not news(told, context(logged, tail=entry("a.py", "+3", 6, 12)), LONG).begins_anew
+
+
+def test_of_a_file_that_was_told_whole_only_what_has_become_of_it_is_news() -> None:
+    told = ' against="told"'
+    above, below = entry("n.py", "+1", 1, 3, told), entry("n.py", "+9", 20, 24, told)
+    first = news(None, context(whole("n.py", "new")), 0)
+    second = news(first.told, context(whole("n.py", "new"), tail=above + below), LONG)
+    assert not second.begins_anew
+    assert above + below in second.text
+    third = news(second.told, context(whole("n.py", "new"), tail=below), LONG)
+    assert f"{AS_TOLD}\nn.py, lines 1-3\n" in third.text
+    assert RESTORED not in third.text
+    stored = Told.from_json(json.loads(json.dumps(dataclasses.asdict(third.told))))
+    assert stored == third.told
+    fourth = news(stored, context(whole("n.py", "new"), whole("n.py", "newer")), LONG)
+    assert whole("n.py", "newer") in fourth.text
+    assert AS_TOLD not in fourth.text, "it is told as it is"
+    assert fourth.told.holding == (Statement(Place("n.py"), "newer"),)
+    gone = news(third.told, context(whole("n.py", "new"), tail=A), LONG)
+    assert f"{AS_TOLD}\nn.py, lines 20-24\n" in gone.text
+    deleted = news(told_of_whole_and(below), context(), LONG)
+    assert f"{RESTORED}\nn.py\n" in deleted.text, "there is none, as there was none before"
+    assert AS_TOLD not in deleted.text
+
+
+def told_of_whole_and(hunks: str) -> Told:
+    """What a conversation knows that was told a new file in its turns alone."""
+    told = news(None, context(tail=A), 0).told
+    return news(told, context(whole("n.py", "new"), tail=hunks), LONG).told
+
+
+def test_what_was_told_whole_in_between_is_not_what_hunks_are_of() -> None:
+    """A reader would take them for hunks of the text that was told last."""
+    logged = whole("n.py", "new")
+    told = news(None, context(logged), 0).told
+    told = news(told, context(logged, tail=whole("n.py", "quite another")), LONG).told
+    hunk = entry("n.py", "+1", 1, 3, ' against="told"')
+    assert news(told, context(logged, tail=hunk), LONG).begins_anew
 
 
 def test_what_moves_into_the_log_is_no_loss() -> None:

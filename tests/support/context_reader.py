@@ -2,7 +2,8 @@
 
 An oracle for tests: it shares no line with the code that writes the layers.  The snapshot gives
 whole files, the changes are obeyed in the order in which they stand, and of two that speak of the
-same lines of a file the later one holds.
+same lines of a file the later one holds.  Lines are those of the snapshot's file, or of the one
+that the changes themselves told whole, where an entry says so.
 
     assert as_read(context) == {"a.py": "x = 2\n"}
 """
@@ -20,6 +21,7 @@ _OPENING = re.compile(
 )
 _HUNK = re.compile(r"@@ (\d+)-(\d+) @@(?: .*)?")
 _LINES = re.compile(r' lines="(\d+)-(\d+)"')
+_AGAINST_TOLD = ' against="told"'
 _ESCAPED = re.compile(r"&(?:amp|lt|gt|quot);|\\u([0-9a-f]{4,})")
 _PLAIN = {"&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": '"'}
 
@@ -53,6 +55,7 @@ class _Entry:
     path: str
     lines: tuple[int, int] | None
     text: str
+    against_told: bool
 
 
 @dataclass(frozen=True)
@@ -62,35 +65,48 @@ class _Said:
     tag: str
     lines: tuple[int, int] | None
     text: str
+    against_told: bool
 
     def overtakes(self, earlier: _Said) -> bool:
+        if self.against_told and earlier.lines is None:
+            assert earlier.tag == "file", "lines of a file that was not told whole"
+            return False
         if self.lines is None or earlier.lines is None:
+            return True
+        if self.against_told != earlier.against_told:
             return True
         return not (self.lines[1] < earlier.lines[0] or earlier.lines[1] < self.lines[0])
 
 
 def _said(entry: _Entry) -> list[_Said]:
     if entry.tag != "diff":
-        return [_Said(entry.tag, entry.lines, entry.text)]
+        return [_Said(entry.tag, entry.lines, entry.text, entry.against_told)]
     found: list[_Said] = []
     for hunk in re.split(r"^(?=@@)", entry.text, flags=re.MULTILINE)[1:]:
         first, body = hunk.split("\n", 1)
         header = _HUNK.fullmatch(first)
         assert header is not None, first
-        found.append(_Said("diff", (int(header[1]), int(header[2])), body))
+        lines = int(header[1]), int(header[2])
+        found.append(_Said("diff", lines, body, entry.against_told))
     return found
 
 
 def _after(old: str | None, said: list[_Said]) -> str | None:
     """The text of a file of which that holds; None where there is none."""
     whole = [each for each in said if each.lines is None]
+    said = [each for each in said if each.lines is not None]
     if whole:
-        assert len(said) == 1, said
-        texts = {"file": whole[0].text, "restored": old, "not-shown": NOT_SHOWN, "deleted": None}
-        return texts[whole[0].tag]
+        (last,) = whole
+        assert last.tag == "file" or not said, "lines of a file that was not told whole"
+        texts = {"file": last.text, "restored": old, "not-shown": NOT_SHOWN, "deleted": None}
+        old = texts[last.tag]
+    assert all(each.against_told == bool(whole) for each in said), said
+    assert {each.tag for each in said} <= {"diff", "restored", "not-shown"}, said
     if any(each.tag == "not-shown" for each in said):
         return NOT_SHOWN
-    assert old is not None, "lines of a file that the snapshot does not show whole"
+    if not said:
+        return old
+    assert old is not None, "lines of a file that nothing shows whole"
     hunks = sorted((each for each in said if each.tag == "diff"), key=lambda each: each.lines or ())
     return patched(old, [(each.lines or (0, 0), each.text) for each in hunks])
 
@@ -138,5 +154,6 @@ def _entries(layer: str) -> list[_Entry]:
         lines_named = _LINES.search(opening["attributes"])
         named = (int(lines_named[1]), int(lines_named[2])) if lines_named else None
         text = "".join(f"{line}\n" for line in body)
-        found.append(_Entry(opening["tag"], path, named, text))
+        against_told = _AGAINST_TOLD in opening["attributes"]
+        found.append(_Entry(opening["tag"], path, named, text, against_told))
     return found

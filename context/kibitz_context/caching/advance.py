@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from kibitz_context import markup
 from kibitz_context.caching.policy import Decision, TailEntry, not_longer
 from kibitz_context.caching.prefix_state import PrefixState, RestingLog
-from kibitz_context.layers.changes import OVER_BUDGET, as_in_snapshot, not_shown
+from kibitz_context.layers.changes import OVER_BUDGET, as_in_snapshot, not_shown, since_told
 from kibitz_context.layers.log import (
     AS_IN_SNAPSHOT,
     INTRODUCTION,
@@ -91,9 +91,11 @@ def pending(state: PrefixState, ground: Ground, known: PrefixState | None = None
     What the log speaks of and what does not differ any more is among it.  What was seen before is
     remembered in `known`, where `state` has another log than that had.
     """
-    untold = state.log.untold(ground.entries)
+    entries, _ = _since_whole(state.log, ground.entries)
+    untold = state.log.untold(entries)
     over = [
-        as_in_snapshot(place, place.path in ground.base_paths) for place in _over(state, ground)
+        as_in_snapshot(place, place.path in ground.base_paths)
+        for place in _over(state.log, entries, ground)
     ]
     # What is taken back takes next to no room, and a reader would be wrong without it.
     known = state if known is None else known
@@ -120,8 +122,10 @@ def behind(state: PrefixState, ground: Ground) -> Behind:
 
 
 def stale_tokens(state: PrefixState, ground: Ground) -> int:
-    """How much of the log does not hold any more."""
-    return state.log.stale_tokens({entry.place: entry.state for entry in ground.entries})
+    """How much of the log does not hold any more, or could be told in less."""
+    entries, retold = _since_whole(state.log, ground.entries)
+    states = {entry.place: entry.state for entry in entries}
+    return state.log.stale_tokens(states, {entry.path: entry.tokens for entry in retold})
 
 
 def advance(
@@ -172,20 +176,39 @@ def advance(
     return Advanced(after, plan, told, omitted)
 
 
-def _over(state: PrefixState, ground: Ground) -> list[Place]:
-    """The places of which the log tells something that is over, where nothing else is told."""
+def _since_whole(log: Log, entries: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
+    """What `entries` come to behind `log`: of a file that it told as a whole, that telling and
+    what has become of it since.  Besides, the entries that tell these files as they are now."""
+    found: list[Entry] = []
+    retold: list[Entry] = []
+    for entry in entries:
+        told, text = log.whole.get(entry.path, (None, ""))
+        hunks = since_told(entry, text) if told is not None and entry.form == "full" else None
+        if told is None or hunks is None:
+            found.append(entry)
+            continue
+        retold.append(entry)
+        found += (replace(entry, state=told.state, tokens=told.tokens), *hunks)
+    return found, retold
+
+
+def _over(log: Log, entries: Sequence[Entry], ground: Ground) -> list[Place]:
+    """The places of which the log tells something that is over, where nothing else is told;
+    `entries` are what there is to tell behind it."""
     untellable = set(ground.untellable)
-    now: dict[str, list[Place]] = {}
-    for entry in ground.entries:
-        now.setdefault(entry.path, []).append(entry.place)
+    now = {entry.place for entry in entries}
+    paths = {place.path for place in now}
+    new: dict[str, list[Place]] = {}
+    for entry in log.untold(entries):
+        new.setdefault(entry.path, []).append(entry.place)
     found: set[Place] = set()
-    for place, told in state.log.newest.items():
+    for place, told in log.newest.items():
         if told.state == AS_IN_SNAPSHOT or place.path in untellable:
             continue
-        if place.path not in now:
+        if place.path not in paths:
             # Nothing of the file differs any more: all of it can be taken back at once.
             found.add(Place(place.path))
-        elif not any(each.replaces(place) for each in now[place.path]):
+        elif place not in now and not any(each.replaces(place) for each in new.get(place.path, ())):
             found.add(place)
     return sorted(found, key=lambda place: (place.path, place.lines or (0, 0)))
 

@@ -41,7 +41,7 @@ CREATE TABLE prefixes (
     used_at REAL NOT NULL
 );
 """
-_SCHEMA_VERSION = 4
+_SCHEMA_VERSION = 5
 
 _logger = logging.getLogger(__name__)
 

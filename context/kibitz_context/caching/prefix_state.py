@@ -137,7 +137,7 @@ def as_json(state: PrefixState) -> dict[str, Any]:
         "snapshot_digest": state.snapshot_digest,
         "snapshot_tokens": state.snapshot_tokens,
         "log": _log_as_json(state.log),
-        "sightings": [[place.path, place.lines, *seen] for place, seen in state.sightings.items()],
+        "sightings": [[_place_as_json(place), *seen] for place, seen in state.sightings.items()],
         "request_times": state.request_times,
         "open_times": state.open_times,
         "snapshot_lease": asdict(state.snapshot_lease) if state.snapshot_lease else None,
@@ -167,9 +167,7 @@ def from_json(stored: dict[str, Any]) -> PrefixState:
         snapshot_digest=stored["snapshot_digest"],
         snapshot_tokens=stored["snapshot_tokens"],
         log=_log_from_json(stored["log"]),
-        sightings={
-            _place(path, lines): (seen, count) for path, lines, seen, count in stored["sightings"]
-        },
+        sightings={_place(place): (seen, count) for place, seen, count in stored["sightings"]},
         request_times=tuple(stored["request_times"]),
         open_times=tuple(stored["open_times"]),
         snapshot_lease=Lease(**stored["snapshot_lease"]) if stored["snapshot_lease"] else None,
@@ -194,7 +192,7 @@ def _log_as_json(log: Log) -> list[Any]:
         [
             block.text,
             [
-                [each.path, each.place.lines, each.state, each.form, each.tokens]
+                [_place_as_json(each.place), each.state, each.form, each.tokens, each.text_at]
                 for each in block.told
             ],
         ]
@@ -205,14 +203,29 @@ def _log_as_json(log: Log) -> list[Any]:
 def _log_from_json(stored: list[Any]) -> Log:
     return Log(
         tuple(
-            LogBlock(text, tuple(Told(_place(path, lines), *rest) for path, lines, *rest in told))
+            LogBlock(
+                text,
+                tuple(
+                    Told(_place(place), state, form, tokens, _span(text_at))
+                    for place, state, form, tokens, text_at in told
+                ),
+            )
             for text, told in stored
         )
     )
 
 
-def _place(path: str, lines: list[int] | None) -> Place:
-    if lines is None:
-        return Place(path)
-    first, end = lines
-    return Place(path, (first, end))
+def _place_as_json(place: Place) -> list[Any]:
+    return [place.path, place.lines, place.since_told]
+
+
+def _place(stored: list[Any]) -> Place:
+    path, lines, since_told = stored
+    return Place(path, _span(lines), since_told)
+
+
+def _span(stored: list[int] | None) -> tuple[int, int] | None:
+    if stored is None:
+        return None
+    first, end = stored
+    return first, end

@@ -14,13 +14,14 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from kibitz_context import kinds, markup
 from kibitz_context.files.repository import ChangedPath, ChangeKind, Repository
 from kibitz_context.gate.baseline import Baseline, Sources
 from kibitz_context.gate.gate import Gate
 from kibitz_context.layers.diffs import Hunk, heading, hunks
-from kibitz_context.layers.log import AS_IN_SNAPSHOT, Entry, tags_tokens
+from kibitz_context.layers.log import AS_IN_SNAPSHOT, Entry, against, tags_tokens
 from kibitz_context.lines import split_lines
 from kibitz_context.tokens import estimate
 from kibitz_context.values import Allowed, Omission, Place, Refused
@@ -41,6 +42,11 @@ MAX_UNTRACKED_FILES = 100
 # the repository above shows already.  Figures: decision 0007.
 HUNK_CONTEXT_LINES = 1
 
+# What has become of a file since it was told as a whole may be so much of it, before it is told
+# anew.  Lower: more is written; higher: a text has to be read together with many hunks of it.
+# Figures: decision 0007.
+RETOLD_SHARE = 0.5
+
 OVER_BUDGET = "it is over the budget for changes"
 # Of a change of thousands of files no more is read than so many times what can be shown: entries
 # that do not fit may stand before others that do.
@@ -49,6 +55,7 @@ MOST_READ = 4
 # What is made again for each request as long as a file stays as it is.
 MAX_REMEMBERED_FILES = 500
 MAX_REMEMBERED_CHARACTERS = 64 * 1024
+MAX_REMEMBERED_RETOLD = 100
 
 
 def changes_budget(max_tokens: int) -> int:
@@ -171,8 +178,10 @@ def found(
 
 
 def as_in_snapshot(place: Place, in_base: bool) -> Entry:
-    """The entry that takes back what was told of `place`: it is as the base has it, or gone."""
-    return _named("restored" if in_base else "deleted", place, AS_IN_SNAPSHOT)
+    """The entry that takes back what was told of `place`: it is as the base has it, or gone; lines
+    of a file that was told as a whole are as it was told."""
+    tag = "restored" if in_base or place.since_told else "deleted"
+    return _named(tag, place, AS_IN_SNAPSHOT)
 
 
 def not_shown(place: Place) -> Entry:
@@ -183,7 +192,7 @@ def not_shown(place: Place) -> Entry:
 def _named(tag: str, place: Place, state: str) -> Entry:
     """An entry that shows no text."""
     lines = {"lines": place.numbers} if place.numbers else {}
-    element = markup.empty_element(tag, path=place.path, **lines)
+    element = markup.empty_element(tag, path=place.path, **lines, **against(place))
     return Entry(place, state, element, "name", estimate(element))
 
 
@@ -318,21 +327,48 @@ def _told(now: Now, change: str, old: str | None) -> tuple[Entry, ...]:
     whole = Entry(place, _digest(f"{change}\0{now.text}"), element, "full", estimate(element))
     if old is None:
         return (whole,)
-    found = hunks(old, now.text, HUNK_CONTEXT_LINES)
+    told = _hunk_entries(now.path, change, old, now.text)
+    return told if told and sum(len(entry.text) for entry in told) < len(now.text) else (whole,)
+
+
+@lru_cache(maxsize=MAX_REMEMBERED_RETOLD)
+def since_told(whole: Entry, told: str) -> tuple[Entry, ...] | None:
+    """What has become of a file since the log told it as the text `told`; `whole` is the entry
+    that would tell it anew, which is the better one where this gives None.
+
+    A last line without a line feed is told like one with it, and not told apart here.
+    """
+    start, end = markup.inside(whole.text)
+    now = whole.text[start:end]
+    if now == told:
+        return ()
+    change = "conflicted" if _has_conflict(now) else "modified"
+    entries = _hunk_entries(whole.path, change, told, now, since_told=True)
+    tokens = sum(entry.tokens for entry in entries)
+    return entries if entries and tokens < RETOLD_SHARE * whole.tokens else None
+
+
+def _hunk_entries(
+    path: str, change: str, old: str, new: str, *, since_told: bool = False
+) -> tuple[Entry, ...]:
+    """An entry for each hunk; none where a hunk of no lines is among them, which would have none
+    in common with a later one: then nothing was there."""
+    found = hunks(old, new, HUNK_CONTEXT_LINES)
+    if any(hunk.first == hunk.end for hunk in found):
+        return ()
     old_lines = split_lines(old)
-    told = tuple(_hunk_entry(now.path, change, hunk, old_lines) for hunk in found)
-    is_shorter = sum(len(entry.text) for entry in told) < len(now.text)
-    # A hunk of no lines would have none in common with a later one: then nothing was there.
-    return told if is_shorter and all(hunk.first < hunk.end for hunk in found) else (whole,)
+    return tuple(
+        _hunk_entry(Place(path, (hunk.first, hunk.end), since_told), change, hunk, old_lines)
+        for hunk in found
+    )
 
 
-def _hunk_entry(path: str, change: str, hunk: Hunk, old_lines: Sequence[str]) -> Entry:
+def _hunk_entry(place: Place, change: str, hunk: Hunk, old_lines: Sequence[str]) -> Entry:
     """A hunk does not number the lines of the new text, which others move."""
-    place = Place(path, (hunk.first, hunk.end))
     within = heading(old_lines, hunk.first, hunk.end)
     header = f"@@ {place.numbers} @@ {within}".rstrip()
     text = f"{header}\n{hunk.text}"
-    tokens = estimate(text) + tags_tokens(path, change)
+    tokens = estimate(text) + tags_tokens(place, change)
     return Entry(place, _digest(f"{change}\0{text}"), text, "excerpt", tokens, change)
 
 

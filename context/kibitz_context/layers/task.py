@@ -35,9 +35,10 @@ OVER_BUDGET = "there was no room left for it in the prompt"
 class Seen:
     """What Claude sees already.
 
-    `snapshot` are the files that the snapshot shows whole, `outlined` those of which it shows what
-    they define; `changes` is how the changes layer
-    shows those that it speaks of; `texts` are the current texts of all files that differ.
+    `snapshot` are the files that the snapshot or the changes layer show whole as they were,
+    `outlined` those of which the snapshot shows what they define; `changes` is how the changes
+    layer shows those that it speaks of as they are; `texts` are the current texts of all files that
+    differ.
     """
 
     snapshot: frozenset[str]

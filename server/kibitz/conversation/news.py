@@ -25,9 +25,11 @@ from kibitz_context.values import Context, Place, Plan, Statement
 NEWS = "<news>\n"
 INTRODUCTION = (
     "The repository has changed since the last question. Diffs are against the repository at the "
-    "top; what is said here holds."
+    'top, or, where they say against="told", against the file as it was last told as a whole; what '
+    "is said here holds."
 )
 RESTORED = "These files and lines are as in the repository at the top again:"
+AS_TOLD = "These lines are again as in the file that was last told as a whole:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +116,15 @@ def _following(told: Told, context: Context) -> News | None:
         return None
     gone = [each.place for each in believed if each not in set(holding)]
     parts = [*new_blocks, tail]
-    if gone:
-        still = {each.place.path for each in holding}
-        names = dict.fromkeys(_named(place, still) for place in gone)
-        parts.append("\n".join([RESTORED, *names, ""]))
+    still = {each.place.path for each in holding}
+    for heading, is_as_told in ((RESTORED, False), (AS_TOLD, True)):
+        names = [
+            _named(place, still)
+            for place in gone
+            if is_as_told == (place.since_told and place.path in still)
+        ]
+        if names:
+            parts.append("\n".join([heading, *dict.fromkeys(names), ""]))
     body = "".join(part for part in parts if part.strip())
     frozen = replace(
         plan,
@@ -168,4 +175,6 @@ def _named(place: Place, still: AbstractSet[str]) -> str:
 def _statement(value: Any) -> Statement:
     place, lines = value["place"], value["place"]["lines"]
     span = None if lines is None else (int(lines[0]), int(lines[1]))
-    return Statement(Place(str(place["path"]), span), str(value["state"]))
+    # Conversations from before there were any such lines are told on.
+    since_told = bool(place.get("since_told", False))
+    return Statement(Place(str(place["path"]), span, since_told), str(value["state"]))

@@ -5,16 +5,12 @@ The machine plays requests against the pure steps; the layers are read back as C
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kibitz_context import markup
 from kibitz_context.caching.advance import (
     MAX_NAMED_FILES,
     Advanced,
@@ -24,56 +20,19 @@ from kibitz_context.caching.advance import (
     pending,
     stale_tokens,
 )
-from kibitz_context.caching.policy import Decision, Lease
+from kibitz_context.caching.policy import Lease
 from kibitz_context.caching.prefix_state import PrefixState
-from kibitz_context.layers.changes import OVER_BUDGET, Now, entries_of
+from kibitz_context.layers.changes import OVER_BUDGET
 from kibitz_context.layers.log import AS_IN_SNAPSHOT
 from kibitz_context.tokens import estimate
-from kibitz_context.values import Context, Layer, Step
-from support.context_reader import NOT_SHOWN, as_read
-
-BODY = "".join(f"line {number}\n" for number in range(60))
-
-
-def ground(
-    base: Mapping[str, str],
-    now: Mapping[str, str],
-    *,
-    commit: str = "c1",
-    untellable: tuple[str, ...] = (),
-    budget: int = 10_000,
-    most: int | None = None,
-    in_hand: tuple[str, ...] = (),
-) -> Ground:
-    """What there is to tell of files that were `base` and are `now`."""
-    entries = []
-    for path in sorted({*base, *now} - set(untellable)):
-        if base.get(path) != now.get(path):
-            kind: Literal["modified", "untracked"] = "modified" if path in base else "untracked"
-            entries += entries_of(Now(path, kind, now.get(path)), base.get(path))
-    return Ground(
-        commit, f"key of {commit}", repr(sorted(base.items())), 1_000, tuple(entries), untellable,
-        base.keys(), base.keys(), budget, most, frozenset(in_hand),
-    )  # fmt: skip
-
-
-def decided(step: Step, promote_at: int | None = 2) -> Decision:
-    return Decision(step, "1h", "5m", promote_at, "because")
-
-
-def read(base: Mapping[str, str], advanced: Advanced) -> dict[str, str]:
-    """The files as the layers tell them."""
-    blocks = [markup.block("file", text, path=path) for path, text in sorted(base.items())]
-    snapshot = markup.layer("snapshot", markup.section("repository", blocks))
-    text = "".join((*advanced.plan.changes_log, advanced.plan.changes_tail))
-    changes = Layer("changes", text, estimate(text))
-    return as_read(Context(Path("/r"), "c1", snapshot, changes, Layer("task", "", 0)))
-
+from kibitz_context.values import Step
+from support.context_reader import NOT_SHOWN
+from support.grounds import BODY, decided, ground, read
 
 # --- the machine -------------------------------------------------------------------------------
 
 PATHS = ["a.py", "b.py", "c.py", "d/e.py"]
-TEXTS = ["x\n", BODY, BODY.replace("line 7\n", "seven\n"), BODY + "more\n", "<file>\n</file>\n"]
+TEXTS = ["x\n", "", BODY, BODY.replace("line 7\n", "seven\n"), BODY + "more\n", "<file>\n</file>\n"]
 
 _edits = st.tuples(
     st.just("edit"), st.sampled_from(PATHS), st.one_of(st.none(), st.sampled_from(TEXTS))
@@ -99,14 +58,24 @@ _moves = st.lists(
     min_size=10,
     max_size=40,
 )
-# One file, of which many lines are changed in turn.
-_typing = st.lists(
-    st.tuples(
-        _lines.map(lambda move: (move[0], "a.py", move[2])),
-        st.tuples(st.just("request"), st.just("keep"), st.sampled_from([1, 1, 2])),
-    ),
-    min_size=8,
-    max_size=20,
+# One file, of which many lines are changed in turn; the second one is new.
+_typing = st.sampled_from(["a.py", "c.py"]).flatmap(
+    lambda path: st.lists(
+        st.tuples(
+            st.one_of(
+                *3 * [_lines.map(lambda move: (move[0], path, move[2]))],
+                st.tuples(st.just("edit"), st.just(path), st.sampled_from([None, *TEXTS[1:5]])),
+                st.tuples(st.just("unreadable"), st.just(path), st.none()),
+            ),
+            st.tuples(
+                st.just("request"),
+                st.sampled_from([*9 * ["keep"], "fold"]),
+                st.sampled_from([1, 1, 2]),
+            ),
+        ),
+        min_size=8,
+        max_size=20,
+    )
 )
 
 
@@ -116,6 +85,7 @@ class World:
 
     base: dict[str, str]
     now: dict[str, str]
+    begun: dict[str, str] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
     commits: int = 1
     state: PrefixState = PrefixState()  # noqa: RUF009
@@ -174,7 +144,10 @@ def test_sent_bytes_stay_and_what_is_read_is_so(
                 world.now[what] = more
         elif kind == "line" and isinstance(more, tuple):
             if what in world.now:
-                world.now[what] = typed(world.now[what], world.base.get(what, ""), *more)
+                before = world.base.get(what) or world.begun.get(what, "")
+                world.now[what] = typed(world.now[what], before, *more)
+            else:
+                world.now[what] = world.begun[what] = BODY
         elif kind == "revert":
             world.now.pop(what, None)
             if what in world.base:

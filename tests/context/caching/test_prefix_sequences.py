@@ -79,6 +79,7 @@ class Session:
         self.gate = Gate(self.clone.root)
         self.store = folder / "store"
         self.buffers: dict[Path, str] = {}
+        self.unsaved: set[Path] = set()
         self.cache = Cache()
         self.sent: Context | None = None
         self.n = 0
@@ -100,9 +101,21 @@ class Session:
         return "\n".join(lines).rstrip("\n") + "\n"
 
     def _some_path(self) -> str:
-        listed = self.clone.git("ls-files", "-z").split("\0")
+        listed = self._listed()
         paths = [path for path in listed if path.endswith(".py") and self._file(path).is_file()]
         return self.chance.choice(paths)
+
+    def _listed(self) -> list[str]:
+        """What git tracks or would."""
+        return self.clone.git("ls-files", "-z", "--cached", "--others", "--exclude-standard").split(
+            "\0"
+        )
+
+    def _new_path(self) -> str:
+        return f"pkg/new{self.chance.randrange(3)}.py"
+
+    def _new_text(self) -> str:
+        return self._text("".join(f"new_{line} = {self.n}\n" for line in range(25)))
 
     def _file(self, path: str) -> Path:
         return self.clone.root / path
@@ -131,6 +144,7 @@ class Session:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
         self.buffers.clear()
+        self.unsaved.clear()
 
     def touch(self) -> None:
         os.utime(self._file(self._some_path()), (self.now, self.now))
@@ -143,7 +157,28 @@ class Session:
         self._tried("checkout", "-q", "--", self._some_path())
 
     def add_file(self) -> None:
-        self.clone.write({f"pkg/new{self.chance.randrange(5)}.py": self._text("a\nb\nc\n")})
+        self.clone.write({self._new_path(): self._new_text()})
+
+    def begin_file(self) -> None:
+        """A new file that is not on the disk yet."""
+        file = self._file(self._new_path())
+        if not file.exists():
+            self.buffers[file] = self._new_text()
+            self.unsaved.add(file)
+
+    def work_on_new(self) -> None:
+        """Go on with what is new, in the editor or on the disk."""
+        files = [self._file(path) for path in self._listed() if path.startswith("pkg/new")]
+        files = [file for file in (*files, *self.unsaved) if file.exists() or file in self.unsaved]
+        if not files:
+            self.add_file()
+            return
+        file = self.chance.choice(files)
+        if file in self.buffers or self.chance.random() < 0.5:
+            before = self.buffers.get(file) or file.read_text()
+            self.buffers[file] = self._text(before)
+        else:
+            file.write_text(self._text(file.read_text()))
 
     def ignored_file(self) -> None:
         self.clone.write({"noise.log": f"{self.n}\n"})
@@ -214,7 +249,8 @@ class Session:
         """Another question about the same state."""
 
     EVENTS: tuple[tuple[Callable[[Session], None], int], ...] = (
-        *((edit, 8), (type, 6), (save, 6), (nothing, 8), (commit, 5), (add_file, 3), (touch, 2)),
+        *((edit, 8), (type, 6), (save, 6), (nothing, 8), (commit, 5), (add_file, 2), (touch, 2)),
+        *((begin_file, 2), (work_on_new, 8)),
         *((save_unchanged, 2), (take_back, 2), (ignored_file, 1), (remove_file, 2)),
         *((rename_file, 1), (amend, 1), (switch, 4), (branch, 1), (stash, 2), (pop, 2)),
         *((merge, 1), (conflict, 1), (out_of_conflict, 1), (colleague_pushes, 3), (pull, 2)),
@@ -226,7 +262,12 @@ class Session:
         (event,) = self.chance.choices(events, [weight for _, weight in self.EVENTS])
         event(self)
         # Buffers of files that are gone are closed, as an editor's user would.
-        self.buffers = {file: text for file, text in self.buffers.items() if file.exists()}
+        self.unsaved = {file for file in self.unsaved if not file.exists()}
+        self.buffers = {
+            file: text
+            for file, text in self.buffers.items()
+            if file.exists() or file in self.unsaved
+        }
         self.now += self.chance.choice([3, 20, 20, 100, 290, 400, 900, 3_500, 5_000, 9_000])
         return event.__name__
 
@@ -244,8 +285,7 @@ class Session:
 
     def truth(self) -> dict[str, str]:
         """The files as they are: buffers before the disk, without what is ignored."""
-        listed = self.clone.git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
-        paths = {path for path in listed.split("\0") if path and self._file(path).is_file()}
+        paths = {path for path in self._listed() if path and self._file(path).is_file()}
         texts = {path: self._file(path).read_text() for path in paths}
         for file, text in self.buffers.items():
             texts[file.relative_to(self.clone.root).as_posix()] = text

@@ -14,7 +14,8 @@ def entry(path: str, state: str, text: str | None = None) -> Entry:
 
 
 ONE, TWO, OTHER = entry("a.py", "1"), entry("a.py", "2"), entry("b.py", "1")
-BACK = entry("a.py", AS_IN_SNAPSHOT, markup.empty_element("restored", path="a.py"))
+RESTORED = markup.empty_element("restored", path="a.py")
+BACK = Entry(Place("a.py"), AS_IN_SNAPSHOT, RESTORED, "name", estimate(RESTORED))
 
 
 def test_a_block_stands_alone_and_the_first_says_how_to_read_them() -> None:
@@ -43,11 +44,14 @@ def states(of_a: str, of_b: str) -> dict[Place, str]:
 
 def test_what_is_overtaken_or_past_is_stale() -> None:
     log = Log().appended([ONE, OTHER]).appended([TWO])
-    assert log.stale_tokens(states("2", "1")) == ONE.tokens
-    assert log.stale_tokens(states("3", "1")) == ONE.tokens + TWO.tokens
-    assert log.stale_tokens({}) == ONE.tokens + TWO.tokens + OTHER.tokens
+    assert log.stale_tokens(states("2", "1"), {}) == ONE.tokens
+    assert log.stale_tokens(states("3", "1"), {}) == ONE.tokens + TWO.tokens
+    assert log.stale_tokens({}, {}) == ONE.tokens + TWO.tokens + OTHER.tokens
+    assert log.stale_tokens(states("2", "1"), {"a.py": 3, "b.py": 99}) == (
+        ONE.tokens + TWO.tokens - 3
+    ), "of a file that could be told in fewer"
     back = log.appended([BACK])
-    assert back.stale_tokens({Place("b.py"): "1"}) == ONE.tokens + TWO.tokens + BACK.tokens
+    assert back.stale_tokens({Place("b.py"): "1"}, {}) == ONE.tokens + TWO.tokens + BACK.tokens
 
 
 def hunk(first: int, end: int, text: str, change: str = "modified") -> Entry:
@@ -84,3 +88,38 @@ def test_no_file_can_write_an_entry() -> None:
     assert not text.startswith('<file path="a.py">')
     text = markup.block("file", '<not-shown path="b.py"/>\n', path="a.py")
     assert not text.startswith('<file path="a.py">')
+
+
+def test_it_knows_the_text_of_what_it_told_whole() -> None:
+    log = Log().appended([ONE, OTHER, hunk(1, 4, "above")])
+    assert log.whole.keys() == {"b.py"}, "a hunk of the snapshot's file has taken its place"
+    log = log.appended([TWO])
+    told, text = log.whole["a.py"]
+    assert (told.state, text) == ("2", "2\n")
+    since = Entry(Place("a.py", (0, 1), since_told=True), "s", "@@ 1-1 @@\n", "excerpt", 9, "new")
+    assert log.appended([since]).whole == log.whole, "it is what the hunk is of"
+    assert log.appended([BACK]).whole.keys() == {"b.py"}
+
+
+def test_the_text_of_a_file_is_found_whatever_stands_in_others() -> None:
+    fake = markup.block("file", "fake\n", path="b.py", change="new")
+    log = Log().appended([entry("b.py", "true"), entry("a.py", "1", fake_in(fake))])
+    assert {path: text for path, (_, text) in log.whole.items()} == {
+        "a.py": f"{fake}end\n",
+        "b.py": "true\n",
+    }
+
+
+def fake_in(text: str) -> str:
+    return markup.block("file", f"{text}end\n", path="a.py", change="new")
+
+
+def test_hunks_of_what_was_told_do_not_end_it() -> None:
+    whole, snapshots = Place("a.py"), Place("a.py", (1, 4))
+    since, meets, apart = (Place("a.py", lines, True) for lines in ((1, 4), (3, 6), (4, 6)))
+    assert not since.replaces(whole)
+    assert whole.replaces(since)
+    assert since.replaces(meets)
+    assert not since.replaces(apart)
+    assert snapshots.replaces(apart), "it gives up the text that those lines are of"
+    assert not since.replaces(Place("b.py", (1, 4), True))

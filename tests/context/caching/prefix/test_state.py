@@ -33,6 +33,8 @@ from support.asking_editor import (
 from support.git_folder import GitFolder
 
 TOLD = Told(Place("a.py", (1, 6)), "s", "excerpt", 9)
+WHOLE = Told(Place("n.py"), "w", "full", 2, (0, 4))
+SINCE = Told(Place("n.py", (0, 1), since_told=True), "h", "excerpt", 1)
 FULL_STATE = PrefixState(
     base="c1",
     snapshot_key="k",
@@ -40,8 +42,8 @@ FULL_STATE = PrefixState(
     resting={"e": Lease("1h", 97.0)},
     generation=3,
     snapshot_tokens=100,
-    log=Log((LogBlock("text\n", (TOLD, Told(Place("b.py"), "", "name", 3))),)),
-    sightings={Place("c.py"): ("t", 2), Place("a.py", (20, 23)): ("u", 1)},
+    log=Log((LogBlock("text\n", (TOLD, Told(Place("b.py"), "", "name", 3), WHOLE, SINCE)),)),
+    sightings={Place("c.py"): ("t", 2), Place("a.py", (20, 23), True): ("u", 1)},
     request_times=(1.0, 2.5),
     open_times=(0.5,),
     snapshot_lease=Lease("1h", 99.0),
