@@ -1,123 +1,22 @@
 """What is known to break a prompt cache does not break this one.
 
-A server, an editor, a repository and a stand-in whose prompt cache says what it would have read.
 Between two requests something happens that is none of the prefix's business; the second request
 must read every token that the first has left behind, and write none.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from kibitz import paths
 from kibitz.claude.ledger import Ledger
-from kibitz.standin import Exchange, PromptBlock, Reply, StandIn
-from kibitz.standin.prompt import prompt_blocks
-from support.git_folder import GitFolder, git_folder
-from support.raw_client import RawClient, clean_environment
-from support.workshop import EXAMPLE, Workshop, cursor, lines, open_workshop
-
-ANSWER = "It adds the prices up.\n"
-
-FILES: dict[str, str | bytes] = {
-    "prices.py": EXAMPLE,
-    "shop.py": "from prices import total\n\n\ndef checkout(cart):\n    return total(cart)\n" * 20,
-    "README.md": "# A shop\n",
-    ".gitignore": "*.log\n",
-    "windows.py": "A = 1\r\nB = 2\r\n",
-}
-
-
-def blocks_of(exchange: Exchange) -> list[str]:
-    """What is in front of the last marker, block by block, and what else is part of the key."""
-    body = exchange.request.body
-    marked = [number for number, block in enumerate(body["system"]) if "cache_control" in block]
-    cached = body["system"][: marked[-1] + 1] if marked else []
-    key = {name: body.get(name) for name in ("model", "tools", "thinking", "output_config")}
-    return [json.dumps(key), *(block["text"] for block in cached)]
-
-
-def snapshot_of(exchange: Exchange) -> str:
-    (found,) = (
-        block["text"]
-        for block in exchange.request.body["system"]
-        if block["text"].startswith("<repository>")
-    )
-    return str(found)
-
-
-class Work:
-    """Somebody at work in a clone: requests, and what happens between them."""
-
-    def __init__(self, shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.shop = shop
-        self.client = shop.client
-        self.git = GitFolder(shop.root)
-        self.monkeypatch = monkeypatch
-        self.git.git("clone", "-q", "--bare", ".", "../origin.git")
-        self.git.git("remote", "add", "origin", "../origin.git")
-        self.git.git("fetch", "-q")
-        self.git.git("branch", "-q", "-u", "origin/main")
-        self.git.git("remote", "set-head", "origin", "main")
-        self.colleague = GitFolder(shop.root.parent / "colleague")
-        self.git.git("clone", "-q", "../origin.git", "../colleague")
-
-    async def ask(self, command: str = "kibitz.explain", **argument: Any) -> Exchange:
-        """One request, answered; the stand-in's own account of it."""
-        text = argument.pop("text", self.text)
-        if command == "kibitz.explain":
-            argument.setdefault("range", cursor(8))
-        self.shop.standin.enqueue(Reply(ANSWER))
-        await self.shop.do(command, text, **argument)
-        self.shop.standin.reset_script()
-        return self.shop.standin.journal.last
-
-    async def begin(self) -> Exchange:
-        """Open a file and ask until there is a prefix that lasts; the last request."""
-        self.text = await self.shop.open()
-        seen = await self.ask()
-        while "def checkout" not in snapshot_of(seen):
-            seen = await self.ask()
-        return await self.ask()
-
-    def tell_of(self, *names: str) -> None:
-        """What an editor's watcher tells of files that have changed."""
-        changes = [{"uri": (self.shop.root / name).as_uri(), "type": 2} for name in names]
-        self.client.notify("workspace/didChangeWatchedFiles", {"changes": changes})
-
-    def write(self, name: str, text: str) -> None:
-        self.git.write({name: text})
-        self.tell_of(name)
-
-
-@contextlib.asynccontextmanager
-async def at_work(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **options: Any
-) -> AsyncIterator[Work]:
-    async with open_workshop(tmp_path, monkeypatch, files=FILES, **options) as shop:
-        yield Work(shop, monkeypatch)
-
-
-def lost(before: Exchange, now: Exchange) -> str | None:
-    """What of the prefix of `before` could not be read by `now`; None: nothing."""
-    sent, seen = blocks_of(before), blocks_of(now)
-    if seen[: len(sent)] != sent:
-        place = next((n for n, (a, b) in enumerate(zip(sent, seen, strict=False)) if a != b), None)
-        return f"other bytes in block {place} of {len(sent)}"
-    left = before.cache_use.read_tokens + before.cache_use.write_tokens
-    if now.cache_use.read_tokens < left:
-        return f"{now.cache_use.read_tokens} of {left} tokens were read"
-    return None
+from support.cached_work import Work, at_work, given_up, lost, snapshot_of
 
 
 @pytest.fixture(autouse=True)
@@ -338,12 +237,6 @@ async def test_nothing_that_happens_between_two_requests_breaks_the_prefix(
         assert not given_up(caplog)
 
 
-def given_up(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """What the log says of prefixes that were given up."""
-    messages = [record.getMessage() for record in caplog.records]
-    return [message for message in messages if " (standard tier): " in message]
-
-
 async def test_the_log_says_why_a_prefix_does_not_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -364,139 +257,3 @@ async def test_the_log_says_why_a_prefix_does_not_go_on(
         report = Ledger(paths.ledger_file(os.environ)).cache_report()
         assert "rebuilt" in [reason for reason, _, _ in report.misses]
         assert report.unexplained == ()
-
-
-async def test_every_action_of_a_tier_has_the_same_prefix(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with at_work(tmp_path, monkeypatch) as work:
-        before = await work.begin()
-        other = await work.shop.open("shop.py")
-        broken: dict[str, str] = {}
-        for command, argument in {
-            "kibitz.explain": {"text": other, "range": cursor(4)},
-            "kibitz.ask": {"instruction": "Who uses this?"},
-            "kibitz.review": {},
-            "kibitz.refactor": {"instruction": "Shorten it.", "range": lines(6, 10)},
-            "kibitz.document": {"range": lines(6, 10)},
-        }.items():
-            # There are changes to review, and they stay as they are.
-            work.write("new.py", "NEW = 1\n")
-            now = await work.ask(command, **argument)
-            if (what := lost(before, now)) is not None:
-                broken[command] = what
-            before = now
-        assert broken == {}
-        assert (
-            len({repr(each.request.body["tools"]) for each in work.shop.standin.journal.messages})
-            == 1
-        )
-
-
-async def test_of_requests_that_begin_at_once_one_writes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with at_work(tmp_path, monkeypatch) as work:
-        await work.begin()
-        really = time.time
-        monkeypatch.setattr(time, "time", lambda: really() + 2 * 3_600)
-        work.shop.standin.clock.advance(2 * 3_600)
-        work.shop.standin.journal.clear()
-        work.shop.standin.enqueue(Reply(ANSWER).hold_at(0), *[Reply(ANSWER)] * 2)
-        start = work.shop.start
-        jobs = [await start("kibitz.explain", work.text, range=cursor(8))]
-        await work.shop.standin.reached()
-        # An explanation would take the first one's place; these do not.
-        jobs.append(await start("kibitz.review", work.text))
-        jobs.append(await start("kibitz.document", work.text, range=lines(13, 14)))
-        for job in jobs[1:]:
-            # They are ready to be sent, and would be now if nothing held them.
-            await work.client.wait_until(
-                lambda job=job: any(
-                    "reads about" in v.get("message", "") for v in work.client.progress(job)
-                ),
-                "a request that is ready",
-            )
-        work.shop.standin.release()
-        for job in jobs:
-            await work.client.progress_end(job)
-        uses = [each.cache_use for each in work.shop.standin.journal.messages]
-        assert [use.write_tokens > 0 for use in uses] == [True, False, False]
-        assert uses[1].read_tokens == uses[2].read_tokens == uses[0].write_tokens
-
-
-async def test_an_hour_that_is_taken_for_five_minutes_is_found_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Some gateways keep for the shorter time whatever they are asked, and say so in figures."""
-
-    def shortened(*arguments: Any, **options: Any) -> list[PromptBlock]:
-        blocks = prompt_blocks(*arguments, **options)
-        return [replace(each, marker="5m") if each.marker else each for each in blocks]
-
-    environment = {"KIBITZ_CONTEXT_TTL": "1h"}
-    async with at_work(tmp_path, monkeypatch, environment=environment) as work:
-        monkeypatch.setattr("kibitz.standin.answer.prompt_blocks", shortened)
-        await work.begin()
-        assert any(
-            "'ttl': '1h'" in repr(each.request.body) for each in work.shop.standin.journal.messages
-        )
-        for _ in range(2):
-            really = time.time
-            monkeypatch.setattr(time, "time", lambda really=really: really() + 360)
-            work.shop.standin.clock.advance(360)
-            last = await work.ask()
-            assert last.cache_use.read_tokens == 0
-            assert (await work.ask()).cache_use.write_tokens == 0
-        report = Ledger(paths.ledger_file(os.environ)).cache_report()
-        assert report.unexplained == ()
-        assert "expired" in [reason for reason, _, _ in report.misses]
-
-
-# --- processes ---------------------------------------------------------------------------------
-
-
-@pytest.mark.real  # slow
-async def test_a_server_that_is_started_again_and_a_second_editor_read_what_was_written(
-    tmp_path: Path,
-) -> None:
-    made = git_folder(tmp_path / "repository", FILES)
-    home = tmp_path / "home"
-    home.mkdir()
-    async with StandIn() as standin:
-
-        def environment(seed: int, **more: str) -> dict[str, str]:
-            return {
-                **clean_environment(home),
-                "ANTHROPIC_API_KEY": "sk-test",
-                "ANTHROPIC_BASE_URL": standin.base_url,
-                "PYTHONHASHSEED": str(seed),
-                **more,
-            }
-
-        async def ask(client: RawClient) -> Exchange:
-            uri = (made.root / "prices.py").as_uri()
-            if uri not in client.texts:
-                await client.open("prices.py", EXAMPLE)
-            standin.enqueue(Reply(ANSWER))
-            argument = {"uri": uri, "range": cursor(8)}
-            answer = await client.execute("kibitz.explain", argument)
-            await client.progress_end(answer["job"])
-            return standin.journal.last
-
-        async with RawClient.start(root=made.root, environment=environment(1)) as client:
-            first = await ask(client)
-            while "def checkout" not in snapshot_of(first):
-                first = await ask(client)
-            first = await ask(client)
-        elsewhere = {"LC_ALL": "C", "TZ": "Asia/Kolkata", "PYTHONUTF8": "1", "COLUMNS": "20"}
-        async with (
-            RawClient.start(root=made.root, environment=environment(2, **elsewhere)) as again,
-            RawClient.start(
-                profile="neovim", root=made.root, environment=environment(3)
-            ) as second_editor,
-        ):
-            for client in (again, second_editor, again):
-                now = await ask(client)
-                assert lost(first, now) is None
-                assert now.cache_use.write_tokens == 0
