@@ -172,9 +172,9 @@ class TestBeforehand:
         """Text that has fewer tokens than we think fits after all."""
         prompt = prompt_of(110_000)
         async with claude_at(standin.base_url, tmp_path) as claude:
-            claude._learnt_factors[HAIKU] = 0.6
+            claude._books._learnt_factors[HAIKU] = 0.6
             assert await send(claude, prompt) is not None, "the stand-in has counted"
-            claude._learnt_factors[HAIKU] = 2.0
+            claude._books._learnt_factors[HAIKU] = 2.0
             failure = await send(claude, prompt_of(80_000, task_tokens=70_000))
             assert failure is not None
             assert failure.facts["tokens"] > 140_000

@@ -287,7 +287,7 @@ class TestBudget:
             task = asyncio.create_task(read(meter))
             await asyncio.sleep(0.1)
             assert claude.sent == 0
-            meter._take_back(reservation)
+            meter._books._take_back(reservation)
             async with asyncio.timeout(10):
                 assert isinstance((await task)[-1], Finished)
             other.close()

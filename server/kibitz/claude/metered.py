@@ -12,8 +12,6 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
-import random
-import sqlite3
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from types import TracebackType
@@ -21,17 +19,17 @@ from typing import Self
 
 from kibitz.claude import prompt as prompts
 from kibitz.claude.around import AroundClaude
+from kibitz.claude.books import LONGEST_WAIT_FOR_OTHERS_SECONDS, Books
 from kibitz.claude.budget import Budget, Exceeded, Planned, Reservation
 from kibitz.claude.cache_memory import CacheMemory, Outlook
 from kibitz.claude.catalogue import Catalogue
 from kibitz.claude.estimate import prompt_tokens, worst_usage
 from kibitz.claude.first_alone import FirstAlone, Names, Turn
 from kibitz.claude.knowledge import Knowledge
-from kibitz.claude.ledger import Ledger, Outcome, Settlement, SoFar
+from kibitz.claude.ledger import Ledger, Outcome
 from kibitz.claude.limits import PromptLimits
 from kibitz.claude.meter import Meter
 from kibitz.claude.misses import SURPRISES, Miss, miss
-from kibitz.claude.ordered_thread import OrderedThread
 from kibitz.claude.prefixes import Prefix, prefixes
 from kibitz.claude.values import (
     Claude,
@@ -45,11 +43,6 @@ from kibitz.claude.values import (
 )
 
 log = logging.getLogger(__name__)
-
-# A request that is refused only because others are running waits for them this long.
-LONGEST_WAIT_FOR_OTHERS_SECONDS = 5.0
-FIRST_LOOK_SECONDS = 0.05
-LONGEST_LOOK_SECONDS = 0.4
 
 CLOSING_SECONDS = 3.0
 
@@ -80,16 +73,11 @@ class MeteredClaude(AroundClaude):
             known_models if isinstance(known_models, Knowledge) else Knowledge.of(known_models)
         )
         super().__init__(claude)
-        self._ledger = ledger
-        self._budget = budget
+        self._books = Books(ledger, budget, longest_wait_seconds)
         self._confirm = confirm
-        self._longest_wait_seconds = longest_wait_seconds
-        self._books = OrderedThread("kibitz-ledger")
         self._memory = CacheMemory()
         self._first_alone = FirstAlone()
         self._limits = PromptLimits(claude, lambda: self.known_models, self._memory)
-        self._learnt_factors: dict[str, float | None] = {}
-        self._without_price: set[str] = set()
         self._warms = True
         self._told_of_no_cache = False
         self._running = 0
@@ -150,21 +138,8 @@ class MeteredClaude(AroundClaude):
     async def tokens_factor(self, model: str) -> float:
         """What an estimate of `kibitz_context.tokens` is to be multiplied by: learnt from the
         ledger, or else what is known of the model."""
-        learnt = await self._learnt_factor(model)
+        learnt = await self._books.learnt_tokens_factor(model)
         return self.known_models.tokens_factor(model) if learnt is None else learnt
-
-    async def _learnt_factor(self, model: str) -> float | None:
-        if model in self._learnt_factors:
-            return self._learnt_factors[model]
-
-        def read() -> float | None:
-            try:
-                return self._ledger.learnt_tokens_factor(model)
-            except (sqlite3.Error, OSError):
-                # Told where it matters: no request is sent without the ledger.
-                return None
-
-        return self._learnt_factors.setdefault(model, await self._books.complete(read))
 
     async def aclose(self) -> None:
         """Close Claude, wait a moment for open requests to be settled, close the budget.  The
@@ -172,13 +147,13 @@ class MeteredClaude(AroundClaude):
         if self._closed:
             return
         self._closed = True
+        self._books.stop_reserving()
         self._first_alone.let_all_go()
         await super().aclose()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSING_SECONDS):
                 await self._idle.wait()
         await self._books.aclose()
-        await asyncio.to_thread(self._budget.close)
 
     def _tell(self, missed: Miss) -> None:
         """What was foreseen is told by whoever has decided it."""
@@ -201,7 +176,7 @@ class MeteredClaude(AroundClaude):
     async def _ask_if_over_one_request(self, planned: Planned) -> bool:
         """Whether the user has confirmed what is over the limit of one request.  Raises
         ClaudeFailure "budget" if not."""
-        exceeded = self._budget.over_one_request(planned)
+        exceeded = self._books.over_one_request(planned)
         if exceeded is None:
             return False
         purpose = planned.purpose
@@ -215,64 +190,6 @@ class MeteredClaude(AroundClaude):
         if answer is False:
             failure.facts = {**failure.facts, "declined": True}
         raise failure
-
-    async def _reserve(self, planned: Planned) -> Reservation:
-        if planned.worst_case_usd is None:
-            self._say_that_price_is_unknown(planned.model)
-        deadline = time.monotonic() + self._longest_wait_seconds
-        look_seconds = FIRST_LOOK_SECONDS
-        while True:
-            if self._closed:
-                raise ClaudeFailure("dropped", model=planned.model, facts={"cause": "shut_down"})
-            try:
-                answer = await self._books.acquire(
-                    lambda: self._budget.reserve(planned), self._take_back
-                )
-            except (sqlite3.Error, OSError) as error:
-                # Without the ledger no limit can be kept, so nothing is sent.
-                log.warning("the ledger cannot be used: %s: %s", self._ledger.path, error)
-                raise ClaudeFailure(
-                    "budget",
-                    model=planned.model,
-                    facts={
-                        "limit": "ledger",
-                        "path": str(self._ledger.path),
-                        "error": str(error),
-                    },
-                ) from error
-            if isinstance(answer, Reservation):
-                return answer
-            if not answer.waiting_may_help or time.monotonic() >= deadline:
-                raise answer.as_failure(planned.model)
-            # At different moments in different processes, so that they do not wait in step.
-            await asyncio.sleep(look_seconds * random.uniform(0.5, 1.0))  # noqa: S311
-            look_seconds = min(look_seconds * 1.5, LONGEST_LOOK_SECONDS)
-
-    def _take_back(self, answer: Reservation | Exceeded) -> None:
-        if isinstance(answer, Reservation):
-            nothing = SoFar(Usage(), 0.0, 0.0)
-            self._ledger.settle(answer.request, Settlement("cancelled", nothing))
-
-    async def _settle(self, reservation: Reservation, settlement: Settlement) -> None:
-        def settle() -> None:
-            try:
-                self._ledger.settle(reservation.request, settlement)
-            except (sqlite3.Error, OSError) as error:
-                # The answer is worth more than its record.  The row stays as it was last noted,
-                # and its reservation with it, until this process ends.
-                log.warning("a request could not be recorded: %s", error)
-
-        await self._books.complete(settle)
-
-    def _note_if_due(self, reservation: Reservation, meter: Meter) -> None:
-        if meter.note_is_due():
-            so_far = meter.so_far()
-            self._books.post(lambda: self._ledger.note(reservation.request, so_far))
-
-    def _say_that_price_is_unknown(self, model: str) -> None:
-        if model not in self._without_price:
-            self._without_price.add(model)
-            log.warning("the price of %s is not known: no budget can limit it", model)
 
 
 class _Sending:
@@ -306,7 +223,7 @@ class _Sending:
             self._turn = await claude._first_alone.turn(self._to_write)
             try:
                 self._outlook = self._look_out()
-                self._reservation = await claude._reserve(self._planned())
+                self._reservation = await claude._books.reserve(self._planned())
                 self._asked_at = time.time()
             except BaseException:
                 self._turn.end()
@@ -341,7 +258,7 @@ class _Sending:
         if isinstance(event, Started):
             self._begun(event.usage)
         if not isinstance(event, Finished):
-            self._claude._note_if_due(self._reservation, self._meter)
+            self._claude._books.note_if_due(self._reservation, self._meter)
 
     def complete(self, usage: Usage) -> None:
         """The response has come in one piece."""
@@ -361,7 +278,7 @@ class _Sending:
         else:
             self._prefixes = prefixes(prompt, options)
         self._tokens_factor = await claude.tokens_factor(prompt.model)
-        self._is_factor_learnt = await claude._learnt_factor(prompt.model) is not None
+        self._is_factor_learnt = await claude._books.learnt_tokens_factor(prompt.model) is not None
         await claude._limits.check(prompt, self._prefixes, self._tokens_factor)
 
     def _look_out(self) -> Outlook | None:
@@ -415,10 +332,10 @@ class _Sending:
         missed = self._miss()
         if missed is not None:
             claude._tell(missed)
-        await claude._settle(self._reservation, meter.settlement(outcome, missed))
+        await claude._books.settle(
+            self._reservation, self._prompt.model, meter.settlement(outcome, missed)
+        )
         self._settled = True
-        # What was learnt from this one is read again from the ledger when it is next needed.
-        claude._learnt_factors.pop(self._prompt.model, None)
 
     def _miss(self) -> Miss | None:
         if self._outlook is None:
