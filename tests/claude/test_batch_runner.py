@@ -195,7 +195,7 @@ async def test_after_a_cancellation_nothing_more_is_sent(tmp_path: Path) -> None
 
         async def cancelling(seconds: float) -> None:
             batches = AnthropicBatches(desk.claude)
-            client = await desk.claude._client("")
+            client = await desk.claude.client.get("")
             async for batch in batches.newer_than(None):
                 if batch.total == 4 and batch.state == "in_progress":
                     await client.sdk.messages.batches.cancel(batch.id)

@@ -115,7 +115,7 @@ class AnthropicBatches:
         They are asked for at their documented path.  The address in the batch's description is
         the endpoint's word, and credentials go to no place that it names.
         """
-        client = await self._claude._client("")
+        client = await self._claude.client.get("")
         asked = self._claude._asked("", client)
         try:
             async with contextlib.aclosing(_lines(client, batch_id)) as lines:
@@ -151,7 +151,7 @@ class AnthropicBatches:
     async def _asking(
         self, send: Callable[[Opened], Awaitable[T]], seconds: float, model: str = ""
     ) -> T:
-        client = await self._claude._client(model)
+        client = await self._claude.client.get(model)
         asked = self._claude._asked(model, client)
         try:
             async with asyncio.timeout(seconds):

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from kibitz.claude import catalogue, faults, platforms, retry, wire
 from kibitz.claude import prompt as prompts
-from kibitz.claude.anthropic_client import opened
 from kibitz.claude.anthropic_client.diagnosing import Diagnosing, line_of
 from kibitz.claude.anthropic_client.failures import (
     end_without_a_good_end,
@@ -22,9 +21,10 @@ from kibitz.claude.anthropic_client.failures import (
 )
 from kibitz.claude.anthropic_client.opened import Opened
 from kibitz.claude.anthropic_client.refusals import Refusals
+from kibitz.claude.anthropic_client.shared_client import SharedClient
 from kibitz.claude.anthropic_client.unreported_stops import End, UnreportedStops
 from kibitz.claude.catalogue import Catalogue
-from kibitz.claude.connection import Connection, api_key_from_command
+from kibitz.claude.connection import Connection
 from kibitz.claude.knowledge import Knowledge, refused_parameter
 from kibitz.claude.reply import (
     MalformedReplyError,
@@ -91,11 +91,8 @@ class AnthropicClaude:
         self._knowledge = (
             known_models if isinstance(known_models, Knowledge) else Knowledge.of(known_models)
         )
-        self._given_http_client = http_client
+        self.client = SharedClient(connection, self._knowledge, http_client)
         self._sleep = sleep
-        self._open: Opened | None = None
-        self._opening = asyncio.Lock()
-        self._closed = False
         self._takes_tools = True
         self._counts_tokens = True
         self._diagnosing = Diagnosing()
@@ -136,7 +133,7 @@ class AnthropicClaude:
         asked again."""
         if not self._counts_tokens:
             return None
-        client = await self._client(prompt.model)
+        client = await self.client.get(prompt.model)
         if not client.traits.counts_tokens:
             return None
         asked = self._asked(prompt.model, client)
@@ -159,7 +156,7 @@ class AnthropicClaude:
 
     async def models(self) -> tuple[ModelFacts, ...]:
         """See `values.Claude`.  An endpoint that has no list of models is "not_an_api"."""
-        client = await self._client("")
+        client = await self.client.get("")
         asked = self._asked("", client)
         if not client.traits.lists_models:
             facts = {"cause": "no_list", "credentials": client.credentials}
@@ -182,14 +179,11 @@ class AnthropicClaude:
         """Import the SDK and make the client, so that the first request need not.  What is in the
         way, such as missing credentials, is told when something is asked."""
         with contextlib.suppress(ClaudeFailure):
-            await self._client("")
+            await self.client.get("")
 
     async def aclose(self) -> None:
         """Close every connection.  Streams that are open end as dropped."""
-        self._closed = True
-        client, self._open = self._open, None
-        if client is not None:
-            await client.sdk.close()
+        await self.client.aclose()
 
     async def _may_try_again(
         self, failure: ClaudeFailure, prompt: Prompt, purpose: Purpose, tries: _Tries
@@ -198,7 +192,7 @@ class AnthropicClaude:
         Waits first, if that is asked for."""
         if failure.kind == "wrong_credentials" and not tries.renewed_credentials:
             tries.renewed_credentials = True
-            if await self._renew_credentials():
+            if await self.client.renew_credentials():
                 return True
         if self._diagnosing.is_refusal(failure):
             return True
@@ -246,7 +240,7 @@ class AnthropicClaude:
 
     async def _warm(self, prompt: Prompt, purpose: Purpose) -> Usage:
         """One request without a reply."""
-        client = await self._client(prompt.model)
+        client = await self.client.get(prompt.model)
         asked = self._asked(prompt.model, client)
         line = line_of(prompt, purpose)
         arguments = {
@@ -271,7 +265,7 @@ class AnthropicClaude:
 
     async def _attempt(self, prompt: Prompt, purpose: Purpose) -> AsyncGenerator[Event, None]:
         """One request, from sending it to the end of its stream."""
-        client = await self._client(prompt.model)
+        client = await self.client.get(prompt.model)
         asked = self._asked(prompt.model, client)
         line = line_of(prompt, purpose)
         arguments = {
@@ -338,49 +332,6 @@ class AnthropicClaude:
         if reader.is_thinking:
             return self._connection.first_event_seconds
         return self._connection.silence_seconds
-
-    async def _client(self, model: str) -> Opened:
-        """The client, made on first use: importing the SDK and building it happen in a thread."""
-        if self._open is not None:
-            return self._open
-        async with self._opening:
-            if self._closed:
-                raise ClaudeFailure("dropped", model=model, facts={"cause": "shut_down"})
-            if self._open is None:
-                api_key = self._connection.api_key
-                if api_key is None and self._connection.api_key_command:
-                    api_key = await api_key_from_command(self._connection.api_key_command)
-                self._open = await asyncio.to_thread(
-                    self._build, model, api_key, self._given_http_client
-                )
-            return self._open
-
-    async def _renew_credentials(self) -> bool:
-        """After a 401: whether the source of the credentials may give others now.
-
-        A key from the environment stays what it is; a command or a profile on disk may have got
-        a new one since we asked.
-        """
-        client = self._open
-        if client is None:
-            return True
-        command = self._connection.api_key_command
-        if self._connection.api_key is not None:
-            return False
-        if not client.renewable:
-            return False
-        async with self._opening:
-            if self._open is client:
-                api_key = await api_key_from_command(command) if command else None
-                if api_key is not None and api_key == client.sdk.api_key:
-                    return False
-                # The HTTP client stays, and with it the streams that others are reading.
-                self._open = await asyncio.to_thread(self._build, "", api_key, client.http)
-        return True
-
-    def _build(self, model: str, api_key: str | None, http: httpx2.AsyncClient | None) -> Opened:
-        known_models = self._knowledge.catalogue
-        return opened.build(self._connection, known_models, model, api_key, http)
 
     def _asked(self, model: str, client: Opened) -> faults.Asked:
         return faults.Asked(
