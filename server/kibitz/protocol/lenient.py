@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import logging
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import cattrs
@@ -31,8 +31,13 @@ BAD_VALUE = (
 )
 
 
+@cache
 def converter() -> cattrs.Converter:
-    """lsprotocol's converter, which keeps an unknown value of an enum as the plain value."""
+    """lsprotocol's converter, which keeps an unknown value of an enum as the plain value.
+
+    One for every connection of the process: it knows nothing of a client, and to make one, and
+    what it makes of the types that it meets, takes longer than all else in a new connection.
+    """
     made: cattrs.Converter = default_converter()  # type: ignore[no-untyped-call]
     for kind in vars(types).values():
         if isinstance(kind, type) and issubclass(kind, enum.Enum):
