@@ -173,9 +173,10 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
     },
     "kibitz.edit_check.workplace._has_bom": {"path.open": "three bytes"},
     # Files of kibitz itself, of its user and of the system.
-    "kibitz_context.texts.parsing._query_text": {
+    "kibitz_context.texts.reader.query_text": {
         "(folder / f'{name}.scm').read_text": "queries that kibitz brings along",
     },
+    "kibitz_context.texts.walking._branches": {"tree.walk": "a tree of nodes in memory"},
     "kibitz_context.database._connected": {"sqlite3.connect": "kibitz's cache folder"},
     "kibitz_context.database.Database._ready_file": {"sqlite3.connect": "kibitz's cache folder"},
     "kibitz.actions.task_text.prompt_text": {

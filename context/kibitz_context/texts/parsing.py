@@ -1,38 +1,21 @@
 """Symbols as a parser of their language sees them, found by a query of ours.
 
-A parser and a query are stopped by what they do and never by a clock: the same text gives up, or
-does not, on every machine.  Grammars are imported, and queries compiled, when the first text of
-their language comes.
+What is found is put together here; how it is found is `reader`'s.
 """
 
 from __future__ import annotations
 
-import importlib
-import re
-import threading
-import warnings
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING
 
 from kibitz_context.texts.definitions import CONTAINERS, Definition, Symbols
 from kibitz_context.texts.languages import Language
+from kibitz_context.texts.reader import reader_of
 
 if TYPE_CHECKING:
-    from tree_sitter import Language as TreeSitterLanguage
-    from tree_sitter import Node, Parser, Query, Tree
+    from tree_sitter import Node
 
-# A megabyte of ordinary source takes some 7 000 steps, and 60 000 take about a second.
-MAX_PARSER_STEPS = 60_000
-# Patterns that a query may be in the middle of; the grammars' own need a few hundred.
-MAX_OPEN_MATCHES = 4_096
-# A query holds the interpreter for the whole of its range: longer, and an event loop in another
-# thread would feel it.  The overlap is for matches that lie across a border.
-WINDOW_BYTES = 64 * 1024
-WINDOW_OVERLAP_BYTES = 16 * 1024
 # What a parser cannot make sense of is one flat node, which a query walks by the square of its
 # length; a text that is broken in more places than this has no symbols worth the time.
 MAX_BROKEN_CHILDREN = 8_000
@@ -52,54 +35,32 @@ _VALUES = frozenset({"variable", "field"})
 
 def parsed(wanted: Language, source: bytes) -> Symbols | None:
     """The symbols as a parser sees them; None when it has no grammar or gives up."""
-    reader = _reader(wanted)
-    tree = syntax_tree(wanted, source)
+    reader = reader_of(wanted)
+    tree = reader.tree(source) if reader is not None else None
     if reader is None or tree is None:
         return None
-    from tree_sitter import QueryCursor
-
     root = tree.root_node
     if root.has_error and _is_hopeless(root):
         return None
-    cursor = QueryCursor(reader.query, match_limit=MAX_OPEN_MATCHES)
     gathered = _Gathered(wanted, source)
     names, roles = gathered.names, reader.roles
-    for window in range(0, len(source), WINDOW_BYTES):
-        cursor.set_byte_range(max(0, window - WINDOW_OVERLAP_BYTES), window + WINDOW_BYTES)
-        for pattern, captures in cursor.matches(root):
-            role = roles[pattern]
-            if role is None:
-                gathered.take(pattern, captures)
-                continue
-            # Nine of ten matches: a call of a function for each would be felt.
-            node = captures[role][0]
-            start = node.start_byte
-            name = source[start : node.end_byte]
-            # Of values only what can hardly be a local variable; of constants less.
-            is_name = role == "reference" or name.isupper()
-            if is_name or (role == "value" and (not name.islower() or b"_" in name)):
-                names[start] = name
+    for pattern, captures in reader.matches(tree, len(source)):
+        role = roles[pattern]
+        if role is None:
+            gathered.take(pattern, captures)
+            continue
+        # Nine of ten matches: a call of a function for each would be felt.
+        node = captures[role][0]
+        start = node.start_byte
+        name = source[start : node.end_byte]
+        # Of values only what can hardly be a local variable; of constants less.
+        is_name = role == "reference" or name.isupper()
+        if is_name or (role == "value" and (not name.islower() or b"_" in name)):
+            names[start] = name
     found = gathered.symbols()
     if not found.definitions and root.has_error:
         return None
     return found
-
-
-def syntax_tree(wanted: Language, source: bytes) -> Tree | None:
-    """`source` as a parser sees it; None when it has no grammar or gives up."""
-    reader = _reader(wanted)
-    if reader is None:
-        return None
-    # Given as a function, the source is not kept by the tree, and the parser can be stopped.
-    reader.given.begin(source)
-    reader.steps.begin(MAX_PARSER_STEPS)
-    try:
-        return reader.parser.parse(reader.read, progress_callback=reader.stop)
-    except ValueError:
-        reader.parser.reset()
-        return None
-    finally:
-        reader.given.begin(b"")
 
 
 def _is_hopeless(root: Node) -> bool:
@@ -114,40 +75,6 @@ def _is_hopeless(root: Node) -> bool:
             return True
         pending += (child for child in node.children if child.has_error)
     return False
-
-
-class _Given:
-    """What a parser reads, one part at a time: as a rule all of it, and at its end nothing.
-
-    The binding never lets go of what it was given, so that is always the same object, which is
-    emptied afterwards.
-    """
-
-    def __init__(self) -> None:
-        self._source = b""
-        self._part = bytearray()
-
-    def begin(self, source: bytes) -> None:
-        self._source = source
-        self._part.clear()
-
-    def read(self, offset: int, _point: object) -> bytearray:
-        self._part[:] = memoryview(self._source)[offset:]
-        return self._part
-
-
-class _Steps:
-    """Counts what a parser does, as it reports it: the same number on any machine."""
-
-    def __init__(self) -> None:
-        self._left = 0
-
-    def begin(self, limit: int) -> None:
-        self._left = limit
-
-    def stop(self, _offset: int, _has_error: bool) -> bool:
-        self._left -= 1
-        return self._left < 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,83 +230,3 @@ class _Gathered:
 
 def _decoded(name: bytes) -> str:
     return name.decode("utf-8", "replace")
-
-
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """A parser, which one thread may use at a time, and the query that goes with it."""
-
-    parser: Parser
-    query: Query
-    roles: tuple[str | None, ...]
-    given: _Given
-    steps: _Steps
-    # Made once: the binding keeps every function that a parser was ever given.
-    read: Callable[[int, object], bytearray]
-    stop: Callable[[int, bool], bool]
-
-
-_of_thread = threading.local()
-
-
-def _reader(wanted: Language) -> _Reader | None:
-    """The reader of this thread; None where the grammar is not installed."""
-    readers: dict[str, _Reader | None] = _of_thread.__dict__.setdefault("readers", {})
-    if wanted.name not in readers:
-        loaded = _loaded(wanted)
-        if loaded is None:
-            readers[wanted.name] = None
-        else:
-            from tree_sitter import Parser
-
-            grammar, query = loaded
-            given, steps = _Given(), _Steps()
-            readers[wanted.name] = _Reader(
-                Parser(grammar),
-                query,
-                _roles(query, wanted),
-                given,
-                steps,
-                given.read,
-                steps.stop,
-            )
-    return readers[wanted.name]
-
-
-@cache
-def _loaded(wanted: Language) -> tuple[TreeSitterLanguage, Query] | None:
-    """Grammar and compiled query, once for the process: compiling one takes some 5 ms."""
-    try:
-        from tree_sitter import Language as Grammar
-        from tree_sitter import Query
-
-        module = importlib.import_module(wanted.module)
-    except ImportError:
-        return None
-    with warnings.catch_warnings():
-        # Older grammars hand over a number where newer ones hand over a capsule.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        grammar = Grammar(getattr(module, wanted.function)())
-    return grammar, Query(grammar, _query_text(wanted))
-
-
-@cache
-def _query_text(wanted: Language) -> str:
-    folder = resources.files("kibitz_context.texts") / "queries"
-    names = wanted.queries or (wanted.name,)
-    return "\n".join((folder / f"{name}.scm").read_text("utf-8") for name in names)
-
-
-def _roles(query: Query, wanted: Language) -> tuple[str | None, ...]:
-    """What each pattern of the query captures where it is one use of a name, else None."""
-    text = _query_text(wanted).encode()
-    roles: list[str | None] = []
-    for number in range(query.pattern_count):
-        start, end = query.start_byte_for_pattern(number), query.end_byte_for_pattern(number)
-        captures = set(_CAPTURE.findall(text[start:end].decode()))
-        roles.append(captures.pop() if len(captures) == 1 and captures <= _USES else None)
-    return tuple(roles)
-
-
-_CAPTURE = re.compile(r"@([a-z]+)")
-_USES = frozenset({"reference", "value", "constant"})

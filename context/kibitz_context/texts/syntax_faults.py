@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kibitz_context.texts import parsing
 from kibitz_context.texts.languages import language_of
+from kibitz_context.texts.reader import reader_of
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -29,7 +29,8 @@ def syntax_faults(path: str, text: str) -> int | None:
     source = text.encode("utf-8", "surrogatepass")
     if language is None or len(source) > MAX_BYTES:
         return None
-    tree = parsing.syntax_tree(language, source)
+    reader = reader_of(language)
+    tree = reader.tree(source) if reader is not None else None
     if tree is None:
         return None
     n_found = 0

@@ -11,6 +11,7 @@ import pytest
 from kibitz_context.child import Child, ChildEnded
 from kibitz_context.indexing.parser_process import ParserProcess
 from kibitz_context.texts import parsing
+from kibitz_context.texts.reader import Reader
 from kibitz_context.texts.symbols import Symbols, lexical, symbols
 from kibitz_context.texts.syntax_faults import syntax_faults
 
@@ -59,7 +60,7 @@ def test_faults_are_counted_in_there(
     def parsed(*_: object) -> None:
         raise AssertionError("parsed in here")
 
-    monkeypatch.setattr(parsing, "syntax_tree", parsed)
+    monkeypatch.setattr(Reader, "tree", parsed)
     assert process.faults("a.py", broken) == expected
     assert process.faults("a.py", TEXT) == 0
     process.close()

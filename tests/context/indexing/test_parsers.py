@@ -264,7 +264,9 @@ def test_a_parser_imports_what_it_needs_and_nothing_else() -> None:
         "texts.outline",
         "texts.packing",
         "texts.parsing",
+        "texts.reader",
         "texts.symbols",
+        "texts.walking",
     }
 
 

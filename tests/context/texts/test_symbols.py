@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kibitz_context.texts import parsing
+from kibitz_context.texts import reader
 from kibitz_context.texts import symbols as symbols_module
 from kibitz_context.texts.languages import LANGUAGES, language_of
 from kibitz_context.texts.outline import outline_of
@@ -85,7 +85,7 @@ def test_a_text_without_a_grammar_is_read_by_its_lines() -> None:
 def test_a_grammar_that_is_not_installed_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     python = language_of("a.py")
     assert python is not None
-    monkeypatch.setattr(parsing, "_loaded", lambda _: None)
+    monkeypatch.setattr(reader, "_grammar", lambda _: None)
     done: list[Symbols] = []
     # What was loaded before is remembered by each thread.
     thread = threading.Thread(target=lambda: done.append(symbols("a.py", "def one(): pass\n")))
@@ -99,7 +99,7 @@ def test_a_parser_is_stopped_by_its_steps_and_goes_on_with_the_next(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     text = "def one():\n    pass\n" * 500
-    monkeypatch.setattr(parsing, "MAX_PARSER_STEPS", 3)
+    monkeypatch.setattr(reader, "MAX_PARSER_STEPS", 3)
     assert symbols("a.py", text).grammar == LEXICAL
     monkeypatch.undo()
     found = symbols("a.py", "def two():\n    return 3\n")
@@ -167,10 +167,10 @@ def test_windows_of_a_query_lose_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
         f"        return self.compute(OTHER_{number}, {number})\n"
         for number in range(400)
     )
-    monkeypatch.setattr(parsing, "WINDOW_BYTES", 1 << 30)
+    monkeypatch.setattr(reader, "WINDOW_BYTES", 1 << 30)
     whole = symbols("a.py", text)
-    monkeypatch.setattr(parsing, "WINDOW_BYTES", 1_000)
-    monkeypatch.setattr(parsing, "WINDOW_OVERLAP_BYTES", 500)
+    monkeypatch.setattr(reader, "WINDOW_BYTES", 1_000)
+    monkeypatch.setattr(reader, "WINDOW_OVERLAP_BYTES", 500)
     assert symbols("a.py", text) == whole
     assert len(whole.definitions) == 800
 
