@@ -11,7 +11,6 @@ from kibitz.actions.rounds import going_on
 from kibitz.claude import wire
 from kibitz.claude.catalogue import builtin
 from kibitz.claude.values import Block, CacheLifetime, Message, Part, Prompt, ToolResult, ToolUse
-from kibitz.conversation.turns import without_markers
 from kibitz.standin.cache import PromptCache
 from kibitz.standin.models import find
 from kibitz.standin.prompt import prompt_blocks
@@ -72,7 +71,7 @@ def test_each_question_reads_all_up_to_the_question_before(
             prompt = going_on(prompt, calls(number, each), [("found", False)] * 2)
             send(prompt)
         messages = [
-            *without_markers(prompt.messages),
+            *map(Message.without_markers, prompt.messages),
             Message("assistant", (Block(f"answer {number}"),)),
         ]
 

@@ -50,7 +50,7 @@ def test_rounds_only_append_and_one_marker_moves_along() -> None:
         prompt = going_on(prompt, replied(f"a{number}", f"b{number}"), [("x", False), ("y", True)])
 
         assert markers(prompt) == 4
-        bare = rounds._without_markers
+        bare = Message.without_markers
         assert tuple(map(bare, prompt.messages))[: len(before)] == tuple(map(bare, before))
         call, result = prompt.messages[-2:]
         assert call.content == replied(f"a{number}", f"b{number}")

@@ -28,7 +28,6 @@ from kibitz.conversation.turns import (
     dumped,
     key_after,
     loaded,
-    without_markers,
 )
 from kibitz_context.values import Place, Statement
 
@@ -97,8 +96,8 @@ def test_what_is_no_turn_is_told(text: str) -> None:
 
 
 def test_markers_are_not_kept() -> None:
-    marked = (Message("user", (ToolResult("1", "x", marker="5m"), Block("y", "1h"))),)
-    assert without_markers(marked) == (Message("user", (ToolResult("1", "x"), Block("y"))),)
+    marked = Message("user", (ToolResult("1", "x", marker="5m"), Block("y", "1h")))
+    assert marked.without_markers() == Message("user", (ToolResult("1", "x"), Block("y")))
 
 
 def test_the_plain_form_has_what_was_said_and_nothing_of_its_time() -> None:

@@ -29,11 +29,7 @@ ANSWER_LEAST_TOKENS = 1024
 async def explain(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
     """Explain the order's lines.  Yields `Said` pieces of Markdown, and a `Spent` for each
     request."""
-    async with aclosing(desk.prepare(order)) as preparing:
-        async for step in preparing:
-            yield step
-    brief = await desk.brief(order)
-    async with aclosing(answered(desk, brief, answer_prompt(desk, brief), Seen())) as steps:
+    async with aclosing(_answer(order, desk)) as steps:
         async for step in steps:
             yield step
 
@@ -43,6 +39,12 @@ async def ask(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
     """Answer a question about the repository, or about the order's lines if it has any."""
     if not order.instruction.strip():
         raise UserError("Nothing was asked: give the question as `instruction`.")
+    async with aclosing(_answer(order, desk)) as steps:
+        async for step in steps:
+            yield step
+
+
+async def _answer(order: Order, desk: Desk) -> AsyncGenerator[Step, None]:
     async with aclosing(desk.prepare(order)) as preparing:
         async for step in preparing:
             yield step

@@ -40,7 +40,7 @@ from kibitz.conversation.document import Exchange
 from kibitz.conversation.links import links
 from kibitz.conversation.news import News, Told, news
 from kibitz.conversation.store import Addition, Kept
-from kibitz.conversation.turns import FIRST_KEY, Turn, key_after, without_markers
+from kibitz.conversation.turns import FIRST_KEY, Turn, key_after
 from kibitz.errors import UserError
 from kibitz_context.tokens import CHARACTERS_PER_TOKEN
 from kibitz_context.values import Context
@@ -120,7 +120,8 @@ class Question:
         # very turn that it was part of.
         last = "".join(self._said_last)
         said = Message("assistant", (Block(last if last.strip() else answer),))
-        turn = Turn((*without_markers(sent), said), answer, earlier.model, earlier.told)
+        bare = (message.without_markers() for message in sent)
+        turn = Turn((*bare, said), answer, earlier.model, earlier.told)
         key = earlier.turns[-1][0] if earlier.turns else FIRST_KEY
         turns = (*earlier.turns, (key_after(key, exchange), turn))
         n_unchanged = 0

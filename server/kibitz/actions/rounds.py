@@ -170,7 +170,8 @@ def going_on(
         parts[-1] = dataclasses.replace(parts[-1], marker="5m")
     before_this = prompt.messages
     if not is_last or prompt.answer_tool is None:
-        before_this = tuple(map(_without_markers, before_this))
+        # There may be four in all, and the system blocks may have three.
+        before_this = tuple(message.without_markers() for message in before_this)
     return dataclasses.replace(
         prompt,
         messages=(
@@ -255,17 +256,3 @@ def _with_ids(content: Sequence[Part], number: int) -> tuple[list[Part], list[st
         ids.append(part.id if is_its_own else f"call_{number}_{len(ids)}")
         parts.append(dataclasses.replace(part, id=ids[-1]))
     return parts, ids
-
-
-def _without_markers(message: Message) -> Message:
-    """The message without its markers, of the round before or of a conversation: there are four
-    in all, and the system blocks may have three."""
-    return dataclasses.replace(
-        message,
-        content=tuple(
-            dataclasses.replace(part, marker=None)
-            if isinstance(part, Block | ToolResult) and part.marker is not None
-            else part
-            for part in message.content
-        ),
-    )

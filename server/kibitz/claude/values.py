@@ -6,7 +6,7 @@ No SDK type leaves `anthropic_client`, and nothing in here can send anything.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 from kibitz_context.values import CacheLifetime, Step
@@ -112,6 +112,16 @@ Part = Block | Attachment | ToolUse | ToolResult | Thinking
 class Message:
     role: Literal["user", "assistant"]
     content: tuple[Part, ...]
+
+    def without_markers(self) -> Message:
+        """The same without cache markers: these are each request's own."""
+        bare = tuple(
+            replace(part, marker=None)
+            if isinstance(part, Block | ToolResult) and part.marker is not None
+            else part
+            for part in self.content
+        )
+        return replace(self, content=bare)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -65,22 +65,6 @@ def key_after(key: str, exchange: Exchange) -> str:
     said = ("\n".join(line.rstrip() for line in text.split("\n")) for text in
             (exchange.question, exchange.answer))  # fmt: skip
     return hashlib.sha256(json.dumps([key, *said]).encode()).hexdigest()
-
-
-def without_markers(messages: Sequence[Message]) -> tuple[Message, ...]:
-    """The messages as they are kept: markers are each request's own."""
-    return tuple(
-        dataclasses.replace(
-            message,
-            content=tuple(
-                dataclasses.replace(part, marker=None)
-                if isinstance(part, Block | ToolResult) and part.marker is not None
-                else part
-                for part in message.content
-            ),
-        )
-        for message in messages
-    )
 
 
 def dumped(turn: Turn) -> str:
