@@ -68,7 +68,12 @@ LAYERS: tuple[dict[str, tuple[str, ...]], ...] = (
         )
     },
     {
-        "backend": ("kibitz.backend", "kibitz.endpoint", "kibitz.local_model"),
+        "backend": (
+            "kibitz.backend",
+            "kibitz.endpoint",
+            "kibitz.endpoint_models",
+            "kibitz.local_model",
+        ),
         "conversation": ("kibitz.conversation",),
         "editor setup": ("kibitz.editor_setup",),
         "looking": ("kibitz.looking",),

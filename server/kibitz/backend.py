@@ -14,9 +14,9 @@ import os
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
-from kibitz import endpoint, models_file, paths
+from kibitz import endpoint, paths
 from kibitz.claude.breaker import Breaker
 from kibitz.claude.days import midnight
 from kibitz.claude.values import (
@@ -31,6 +31,7 @@ from kibitz.claude.values import (
     Tier,
     Usage,
 )
+from kibitz.endpoint_models import EndpointModels
 from kibitz.errors import UserError
 from kibitz.models_file import KnownModels
 from kibitz.settings import Settings
@@ -42,19 +43,13 @@ if TYPE_CHECKING:
     from kibitz.claude.batch_runner import BatchRecord
     from kibitz.claude.batches import BatchResult, BatchService
     from kibitz.claude.budget import Exceeded
-    from kibitz.claude.catalogue import Catalogue
     from kibitz.claude.connection import Connection
-    from kibitz.claude.knowledge import Knowledge
     from kibitz.claude.ledger import Ledger
-    from kibitz.claude.model_facts import Learnt
     from kibitz.claude.telemetry import Telemetry
     from kibitz.confirmation import Confirm
     from kibitz.local_model import LocalModel
 
 logger = logging.getLogger(__name__)
-
-# How long a request waits for the list of models of a server that has not listed them before.
-LISTING_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +88,7 @@ class Backend:
         self._audit: Audit | None = None
         self._telemetry: Telemetry | None = None
         self._ledger: Ledger | None = None
-        self._known_models: KnownModels | None = None
-        self._knowledge: Knowledge | None = None
-        self._asking: asyncio.Task[None] | None = None
+        self._models = EndpointModels(settings, environ, lambda: self.local_model().chosen().facts)
         self._loop: asyncio.AbstractEventLoop | None = None
         self.breaker = Breaker()
         self._standin = contextlib.ExitStack()
@@ -108,12 +101,12 @@ class Backend:
         try:
             async for event in stream:
                 if isinstance(event, Started):
-                    self._ask_for_models_if_due(claude)
+                    self._models.ask_if_due(claude)
                 yield event
         except ClaudeFailure as failure:
             if failure.kind == "unknown_model":
-                self.knowledge().doubt()
-                self._ask_for_models_if_due(claude)
+                self._models.knowledge().doubt()
+                self._models.ask_if_due(claude)
             raise
         finally:
             await stream.aclose()
@@ -128,9 +121,7 @@ class Backend:
 
     async def models(self) -> tuple[ModelFacts, ...]:
         """See `Claude.models`.  What is said of them holds from now on."""
-        models = await (await self.open()).models()
-        await asyncio.to_thread(self.knowledge().listed, self._as_named(models))
-        return models
+        return await self._models.listed_by(await self.open())
 
     async def open(self) -> Claude:
         """Claude, made on first use.  Raises UserError for a provider that is not built in."""
@@ -194,60 +185,8 @@ class Backend:
         return self._ledger
 
     def known_models(self) -> KnownModels:
-        """The models and prices that hold for the user's endpoint at this moment.  Reads two files
-        on first use; what is wrong in the user's is logged then."""
-        self.knowledge()
-        assert self._known_models is not None
-        return self._known_models
-
-    def knowledge(self) -> Knowledge:
-        """What is known of the endpoint's models, and goes on being learnt."""
-        if self._knowledge is None:
-            from kibitz.claude.knowledge import Knowledge
-            from kibitz.claude.model_facts_file import facts_file
-
-            settings = self.settings
-            address = settings.base_url or self._environ.get("ANTHROPIC_BASE_URL") or ""
-            file = None
-            if settings.provider not in ("standin", "local"):
-                folder = paths.models_folder(self._environ)
-                file = facts_file(folder, f"{settings.provider} {address}")
-            self._knowledge = Knowledge(self._lay, file)
-            if settings.provider == "local":
-                with contextlib.suppress(ClaudeFailure):  # told when something is asked
-                    self._knowledge.listed((self.local_model().chosen().facts,))
-        return self._knowledge
-
-    def _lay(self, learnt: Learnt) -> Catalogue:
-        known = models_file.load(
-            self.settings.provider,
-            self._environ,
-            learnt,
-            endpoint.priced_ids(self.settings, self._environ),
-        )
-        told = self._known_models.problems if self._known_models is not None else ()
-        for problem in known.problems:
-            if problem not in told:
-                logger.warning("%s", problem)
-        self._known_models = known
-        return known.catalogue
-
-    def _ask_for_models_if_due(self, claude: Claude) -> None:
-        """Have the endpoint list its models, if that is due, while something else goes on."""
-        is_asking = self._asking is not None and not self._asking.done()
-        if not is_asking and self.knowledge().should_ask():
-            self._asking = asyncio.create_task(self._ask_for_models(claude))
-
-    async def _ask_for_models(self, claude: Claude) -> None:
-        knowledge = self.knowledge()
-        try:
-            models = await claude.models()
-        except ClaudeFailure as failure:
-            logger.info("the endpoint does not list its models: %s", failure.kind)
-            if failure.kind == "not_an_api":
-                await asyncio.to_thread(knowledge.lists_nothing)
-        else:
-            await asyncio.to_thread(knowledge.listed, self._as_named(models))
+        """See `EndpointModels.known`."""
+        return self._models.known()
 
     def context_folder(self) -> Path | None:
         """Where the context's caches are, made if need be; None where no folder can be."""
@@ -284,10 +223,7 @@ class Backend:
 
     async def aclose(self) -> None:
         """Close Claude's connections, the ledger and a stand-in that was started here."""
-        asking, self._asking = self._asking, None
-        if asking is not None:
-            asking.cancel()
-            await asyncio.gather(asking, return_exceptions=True)
+        await self._models.aclose()
         claude, self._claude = self._claude, None
         if claude is not None:
             await claude.aclose()
@@ -321,7 +257,7 @@ class Backend:
         from kibitz.claude.telemetry import begin as begin_telemetry
 
         ledger = self.ledger()
-        knowledge = self.knowledge()
+        knowledge = self._models.knowledge()
         claude: Claude
         if self.settings.provider == "local":
             claude = self.local_model()
@@ -358,7 +294,7 @@ class Backend:
         except UserError as error:
             self._warn(f"What is asked of Claude is not being recorded: {error.sentence}")
             return None
-        knowledge = self.knowledge()
+        knowledge = self._models.knowledge()
         self._audit = Audit(AuditFile(folder), level, lambda: knowledge.catalogue, self._warn)
         return self._audit
 
@@ -402,7 +338,7 @@ class Backend:
         from kibitz.claude.anthropic_client import AnthropicClaude
 
         return AnthropicClaude(
-            endpoint.local_connection(address, key), known_models=self.knowledge()
+            endpoint.local_connection(address, key), known_models=self._models.knowledge()
         )
 
     async def get_ready(self) -> AsyncGenerator[str, None]:
@@ -411,30 +347,14 @@ class Backend:
         if self._is_given:
             return
         if self.settings.provider == "compatible":
-            await self._learn_of_models_first()
+            # What is in the way is told by the request that follows.
+            with contextlib.suppress(UserError):
+                await self._models.learn_first(await self.open())
         if self.settings.provider != "local":
             return
         async with contextlib.aclosing(self.local_model().get_ready()) as waiting:
             async for words in waiting:
                 yield words
-
-    async def _learn_of_models_first(self) -> None:
-        """A small window must be known before a prompt is made for it.  What is in the way is told
-        by the request that follows."""
-        with contextlib.suppress(UserError, TimeoutError):
-            claude = await self.open()
-            if self.knowledge().should_ask():
-                async with asyncio.timeout(LISTING_SECONDS):
-                    await self._ask_for_models(claude)
-
-    def _as_named(self, models: tuple[ModelFacts, ...]) -> tuple[ModelFacts, ...]:
-        """The models, with the names that the user has given to the one that a local server has,
-        which answers to any."""
-        if self.settings.provider != "compatible" or len(models) != 1:
-            return models
-        (only,) = models
-        names = {self.settings.models.of(tier) for tier in get_args(Tier)} - {only.id}
-        return (only, *(replace(only, id=name) for name in sorted(names)))
 
     def _connection(self) -> Connection:
         """How to reach the endpoint, which for the stand-in is started here."""
