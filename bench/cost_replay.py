@@ -24,13 +24,14 @@ from bench.replay_players import (
     KEEP_WARM_DAY_USD,
     KIBITZ,
     NO_CACHE,
+    RETOLD,
     RULES_TOKENS,
     Bill,
     Player,
     Policy,
 )
 from bench.replay_stage import MAX_TOKENS, play
-from bench.replay_traces import ACTIONS, LEFT_ON, SHAPES, Shape, trace
+from bench.replay_traces import ACTIONS, BUILDING, LEFT_ON, SHAPES, Shape, trace
 from kibitz.claude import catalogue
 from kibitz_context.layers.changes import changes_budget
 from kibitz_context.values import Prices
@@ -111,6 +112,7 @@ def main(arguments: Sequence[str] = ()) -> None:
         for seed in seeds
         for shape in SHAPES
     ]
+    tasks += [Task(shape, seed, (DEFAULT_MODEL,)) for seed in seeds for shape in BUILDING]
     tasks += [
         Task(SHAPES[0], first, (DEFAULT_MODEL,), left_on) for left_on in (ALWAYS_ON, NEVER_ON)
     ]
@@ -127,10 +129,13 @@ def run(task: Task) -> Outcome:
     played = trace(task.shape, task.seed, left_on=task.left_on)
     name = f"{task.shape.name} {task.seed} {task.left_on}"
     counted = dict.fromkeys(map(_counted_alike, task.models))
-    players = [Player(policy, model, name) for model in counted for policy in (NO_CACHE, *FIXED)]
+    is_building = task.shape in BUILDING
+    others = (NO_CACHE, ALWAYS_1H) if is_building else (NO_CACHE, *FIXED)
+    players = [Player(policy, model, name) for model in counted for policy in others]
     players += [Player(KIBITZ, model, name) for model in task.models]
     if task.left_on == LEFT_ON:
-        players += [Player(design, DEFAULT_MODEL, name) for design in DESIGNS]
+        designs = (RETOLD,) if is_building else DESIGNS
+        players += [Player(design, DEFAULT_MODEL, name) for design in designs]
     with tempfile.TemporaryDirectory() as folder:
         session = play(played, players, Path(folder))
     optimum = Optimum(session, Sizes(RULES_TOKENS + MAX_TOKENS, changes_budget(MAX_TOKENS)))
@@ -144,6 +149,8 @@ def run(task: Task) -> Outcome:
 
 
 def report(outcomes: Sequence[Outcome], seeds: Sequence[int]) -> str:
+    building = [outcome for outcome in outcomes if outcome.task.shape in BUILDING]
+    outcomes = [outcome for outcome in outcomes if outcome.task.shape in SHAPES]
     usual = [outcome for outcome in outcomes if outcome.task.left_on == LEFT_ON]
     moved = [outcome for outcome in outcomes if outcome.task.left_on != LEFT_ON]
     parts = [
@@ -156,6 +163,11 @@ def report(outcomes: Sequence[Outcome], seeds: Sequence[int]) -> str:
     for shape in SHAPES:
         of_shape = [outcome for outcome in usual if outcome.task.shape == shape]
         parts.append(f"### {shape.name.capitalize()}\n\n{_shape_table(of_shape)}")
+    parts.append(
+        "### Work on new files\n\nA task writes three files besides those that it touches. Whole "
+        "input and cacheable layers relative to no cache, ratio of the whole input to the offline "
+        f"optimum.\n\n{_building_table(building)}"
+    )
     parts.append(
         "### Other designs\n\nWhole input relative to no cache, and its ratio to the offline "
         f"optimum.\n\n{_design_table(usual)}"
@@ -210,6 +222,27 @@ def _shape_table(outcomes: Sequence[Outcome]) -> str:
         *("keep-warm", "prefix kept, median", "snapshots written"),
     )
     return tables.table(header, rows)
+
+
+def _building_table(outcomes: Sequence[Outcome]) -> str:
+    model, rows = DEFAULT_MODEL, []
+    by_shape = [[each for each in outcomes if each.task.shape == shape] for shape in BUILDING]
+    for policy in (ALWAYS_1H, RETOLD, KIBITZ):
+        cells = [policy.name]
+        for of_shape in by_shape:
+            whole = _median("{:.3f}", (each.whole(policy, model) for each in of_shape))
+            layers = _median("{:.3f}", (each.layers(policy, model) for each in of_shape))
+            ratio = _median("{:.2f}", (_to_optimum(each, policy, model) for each in of_shape))
+            cells.append(f"{whole}, {layers}, {ratio}")
+        rows.append(cells)
+    cells = ["offline optimum"]
+    for of_shape in by_shape:
+        whole = _median("{:.3f}", (each.optimum_whole(model) for each in of_shape))
+        cells.append(
+            f"{whole}, {_median('{:.3f}', (each.optimum_layers(model) for each in of_shape))}, 1.00"
+        )
+    rows.append(cells)
+    return tables.table(("", *(shape.name for shape in BUILDING)), rows)
 
 
 def _design_table(outcomes: Sequence[Outcome]) -> str:

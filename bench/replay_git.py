@@ -108,7 +108,7 @@ def _imported(commit: Made) -> str:
     if parent is not None:
         parts.append(f"from :{parent.number + 1}\n")
     for path, blocks in commit.tree.items():
-        if parent is None or parent.tree[path] is not blocks:
+        if parent is None or parent.tree.get(path) is not blocks:
             text = "".join(blocks)
             parts.append(f"M 100644 inline {path}\ndata {len(text.encode())}\n{text}\n")
     return "".join((*parts, "\n"))

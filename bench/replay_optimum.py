@@ -10,8 +10,9 @@ late as it can wherever the machine is awake.  A log only grows until it is begu
 anybody's does: what is bought is read on, whether it still holds or not.
 
 In some points it is better off than anybody could be: it has no daily cap, its pings need no
-safety margin and read no log, the budget bounds what holds and not what is dragged along, and to
-say that something is as before costs nothing.
+safety margin and read no log, the budget bounds what holds and not what is dragged along, a file
+that was told whole may be referred to though it was not bought, and to say that something is as
+before costs nothing.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from itertools import pairwise
 from bench.replay_session import Session
 from bench.replay_world import Made
 from kibitz_context.caching.lease import LIFETIME_SECONDS
+from kibitz_context.layers.log import Entry
 from kibitz_context.values import CacheLifetime, Place, Prices
 
 RECENT_BASES = 4
@@ -117,8 +119,9 @@ class Optimum:
         """
         usd = self._sizes.prefix * (prices.write_5m + (self._count - 1) * prices.read)
         told: set[tuple[Place, str]] = set()
+        whole: dict[str, Entry] = {}
         for index in range(self._count):
-            beside = [self._session.changes(base, index) for base in self._bases(index)]
+            beside = [self._session.changes(base, index, whole) for base in self._bases(index)]
             changes = min(beside, key=lambda each: sum(tokens for _, tokens in each.values()))
             for place, (state, tokens) in changes.items():
                 usd += tokens * (prices.read if (place, state) in told else prices.input)
@@ -137,12 +140,12 @@ class Optimum:
         return fitting or [self._session.seen[index].head]
 
     def _fits(self, base: Made, index: int) -> bool:
-        changes = self._session.changes(base, index)
-        return sum(tokens for _, tokens in changes.values()) <= self._sizes.changes_budget
+        return self._session.tokens(base, index) <= self._sizes.changes_budget
 
     def _logs(self, base: Made, start: int, prices: Prices) -> Iterator[tuple[float, float, float]]:
         """For a log that begins at `start`, for each end what the changes cost up to there:
         without a log, in one for 5 min, in one for 1 h."""
+        whole: dict[str, Entry] = {}
         open_runs: dict[Place, _Run] = {}
         closed: list[_Run] = []
         rented = settled = 0.0
@@ -153,7 +156,7 @@ class Optimum:
                     return
                 if self._gaps[index - 1] > LIFETIME_SECONDS["5m"]:
                     short_lapsed = True
-            changes = self._session.changes(base, index)
+            changes = self._session.changes(base, index, whole)
             closed += [open_runs.pop(place) for place in open_runs.keys() - changes.keys()]
             for place, (state, tokens) in changes.items():
                 rented += tokens * prices.input

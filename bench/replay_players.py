@@ -23,11 +23,13 @@ from kibitz.standin import models as standin_models
 from kibitz.standin.cache import CacheUse, PromptCache
 from kibitz.standin.prompt import PromptBlock, prompt_blocks
 from kibitz.upkeep.keep_warm import pinging
-from kibitz_context.caching import policy
+from kibitz_context.caching import advance, policy
 from kibitz_context.caching import prefix as prefixes
 from kibitz_context.caching.course import Lookout, with_prefix, without_prefix
 from kibitz_context.caching.policy import Decision, State, Warmth
 from kibitz_context.caching.prefix import PrefixRequest
+from kibitz_context.layers.changes import since_told
+from kibitz_context.layers.log import Entry
 from kibitz_context.tokens import CHARACTERS_PER_TOKEN, estimate
 from kibitz_context.values import CacheLifetime, Context, Layer, Plan, PrefixId, Prices, Step
 
@@ -43,12 +45,14 @@ RULES_TOKENS = estimate(prompt_text("rules")) + sum(
 @dataclass(frozen=True, slots=True)
 class Policy:
     """One row of the table.  `decide` None: nothing is remembered between requests; `is_map`:
-    the snapshot is made anew for each request, of the repository and the question as they are."""
+    the snapshot is made anew for each request, of the repository and the question as they are;
+    `is_retold`: a file that the log told whole is told whole in each of its states."""
 
     name: str
     decide: Callable[[State], Decision] | None
     pings: bool = False
     is_map: bool = False
+    is_retold: bool = False
 
 
 def fixed(snapshot: CacheLifetime, log: CacheLifetime | None) -> Callable[[State], Decision]:
@@ -103,6 +107,7 @@ DESIGNS = (
     Policy("no log", varied(changes_lifetime=None, promote_at=None), pings=True),
     Policy("no pings", policy.decide),
 )
+RETOLD = Policy("a new file whole in each state", policy.decide, pings=True, is_retold=True)
 
 
 @dataclass(slots=True)
@@ -260,6 +265,7 @@ class Player:
             with (
                 mock.patch("time.time", lambda: now),
                 mock.patch.object(policy, "decide", self.policy.decide),
+                mock.patch.object(advance, "since_told", self._since_told),
             ):
                 store, prefix = prefixes.store_in(None), PrefixId(self.key, 0)
                 course = with_prefix(lookout, request, store, prefix, store.get(self.key))
@@ -276,6 +282,9 @@ class Player:
             else replace(plan, snapshot_lifetime=None, changes_lifetime=None),
             prefix=course.prefix,
         )
+
+    def _since_told(self, whole: Entry, told: str) -> tuple[Entry, ...] | None:
+        return None if self.policy.is_retold else since_told(whole, told)
 
     def _blocks(self, prompt: Prompt) -> tuple[PromptBlock, ...]:
         options = catalogue.builtin().request_options(prompt.model, prompt.tier)

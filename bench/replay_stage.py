@@ -63,7 +63,7 @@ def _ask_all(players: Sequence[Player], scene: Scene, repository: Repository) ->
         shown = _task(lookout, focus)
         words = f"<region>\n{text[middle : middle + SELECTED_CHARACTERS]}\n</region>\n{QUESTION}"
         changed = sorted(
-            path for path, blocks in scene.now.items() if blocks is not scene.head.tree[path]
+            path for path, blocks in scene.now.items() if blocks is not scene.head.tree.get(path)
         )
         state = [scene.head.number, *((path, scene.now[path]) for path in changed)]
         map_of = hashlib.sha256(repr((state, focus.path)).encode()).hexdigest()

@@ -1,14 +1,15 @@
 """Made-up working days: what a developer, the colleagues and the machine do, second by second.
 
-Three shapes, each with a fixed number of actions, each a pure function of its seed.  Nothing here
-knows texts, prompts or prices.  Days have a lunch break, evenings and weekends; on half of the
-evenings, and on one weekend in four, the machine is left on with the editor open.
+Three shapes, each with a fixed number of actions, each a pure function of its seed; two of them
+also as work in which new files are written.  Nothing here knows texts, prompts or prices.  Days
+have a lunch break, evenings and weekends; on half of the evenings, and on one weekend in four, the
+machine is left on with the editor open.
 """
 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 ACTIONS = 200
 FILES = 220
@@ -24,7 +25,8 @@ LEFT_ON = (0.5, 0.25)
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Some lines of a file are changed in the editor; `seed` decides which and how."""
+    """Some lines of a file are changed in the editor, or the file is begun where there is none;
+    `seed` decides which and how."""
 
     at: float
     path: str
@@ -96,7 +98,8 @@ class Shape:
 
     Pauses between two actions are log-normal: `pause_minutes` is the median, `spread` sigma; one
     in `1 / long_share` is `long_times` as long.  `edits_an_action` is the mean number of edits
-    before an action, more after a long pause.  Each of the rest is a mean number.
+    before an action, more after a long pause.  A task touches `files_a_task` files that there are
+    and writes `new_files_a_task`.  Each of the rest is a mean number.
     """
 
     name: str
@@ -112,6 +115,7 @@ class Shape:
     pulls_after_lunch: bool = False
     branches: int = 1
     meetings_a_day: float = 0.0
+    new_files_a_task: int = 0
 
 
 SHAPES = (
@@ -119,6 +123,10 @@ SHAPES = (
     Shape("dense", 1.3, 0.8, 0.15, 6, 1.0, 12, 40, 6, 6, meetings_a_day=0.3),
     Shape("hopping", 8, 0.9, 0.10, 4, 1.5, 4, 5, 20, 4, True, 4, meetings_a_day=0.5),
 )
+BUILDING = tuple(
+    replace(shape, name=f"{shape.name}, new files", new_files_a_task=3) for shape in SHAPES[:2]
+)
+"""Work on new modules: half as many new files as others, or more."""
 
 
 def paths() -> list[str]:
@@ -245,6 +253,8 @@ class _Developer:
             folder = self.chance.randrange(FOLDERS)
             near = [path for path in paths() if path.startswith(f"pkg{folder:02}/")]
             self.files[branch] = self.chance.sample(near, self.shape.files_a_task)
+            new = range(self.shape.new_files_a_task)
+            self.files[branch] += [f"pkg{folder:02}/{branch}_{number}.py" for number in new]
         self.branch = branch
         self.hot = self.files[branch][0]
         self.events.append(Switch(at, branch))

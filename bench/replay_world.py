@@ -24,6 +24,7 @@ _WORD_LIST = (
 )
 _WORDS = _WORD_LIST.split()
 _PATHS = paths()
+_OLD = frozenset(_PATHS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,8 +64,9 @@ class World:
     def play(self, event: Event) -> None:
         match event:
             case Edit(_, path, seed):
-                now = self.buffers.get(path, self.disk[path])
-                self.buffers[path] = _edited(now, random.Random(seed))
+                now = self.buffers.get(path) or self.disk.get(path)
+                chance = random.Random(seed)
+                self.buffers[path] = _edited(now, chance, path) if now else _begun(path, chance)
             case Save():
                 self.disk |= self.buffers
                 self.buffers = {}
@@ -78,7 +80,7 @@ class World:
             case Arrival(_, touched, seed):
                 tree = dict(self.upstream.tree)
                 for index, path in enumerate(touched):
-                    tree[path] = _edited(tree[path], random.Random(seed + index))
+                    tree[path] = _edited(tree[path], random.Random(seed + index), path)
                 self.upstream = self._commit(tree, self.upstream, None)
             case Pull():
                 self._pull()
@@ -90,13 +92,14 @@ class World:
         head, base = self.head, self.head.shared
         if base is self.main:
             return
-        ours = {p: b for p, b in head.tree.items() if b != base.tree[p]}
+        ours = {p: b for p, b in head.tree.items() if b != base.tree.get(p)}
         if not ours:
             self._check_out(self.main)
             return
         theirs = dict(self.main.tree)
         for path, blocks in ours.items():
-            theirs[path] = _merged(base.tree[path], blocks, theirs[path])
+            is_new = path not in base.tree
+            theirs[path] = blocks if is_new else _merged(base.tree[path], blocks, theirs[path])
         self._check_out(self._commit(theirs, self.main, self.main))
 
     def _check_out(self, commit: Made) -> None:
@@ -118,6 +121,12 @@ def _new_file(path: str) -> Blocks:
     imports = "from __future__ import annotations\n\nimport json\nimport logging\n"
     names = [_name(path, number) for number in range(chance.randint(4, 18))]
     return (imports, *(_block(chance, name) for name in names))
+
+
+def _begun(path: str, chance: random.Random) -> Blocks:
+    """What stands in a file when it is first looked at."""
+    imports, *functions = _new_file(path)
+    return (imports, *functions[: chance.randint(2, 6)])
 
 
 @cache
@@ -149,12 +158,12 @@ def _line(chance: random.Random, name: str) -> str:
     )
 
 
-def _edited(blocks: Blocks, chance: random.Random) -> Blocks:
-    """One function with some lines changed, or one more function.
+def _edited(blocks: Blocks, chance: random.Random, path: str) -> Blocks:
+    """One function with some lines changed, or one more function, as often in a new file.
 
     Work comes back to the same places: some functions are edited far more often than others.
     """
-    if chance.random() < 0.06:
+    if chance.random() < (0.06 if path in _OLD else 0.4):
         place = chance.randint(1, len(blocks))
         new = _block(chance, f"added_{chance.choice(_WORDS)}_{chance.randrange(1000)}")
         return (*blocks[:place], new, *blocks[place:])

@@ -6,14 +6,17 @@ from pathlib import Path
 
 import pytest
 from bench.cost_replay import ALWAYS_1H, DEFAULT_MODEL
-from bench.replay_git import Replica
+from bench.replay_git import Replica, Scene
 from bench.replay_optimum import Optimum, Sizes, pings_across
 from bench.replay_players import FIXED, KIBITZ, NO_CACHE, RULES_TOKENS, Player
+from bench.replay_session import Seen, Session
 from bench.replay_stage import MAX_TOKENS, play
-from bench.replay_traces import SHAPES, Action, Arrival, trace
-from bench.replay_world import World
+from bench.replay_traces import BUILDING, SHAPES, Action, Arrival, paths, trace
+from bench.replay_world import Blocks, Made, World
 
 from kibitz_context.layers.changes import changes_budget
+from kibitz_context.layers.log import Entry
+from kibitz_context.values import Place
 
 HOUR = 3_600.0
 SPARSE, DENSE, HOPPING = SHAPES
@@ -61,10 +64,39 @@ def test_the_folder_on_the_disk_is_what_the_world_says(tmp_path: Path) -> None:
     played = trace(HOPPING, 3, actions=12)
     assert any(isinstance(event, Arrival) for event in played.events)
     for scene in Replica(tmp_path, played).scenes():
-        shown = dict(scene.overlays)
-        for path, blocks in scene.now.items():
-            on_disk = (tmp_path / path).read_text(encoding="utf-8")
-            assert shown.get(tmp_path / path, on_disk) == "".join(blocks)
+        check_folder(tmp_path, scene)
+
+
+def test_new_files_are_begun_and_gone_on_with(tmp_path: Path) -> None:
+    played = trace(BUILDING[0], 3, actions=12)
+    states: dict[str, set[Blocks]] = {}
+    for scene in Replica(tmp_path, played).scenes():
+        check_folder(tmp_path, scene)
+        for path in scene.now.keys() - set(paths()):
+            states.setdefault(path, set()).add(scene.now[path])
+    assert max(map(len, states.values())) > 1
+
+
+def test_who_knows_the_future_tells_a_new_file_whole_once_as_well() -> None:
+    begun = tuple(f"line {number}\n" for number in range(40))
+    later = ("first\n", *begun)
+    base = Made(0, {})
+    session = Session(trace(DENSE, 1, actions=1), [Seen(0.0, base, {"n.py": begun})])
+    session.seen.append(Seen(1.0, base, {"n.py": later}))
+    told: dict[str, Entry] = {}
+    whole = session.changes(base, 0, told)
+    assert whole.keys() == {Place("n.py")}
+    since = session.changes(base, 1, told)
+    assert since.keys() == {Place("n.py"), Place("n.py", (0, 1), since_told=True)}
+    assert since[Place("n.py")] == whole[Place("n.py")]
+    assert session.changes(base, 1, {}).keys() == {Place("n.py")}, "for a log that begins there"
+
+
+def check_folder(root: Path, scene: Scene) -> None:
+    for path, blocks in scene.now.items():
+        shown = scene.overlays.get(root / path)
+        text = shown if shown is not None else (root / path).read_text(encoding="utf-8")
+        assert text == "".join(blocks)
 
 
 def test_the_world_comes_to_the_same_texts_each_time() -> None:

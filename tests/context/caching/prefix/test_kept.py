@@ -11,6 +11,8 @@ from kibitz_context.caching import prefix
 from kibitz_context.caching.prefix import (
     state_of,
 )
+from kibitz_context.lines import Span
+from kibitz_context.values import Focus
 from support.asking_editor import (
     Clock,
     Editor,
@@ -20,7 +22,7 @@ from support.asking_editor import (
 )
 from support.context_reader import as_read
 from support.git_folder import GitFolder
-from support.prefix_files import FILES
+from support.prefix_files import FILES, truth
 
 
 def test_a_commit_a_branch_and_a_rebase_leave_the_snapshot(
@@ -71,6 +73,66 @@ def test_a_change_is_bought_at_once_unless_somebody_works_on_it(
     assert "gone on" not in block
     [_, _, bought] = plan(editor.ask()).changes_log
     assert "gone on" in bought
+
+
+def test_a_new_file_goes_on_by_hunks_through_buffer_disk_commit_and_branches(
+    editor: Editor, made: GitFolder, keeps_on: None
+) -> None:
+    editor.ask()
+    file = made.root / "d" / "new.py"
+    text = "".join(f"new = {number}\n" for number in range(40))
+
+    def saved(change: str) -> None:
+        file.write_text(text.replace("new = 7\n", change))
+
+    def typed(change: str) -> None:
+        editor.buffers = {file: text.replace("new = 7\n", change)}
+
+    steps: list[Callable[[], object]] = [
+        lambda: typed("new = 7\n"),  # it is on no disk yet
+        lambda: typed("seven\n"),
+        lambda: saved("seven\n"),
+        editor.buffers.clear,
+        lambda: saved("eight\n"),
+        lambda: made.git("add", "."),
+        lambda: made.commit({"b.py": "b = 3\n"}),
+        lambda: made.git("switch", "-q", "-c", "feature"),
+        lambda: saved("nine\n"),
+        lambda: made.git("checkout", "-q", "--", "."),
+    ]
+    last = None
+    for step in steps:
+        step()
+        editor.prepare()
+        found = editor.ask(focus=Focus("d/new.py", truth(editor)["d/new.py"], Span(0, 0)))
+        assert as_read(found) == truth(editor)
+        assert found.changes.text.count("new = 30\n") == 1, "it is told whole once"
+        assert "new = 30\n" not in found.task.text, "and can be read there"
+        assert last is None or grows(last, found)
+        last = found
+    assert last is not None
+    (use,) = (use for use in last.changes.files if use.path == "d/new.py")
+    assert use.form == "excerpt"
+    assert "d/new.py" not in {omission.path for omission in last.omitted}
+    made.git("switch", "-q", "main")
+    made.git("rm", "-q", "d/new.py")
+    gone = editor.ask()
+    assert as_read(gone) == truth(editor)
+    assert grows(last, gone)
+
+
+def test_a_new_file_that_may_not_be_sent_any_more_ends_the_log(
+    editor: Editor, made: GitFolder, keeps_on: None
+) -> None:
+    text = "".join(f"new = {number}\n" for number in range(40))
+    made.write({"new.py": text})
+    editor.ask()
+    made.write({"new.py": f"first\n{text}"})
+    assert "@@ 1-1 @@\n+first" in editor.ask().changes.text
+    made.write({".kibitzignore": "new.py\n"})
+    found = editor.ask()
+    assert (plan(found).step, "new = " in found.changes.text) != ("keep", True)
+    assert "new = " not in "".join(prefix_of(found))
 
 
 def test_a_snapshot_that_lacked_a_file_gives_way_to_the_whole_one(
