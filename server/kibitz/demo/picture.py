@@ -20,6 +20,7 @@ from kibitz.markdown_blocks import MarkdownBlocks
 from kibitz_context.lines import split_lines
 
 COLUMNS = 88
+TITLE = "kibitz demo: an explanation, a review, a refactoring and the bill"
 BLOCKS_OF_THE_EXPLANATION = 1
 FINDINGS = 2
 ROWS_OF_THE_DIFF = 13
@@ -53,7 +54,7 @@ _DARK = TerminalTheme(
 # As rich draws it, without its fonts from the network: a picture asks nobody for anything.
 _SVG = """\
 <svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">
-<title>kibitz demo: an explanation, a review, a refactoring and the bill</title>
+<title>TITLE</title>
 <style>
 .{unique_id}-matrix {{
     font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace;
@@ -81,6 +82,11 @@ _SVG = """\
 """
 
 
+def svg_format(title: str) -> str:
+    """rich's format of a picture, with `title` for who cannot see it."""
+    return _SVG.replace("TITLE", title)
+
+
 def write(path: Path, played: Played, script: Script) -> None:
     """Write the picture as SVG."""
     console = Console(
@@ -96,7 +102,7 @@ def write(path: Path, played: Played, script: Script) -> None:
     )
     _draw(console, played, script)
     svg = console.export_svg(
-        title="kibitz demo", theme=_DARK, code_format=_SVG, unique_id="kibitz-demo"
+        title="kibitz demo", theme=_DARK, code_format=svg_format(TITLE), unique_id="kibitz-demo"
     )
     path.write_text(svg, "utf-8")
 

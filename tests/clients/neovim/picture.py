@@ -28,6 +28,7 @@ from rich.text import Text
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from kibitz.demo.acts import INSTRUCTION
+from kibitz.demo.picture import svg_format
 from kibitz.demo.sample import lay_out, region
 from kibitz.demo.script import AT_ONCE, Script
 from kibitz.standin import Reply, StandIn
@@ -81,36 +82,6 @@ vim.diagnostic.config({
 
 # Neovim's own colours, for what it leaves to the terminal.
 _THEME = TerminalTheme((20, 22, 27), (224, 226, 234), [(120, 124, 138)] * 8, None)
-
-# As rich draws it, without its fonts from the network: a picture asks nobody for anything.
-_SVG = """\
-<svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">
-<title>kibitz in Neovim</title>
-<style>
-.{unique_id}-matrix {{
-    font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace;
-    font-size: {char_height}px;
-    line-height: {line_height}px;
-    font-variant-east-asian: full-width;
-}}
-.{unique_id}-title {{ font-size: 18px; font-weight: bold; font-family: sans-serif; }}
-{styles}
-</style>
-<defs>
-<clipPath id="{unique_id}-clip-terminal">
-<rect x="0" y="0" width="{terminal_width}" height="{terminal_height}" />
-</clipPath>
-{lines}
-</defs>
-{chrome}
-<g transform="translate({terminal_x}, {terminal_y})" clip-path="url(#{unique_id}-clip-terminal)">
-{backgrounds}
-<g class="{unique_id}-matrix">
-{matrix}
-</g>
-</g>
-</svg>
-"""
 
 
 def main(folder: Path) -> None:
@@ -288,7 +259,12 @@ def as_svg(screen: str) -> str:
     )
     for line in screen.splitlines():
         console.print(Text.from_ansi(line), no_wrap=True, crop=True)
-    return console.export_svg(title="nvim", theme=_THEME, code_format=_SVG, unique_id="kibitz-nvim")
+    return console.export_svg(
+        title="nvim",
+        theme=_THEME,
+        code_format=svg_format("kibitz in Neovim"),
+        unique_id="kibitz-nvim",
+    )
 
 
 if __name__ == "__main__":
