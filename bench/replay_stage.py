@@ -19,6 +19,7 @@ from kibitz_context.gate.gate import Gate
 from kibitz_context.layers import task
 from kibitz_context.layers.changes import changes_budget
 from kibitz_context.lines import Span
+from kibitz_context.remembered import Remembered
 from kibitz_context.values import Focus, Layer
 
 MAX_TOKENS = 60_000
@@ -29,7 +30,7 @@ QUESTION = "What happens here when the limit is 0, and what do callers rely on?"
 def play(trace: Trace, players: Sequence[Player], folder: Path) -> Session:
     """Play the whole trace in an empty folder; the players' bills tell what it cost them."""
     # Each player has its base, and none is to pay in time for the others'.
-    view.MAX_REMEMBERED_SNAPSHOTS = 200
+    view._snapshots = Remembered(200)
     session = Session(trace)
     replica = Replica(folder, trace)
     repository: Repository | None = None

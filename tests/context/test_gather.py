@@ -441,4 +441,4 @@ def test_what_is_remembered_is_bounded(tmp_path: Path) -> None:
     for number in range(view_module.MAX_REMEMBERED_SNAPSHOTS + 2):
         made.commit({"a.py": f"{number}\n"})
         assert f"{number}\n" in context(tmp_path).snapshot.text
-    assert len(view_module._snapshots) <= view_module.MAX_REMEMBERED_SNAPSHOTS
+    assert len(view_module._snapshots) == view_module.MAX_REMEMBERED_SNAPSHOTS

@@ -7,8 +7,6 @@ folder, built by the indexer and read; until then there is a provisional one.
 from __future__ import annotations
 
 import os
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ from kibitz_context.gate.baseline import Baseline, Sources, baseline
 from kibitz_context.layers import changes, snapshot, snapshots
 from kibitz_context.layers.changes import Changes, Listed, changes_budget
 from kibitz_context.layers.snapshot import Snapshot
+from kibitz_context.remembered import Remembered
 
 MAX_REMEMBERED_SNAPSHOTS = 6
 
@@ -90,12 +89,12 @@ class View:
             return self.kept
         if self.cache is None or self.base.commit is None:
             return self._remembered(self.snapshot_key, is_whole=True)
-        known = _known((self.cache, self.snapshot_key))
+        known = _snapshots.get((self.cache, self.snapshot_key))
         if known is None:
             known = snapshots.store_in(self.cache).get(self.snapshot_key)
             # One that lacks something is to be replaced as soon as that is there.
             if known is not None and not known.lacking:
-                _remember((self.cache, self.snapshot_key), known)
+                _snapshots.put((self.cache, self.snapshot_key), known)
         return known
 
     @property
@@ -166,29 +165,10 @@ class View:
         """A snapshot that is built here; remembered for a commit, a folder's is made anew."""
         if self.base.commit is None:
             return snapshot.build(self.sources, self.hidden, self.max_tokens)
-        known = _known((self.cache, key))
-        if known is not None:
-            return known
         make = snapshot.build if is_whole else snapshot.build_provisional
-        built = make(self.sources, self.hidden, self.max_tokens)
-        _remember((self.cache, key), built)
-        return built
+        return _snapshots.get_or_make(
+            (self.cache, key), lambda: make(self.sources, self.hidden, self.max_tokens)
+        )
 
 
-def _known(key: tuple[Path | None, str]) -> Snapshot | None:
-    with _lock:
-        known = _snapshots.get(key)
-        if known is not None:
-            _snapshots.move_to_end(key)
-        return known
-
-
-def _remember(key: tuple[Path | None, str], built: Snapshot) -> None:
-    with _lock:
-        _snapshots[key] = built
-        while len(_snapshots) > MAX_REMEMBERED_SNAPSHOTS:
-            _snapshots.popitem(last=False)
-
-
-_snapshots: OrderedDict[tuple[Path | None, str], Snapshot] = OrderedDict()
-_lock = threading.Lock()
+_snapshots: Remembered[tuple[Path | None, str], Snapshot] = Remembered(MAX_REMEMBERED_SNAPSHOTS)

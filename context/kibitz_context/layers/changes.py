@@ -10,8 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-import threading
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -23,6 +21,7 @@ from kibitz_context.gate.gate import Gate
 from kibitz_context.layers.diffs import Hunk, heading, hunks
 from kibitz_context.layers.log import AS_IN_SNAPSHOT, Entry, against, tags_tokens
 from kibitz_context.lines import split_lines
+from kibitz_context.remembered import Remembered
 from kibitz_context.tokens import estimate
 from kibitz_context.values import Allowed, Omission, Place, Refused
 
@@ -282,22 +281,16 @@ def entries_of(now: Now, old: str | None) -> tuple[Entry, ...]:
     change = _change(now)
     state = _digest(f"{change}\0{now.text}")
     key = (now.path, state, _digest(old) if old is not None else "")
-    with _lock:
-        known = _remembered.get(key)
-        if known is not None:
-            _remembered.move_to_end(key)
-            return known
+    known = _remembered.get(key)
+    if known is not None:
+        return known
     entries = _told(now, change, old)
-    with _lock:
-        if sum(len(entry.text) for entry in entries) <= MAX_REMEMBERED_CHARACTERS:
-            _remembered[key] = entries
-        while len(_remembered) > MAX_REMEMBERED_FILES:
-            _remembered.popitem(last=False)
+    if sum(len(entry.text) for entry in entries) <= MAX_REMEMBERED_CHARACTERS:
+        _remembered.put(key, entries)
     return entries
 
 
-_remembered: OrderedDict[tuple[str, str, str], tuple[Entry, ...]] = OrderedDict()
-_lock = threading.Lock()
+_remembered: Remembered[tuple[str, str, str], tuple[Entry, ...]] = Remembered(MAX_REMEMBERED_FILES)
 
 
 def _change(now: Now) -> str:
