@@ -10,8 +10,7 @@ from __future__ import annotations
 import logging
 import re
 import sqlite3
-import threading
-from collections import Counter, OrderedDict, defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +20,7 @@ from kibitz_context.database import Database
 from kibitz_context.files import git_commands
 from kibitz_context.files.git_commands import GitFolder
 from kibitz_context.files.repository import Repository
+from kibitz_context.remembered import Remembered
 
 FILE_NAME = "history.sqlite"
 
@@ -144,21 +144,11 @@ def history(repository: Repository, commit: str | None, file: Path | None = None
     if repository.git is None or commit is None:
         return History(None, (), repository.problem if repository.git is None else None)
     key = (repository.git.common_dir, commit, repository.is_shallow)
-    with _lock:
-        known = _remembered.get(key)
-        if known is not None:
-            _remembered.move_to_end(key)
-            return known
-    found = _read(repository.git, commit, file)
-    with _lock:
-        _remembered[key] = found
-        while len(_remembered) > MAX_REMEMBERED_HISTORIES:
-            _remembered.popitem(last=False)
-    return found
+    git = repository.git
+    return _remembered.get_or_make(key, lambda: _read(git, commit, file))
 
 
-_remembered: OrderedDict[tuple[Path, str, bool], History] = OrderedDict()
-_lock = threading.Lock()
+_remembered: Remembered[tuple[Path, str, bool], History] = Remembered(MAX_REMEMBERED_HISTORIES)
 
 
 def _read(folder: GitFolder, commit: str, file: Path | None) -> History:

@@ -7,8 +7,6 @@ through `Sources`, so through the gate, and a file that may not be shown is neve
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +19,7 @@ from kibitz_context.ranking.passages import File, Wanted
 from kibitz_context.ranking.relevance import related_files
 from kibitz_context.ranking.signals import NO_SYMBOLS, Query, SymbolIndex
 from kibitz_context.ranking.tree import Tree
+from kibitz_context.remembered import Remembered
 from kibitz_context.texts import symbols
 from kibitz_context.texts.names import names_in_code, words_in_prose
 from kibitz_context.texts.symbols import Symbols
@@ -196,20 +195,15 @@ class Finder:
         blob = hashlib.sha1(b"blob %d\0" % len(data), usedforsecurity=False)
         blob.update(data)
         key = (language, blob.hexdigest())
-        with _lock:
-            known = _symbols.get(key)
-            if known is not None:
-                _symbols.move_to_end(key)
-                return known
+        known = _symbols.get(key)
+        if known is not None:
+            return known
         indexed = self._known.index.symbols([key[1]]).get(key[1])
         if indexed is not None and indexed.grammar == language:
             found = indexed
         else:
             found = self._known.parse(path, text)
-        with _lock:
-            _symbols[key] = found
-            while len(_symbols) > _MAX_REMEMBERED_SYMBOLS:
-                _symbols.popitem(last=False)
+        _symbols.put(key, found)
         return found
 
 
@@ -238,25 +232,20 @@ def _block(file: File, ranges: Sequence[tuple[int, int]]) -> str:
 
 def tree_of(base: Baseline) -> Tree:
     """The source files of `base`; made once for a commit."""
-    with _lock:
-        known = _trees.get(base.commit or "")
-        if known is not None and base.commit:
-            _trees.move_to_end(base.commit)
-            return known
-    made = Tree(
+    if base.commit is None:
+        return _made(base)
+    return _trees.get_or_make(base.commit, lambda: _made(base))
+
+
+def _made(base: Baseline) -> Tree:
+    return Tree(
         {
             file.path: file.blob_id
             for file in base.files
             if kinds.is_source(file.path) and kinds.unwanted_name(file.path) is None
         }
     )
-    with _lock:
-        _trees[base.commit or ""] = made
-        while len(_trees) > _MAX_REMEMBERED_TREES:
-            _trees.popitem(last=False)
-    return made
 
 
-_trees: OrderedDict[str, Tree] = OrderedDict()
-_symbols: OrderedDict[tuple[str | None, str], Symbols] = OrderedDict()
-_lock = threading.Lock()
+_trees: Remembered[str, Tree] = Remembered(_MAX_REMEMBERED_TREES)
+_symbols: Remembered[tuple[str | None, str], Symbols] = Remembered(_MAX_REMEMBERED_SYMBOLS)

@@ -5,8 +5,7 @@ Names are words, and a line that looks like a definition of a word defines it.
 
 from __future__ import annotations
 
-import threading
-from collections import Counter, OrderedDict, defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 from kibitz_context import kinds, markup
 from kibitz_context.gate.baseline import Baseline, Sources
 from kibitz_context.ranking.excerpts import MAX_WORDS, Excerpts, usable
+from kibitz_context.remembered import Remembered
 from kibitz_context.texts.outline import block_end, definition, definitions, posix_patterns
 from kibitz_context.tokens import estimate
 from kibitz_context.values import FileUse
@@ -96,22 +96,13 @@ def _grep(
     if folder is None:
         return ()
     key = (sources.repository.root, commit, folder, words)
-    with _lock:
-        known = _remembered.get(key)
-    if known is None:
-        patterns = posix_patterns(sorted(words))
-        known = sources.repository.grep(commit, patterns, folder)
-        with _lock:
-            _remembered[key] = known
-            while len(_remembered) > _MAX_REMEMBERED_SEARCHES:
-                _remembered.popitem(last=False)
-    return known
+    patterns = posix_patterns(sorted(words))
+    return _remembered.get_or_make(key, lambda: sources.repository.grep(commit, patterns, folder))
 
 
-_remembered: OrderedDict[tuple[Path, str, str, frozenset[str]], tuple[tuple[str, str], ...]] = (
-    OrderedDict()
+_remembered: Remembered[tuple[Path, str, str, frozenset[str]], tuple[tuple[str, str], ...]] = (
+    Remembered(_MAX_REMEMBERED_SEARCHES)
 )
-_lock = threading.Lock()
 
 
 def _searched_folder(base: Baseline, near: str) -> str | None:
