@@ -13,7 +13,8 @@ import pytest
 
 from kibitz.claude.budget import Budget, Limits, Planned, Reservation
 from kibitz.claude.catalogue import builtin
-from kibitz.claude.ledger import CacheReport, Figures, Ledger, Settlement, SoFar
+from kibitz.claude.ledger import Ledger, Settlement, SoFar
+from kibitz.claude.ledger_figures import CacheReport, Figures
 from kibitz.claude.ledger_file import SCHEMA_VERSION
 from kibitz.claude.values import Purpose, Usage
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from kibitz import paths
 from kibitz.bill import at_most, dollars
 from kibitz.claude.days import midnight
-from kibitz.claude.ledger import CacheReport, Figures, Grouping, Ledger, Summary
+from kibitz.claude.ledger import Grouping, Ledger
+from kibitz.claude.ledger_figures import CacheReport, Figures, Summary
 from kibitz.claude.misses import MissReason
 from kibitz.cli.arguments import Common, Parser
 from kibitz.cli.terminal import Terminal
