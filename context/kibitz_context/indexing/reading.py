@@ -30,8 +30,8 @@ BATCH_FILES = 100
 BATCH_BYTES = 256 * 1024
 # Less to do is done before another process has started.
 MIN_SHARED_BYTES = 1024 * 1024
-# With more languages loading grammars is most of the work, which is then done in two processes.
-# With fewer, reading and looking for secrets take as long as parsing.
+# With more languages loading grammars is a good part of the work, and two processes parse.  With
+# fewer, reading and looking for secrets take as long as parsing.
 MANY_LANGUAGES = 6
 # Where the size is not known.
 _USUAL_BYTES = 8 * 1024
@@ -118,13 +118,14 @@ class Reading:
         self, files: Sequence[TrackedFile], progress: Callable[[int, int], None]
     ) -> None:
         """Read texts, count their words and write what comes back of them from parsers."""
-        # A process that has had its languages ends: they must come one after the other.
+        # A process that has had its languages ends: they must come one after the other.  Of two
+        # lines one begins with what there is most of, the other with all that there is little of,
+        # so that one of them has a single grammar as a rule.
         by_language: dict[str, list[TrackedFile]] = {}
         for file in files:
             by_language.setdefault(symbols.language(file.path) or "", []).append(file)
-        batches = deque(
-            batch for name in sorted(by_language) for batch in _batches(by_language[name])
-        )
+        by_size = sorted(by_language.items(), key=lambda each: (-sum(map(_size, each[1])), each[0]))
+        batches = deque(batch for _, of_one in by_size for batch in _batches(of_one))
         with (
             opened(self._repository, self._gate, self._check) as sources,
             contextlib.closing(
@@ -134,7 +135,7 @@ class Reading:
             entries = _Entries(self._index, sources, parsers, len(files), progress)
             while batches:
                 line = parsers.shortest()
-                # Two lines begin at either end, and have one language in common at most.
+                # They begin at either end, and have one language in common at most.
                 place = -1 if line else 0
                 if parsers.has_room(line, batches[place][0].path):
                     entries.read(batches[place], line)
