@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
@@ -362,10 +363,13 @@ def _with_home(path: str | None, environ: Mapping[str, str]) -> str | None:
 
 Tree = TypeVar("Tree")
 
+#: Asked for at each change of a setting, and slow to find out.
+_types_of_fields = cache(get_type_hints)
+
 
 def _tree(kind: type[Tree], values: Mapping[str, Any], prefix: str = "") -> Tree:
     """The dataclass `kind`, filled from `values` by the path of each of its fields."""
-    hints = get_type_hints(kind)
+    hints = _types_of_fields(kind)
     return kind(
         **{
             item.name: _tree(hints[item.name], values, f"{prefix}{item.name}.")

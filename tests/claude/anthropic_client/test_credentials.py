@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 from pathlib import Path
 
 import pytest
+import trustme
 
+from kibitz.claude.anthropic_client.http_client import _trust
+from kibitz.claude.catalogue import builtin
 from kibitz.claude.connection import Connection, api_key_from_command
+from kibitz.claude.faults import Asked
 from kibitz.claude.values import (
     ClaudeFailure,
 )
@@ -153,3 +158,26 @@ class TestCredentials:
     async def test_ca_file_that_is_missing(self, tmp_path: Path) -> None:
         failure = await failure_of([WHOLE], ca_file=str(tmp_path / "none.pem"))
         assert (failure.kind, failure.facts["cause"]) == ("network", "ca_file")
+
+    def test_certificates_are_read_once_until_others_are_meant(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def trusted(connection: Connection) -> ssl.SSLContext:
+            return _trust(connection, Asked("m", "", builtin()))
+
+        file = _authority(tmp_path / "authority.pem")
+        monkeypatch.setenv("SSL_CERT_FILE", str(file))
+        first = trusted(Connection())
+        assert trusted(Connection()) is first
+        assert len(first.get_ca_certs()) == 1
+        with_one_more = trusted(Connection(ca_file=str(_authority(tmp_path / "own.pem"))))
+        assert (len(with_one_more.get_ca_certs()), len(first.get_ca_certs())) == (2, 1)
+
+        _authority(file)
+        os.utime(file, ns=(0, 0))
+        assert trusted(Connection()).get_ca_certs() != first.get_ca_certs()
+
+
+def _authority(file: Path) -> Path:
+    trustme.CA().cert_pem.write_to_path(file)
+    return file

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -78,13 +81,31 @@ def _is_on_this_machine(connection: Connection) -> bool:
 def _trust(connection: Connection, asked: faults.Asked) -> ssl.SSLContext:
     """Whom to trust: the system's own store, on macOS and Windows by asking the system; or what
     SSL_CERT_FILE or SSL_CERT_DIR name instead."""
-    import httpx2
-
     try:
-        trust = httpx2.create_ssl_context()
-        if connection.ca_file:
-            trust.load_verify_locations(connection.ca_file)
+        if not connection.ca_file:
+            return _shared_trust(*_origin_of_trust())
+        trust = _fresh_trust()
+        trust.load_verify_locations(connection.ca_file)
     except (OSError, ValueError) as error:
         cause = "ca_file" if connection.ca_file else "tls"
         raise faults.failure(asked, "network", facts={"cause": cause}) from error
     return trust
+
+
+def _origin_of_trust() -> tuple[object, ...]:
+    """What tells one set of trusted certificates from another."""
+    file = os.environ.get("SSL_CERT_FILE")
+    written_ns = Path(file).stat().st_mtime_ns if file else None
+    return file, written_ns, os.environ.get("SSL_CERT_DIR")
+
+
+@lru_cache(maxsize=1)
+def _shared_trust(*_origin: object) -> ssl.SSLContext:
+    """One for all clients: reading the certificates takes longer than all else in making one."""
+    return _fresh_trust()
+
+
+def _fresh_trust() -> ssl.SSLContext:
+    import httpx2
+
+    return httpx2.create_ssl_context()
