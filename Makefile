@@ -15,21 +15,37 @@ BIN := $(VENV)/bin
 LOCKS := requirements/run.txt requirements/test.txt requirements/real.txt
 
 .DEFAULT_GOAL := test
+# All of them work in one environment.
+.NOTPARALLEL:
+# What is compiled once need not be compiled again: pytest does so with tests, for each worker anew.
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: compiled demo test test-fast test-real test-vscode check format bench bench-peers editors vscode lock clean
 
-$(VENV)/made-run: requirements/run.txt pyproject.toml
+# A lock holds all that is needed, so pip need not look for what depends on what.  What it brings is
+# compiled on all cores, which pip would do on one.
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile
+COMPILE = $(BIN)/python -m compileall -q -j 0
+
+$(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit("kibitz needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/made-run: requirements/run.txt pyproject.toml | $(BIN)/python
+	$(INSTALL) --require-hashes -r requirements/run.txt
+	$(INSTALL) --no-build-isolation --editable .
+	$(COMPILE) $(VENV)/lib
 	touch $@
 
-$(VENV)/made-test: $(VENV)/made-run requirements/test.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/test.txt
-	touch $@
+# test.txt holds what run.txt holds, too: one call of pip installs both.
+$(VENV)/made-test: requirements/test.txt pyproject.toml | $(BIN)/python
+	$(INSTALL) --require-hashes -r requirements/test.txt
+	$(INSTALL) --no-build-isolation --editable .
+	$(COMPILE) $(VENV)/lib
+	touch $(VENV)/made-run $@
 
 $(VENV)/made-real: $(VENV)/made-test requirements/real.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/real.txt
+	$(INSTALL) --require-hashes -r requirements/real.txt
+	$(COMPILE) $(VENV)/lib
 	touch $@
 
 demo: compiled
@@ -38,15 +54,16 @@ demo: compiled
 check: $(VENV)/made-test
 	$(BIN)/ruff format --check server context tests bench requirements
 	$(BIN)/ruff check server context tests bench requirements
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers 2
 
-# Where the environment forbids writing bytecode, our own modules would be compiled at each start.
+# Else several processes that begin at once would each compile our own modules.
 compiled: $(VENV)/made-run
-	$(BIN)/python -m compileall -q server context
+	$(COMPILE) server context
 
-# Three on two cores: a good part of a test is waiting for a process.
+# Three on two cores: a good part of a test is waiting for a process.  A worker begins with a row of
+# neighbours, so that what a file's tests share is made once, and takes from others at the end.
 test: check compiled
-	$(BIN)/pytest -n 3 --dist loadgroup -m "not real"
+	$(BIN)/pytest -n 3 --dist worksteal -m "not real"
 
 test-fast: $(VENV)/made-test compiled
 	$(BIN)/pytest -n 2 -m "not real" -x -q

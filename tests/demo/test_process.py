@@ -21,8 +21,6 @@ from support.raw_client import clean_environment
 
 SECONDS = 60
 DEMO = (sys.executable, "-m", "kibitz", "demo")
-# These look at the same run, which one worker is to make.
-whole_demo = pytest.mark.xdist_group("whole demo")
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals and terminals")
 
 
@@ -65,14 +63,12 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Place, str]:
     return place, run.stdout
 
 
-@whole_demo
 def test_it_leaves_nothing_behind_and_nothing_at_home(demo: tuple[Place, str]) -> None:
     place, output = demo
     place.check_nothing_is_left(output)
     assert [file for file in place.home.rglob("*") if file.is_file()] == []
 
 
-@whole_demo
 def test_it_says_at_both_ends_that_replies_are_scripted(demo: tuple[Place, str]) -> None:
     _, output = demo
     beginning, _, rest = output.partition("1  Explain")
@@ -81,7 +77,6 @@ def test_it_says_at_both_ends_that_replies_are_scripted(demo: tuple[Place, str])
     assert "Scripted were the three replies; nobody was asked" in ending
 
 
-@whole_demo
 @pytest.mark.parametrize(
     "part",
     [
@@ -103,7 +98,6 @@ def test_it_shows_what_it_promises(demo: tuple[Place, str], part: str) -> None:
     assert part in demo[1]
 
 
-@whole_demo
 def test_the_bill_adds_up(demo: tuple[Place, str]) -> None:
     rows = {
         found[1]: [float(figure.strip("$%").replace(",", "")) for figure in found[2].split()]
@@ -117,7 +111,6 @@ def test_the_bill_adds_up(demo: tuple[Place, str]) -> None:
     assert [row[2] > 0 for row in requests] == [False, True, True], "read from the cache"
 
 
-@whole_demo
 def test_it_draws_the_picture_for_the_readme(demo: tuple[Place, str]) -> None:
     svg = demo[0].picture.read_text("utf-8")
     text = "".join(ElementTree.fromstring(svg).itertext()).replace("\xa0", " ")
@@ -126,7 +119,6 @@ def test_it_draws_the_picture_for_the_readme(demo: tuple[Place, str]) -> None:
     assert "http" not in svg.replace("http://www.w3.org/2000/svg", ""), "it asks nobody"
 
 
-@whole_demo
 def test_it_is_plain_text_of_at_most_80_columns(demo: tuple[Place, str]) -> None:
     lines = demo[1].split("\n")
     assert "\x1b" not in demo[1]

@@ -17,6 +17,8 @@ _ENVIRONMENT = {
     "GIT_COMMITTER_EMAIL": "ada@example.org",
     "GIT_COMMITTER_DATE": "2026-01-02T03:04:05+00:00",
 }
+# Else each commit starts another process, to see whether there is anything to tidy up.
+_GIT = ("git", "-c", "maintenance.auto=false")
 
 
 class GitFolder:
@@ -27,7 +29,7 @@ class GitFolder:
 
     def git(self, *arguments: str, stdin: bytes = b"") -> str:
         done = subprocess.run(
-            ["git", *arguments],
+            [*_GIT, *arguments],
             cwd=self.root,
             env={**os.environ, **_ENVIRONMENT},
             input=stdin,

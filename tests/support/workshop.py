@@ -25,7 +25,9 @@ from kibitz.standin import StandIn
 from support.raw_client import EditorText, RawClient
 
 GIT = ("git", "-c", "user.name=Test", "-c", "user.email=test@example.invalid", "-c",
-       "commit.gpgsign=false", "-c", "init.defaultBranch=main")  # fmt: skip
+       "commit.gpgsign=false", "-c", "init.defaultBranch=main",
+       # Else each commit starts another process, to see whether there is anything to tidy up.
+       "-c", "maintenance.auto=false")  # fmt: skip
 
 PATIENCE_SECONDS = 12.0
 
