@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from kibitz.actions.snapshot_size import FAST_SNAPSHOT_TOKENS
-from kibitz.standin import Reply
-from support.workshop import lines, open_workshop
+from kibitz.standin import Exchange, Reply
+from support.raw_client import EditorText
+from support.workshop import Workshop, lines, open_workshop
 
 MOST_TOKENS = 100_000
 # Of the fast tier's model: a shorter prefix makes no entry.
@@ -35,6 +36,25 @@ async def test_a_large_repository_and_much_changed_work(
         assert MOST_TOKENS / 4 < tokens <= MOST_TOKENS
 
 
+async def complete_after_edits_in_many_places(shop: Workshop, text: EditorText) -> Exchange:
+    """The request for a completion in the middle of ``tables/t5.py``, which is shown."""
+    for number in range(5):
+        other = await shop.open(f"tables/t{number}.py")
+        shop.client.type(other, 0, table(f"E{number}", 50))
+    shop.client.type(text, text.text.index("T5_700="), "\n")
+    shop.standin.enqueue(Reply("<completion>T5 = {}</completion>"))
+    answer = await shop.client.request(
+        "textDocument/inlineCompletion",
+        {
+            "textDocument": {"uri": text.uri},
+            "position": {"line": 700, "character": 0},
+            "context": {"triggerKind": 1},
+        },
+    )
+    assert [item["insertText"] for item in answer["items"]] == ["T5 = {}"]
+    return shop.standin.journal.last
+
+
 async def test_a_completion_with_a_full_window_and_edits_in_many_places(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -43,23 +63,7 @@ async def test_a_completion_with_a_full_window_and_edits_in_many_places(
     async with open_workshop(tmp_path, monkeypatch, files={**files}, capabilities=inline) as shop:
         for number in range(3):
             (shop.root / f"tables/t{number}.py").write_text(table(f"N{number}", 1_500))
-        for number in range(5):
-            other = await shop.open(f"tables/t{number}.py")
-            shop.client.type(other, 0, table(f"E{number}", 50))
-        text = await shop.open("tables/t5.py")
-        start = text.text.index("T5_700=")
-        shop.client.type(text, start, "\n")
-        shop.standin.enqueue(Reply("<completion>T5 = {}</completion>"))
-        answer = await shop.client.request(
-            "textDocument/inlineCompletion",
-            {
-                "textDocument": {"uri": text.uri},
-                "position": {"line": 700, "character": 0},
-                "context": {"triggerKind": 1},
-            },
-        )
-        assert [item["insertText"] for item in answer["items"]] == ["T5 = {}"]
-        last = shop.standin.journal.last
+        last = await complete_after_edits_in_many_places(shop, await shop.open("tables/t5.py"))
         assert last.request.last_user_text.count("<recent-edit ") == 5
         use = last.cache_use
         cached = use.read_tokens + use.write_5m_tokens + use.write_1h_tokens
@@ -92,21 +96,7 @@ async def test_a_completion_behind_the_whole_snapshot_of_a_large_repository(
         await shop.do("kibitz.explain", text, tier="fast", range=lines(1, 2))
         whole = 0.9 * FAST_SNAPSHOT_TOKENS
         assert shop.standin.journal.last.cache_use.write_1h_tokens > whole
-        for number in range(5):
-            other = await shop.open(f"tables/t{number}.py")
-            shop.client.type(other, 0, table(f"E{number}", 50))
-        shop.client.type(text, text.text.index("T5_700="), "\n")
-        shop.standin.enqueue(Reply("<completion>T5 = {}</completion>"))
-        answer = await shop.client.request(
-            "textDocument/inlineCompletion",
-            {
-                "textDocument": {"uri": text.uri},
-                "position": {"line": 700, "character": 0},
-                "context": {"triggerKind": 1},
-            },
-        )
-        assert [item["insertText"] for item in answer["items"]] == ["T5 = {}"]
-        use = shop.standin.journal.last.cache_use
+        use = (await complete_after_edits_in_many_places(shop, text)).cache_use
         assert use.read_tokens > whole, "the snapshot is read, not written again"
         written = use.write_5m_tokens + use.write_1h_tokens
         assert use.input_tokens + use.read_tokens + written <= MOST_TOKENS
