@@ -33,3 +33,17 @@ def keeps_on(monkeypatch: pytest.MonkeyPatch) -> None:
         return Decision("keep" if state.prefix_known else "first", "1h", "5m", 2, "as before")
 
     monkeypatch.setattr(policy, "decide", decide)
+
+
+@pytest.fixture
+def offers(monkeypatch: pytest.MonkeyPatch) -> list[policy.Rebuild | None]:
+    """A policy that takes whatever newer base it is offered: what each request offered it."""
+    offers: list[policy.Rebuild | None] = []
+
+    def decide(state: policy.State) -> Decision:
+        offers.append(state.rebuild)
+        step = "rebuild" if state.rebuild else "keep" if state.prefix_known else "first"
+        return Decision(step, "1h", "5m", 2, "a newer base")  # type: ignore[arg-type]
+
+    monkeypatch.setattr(policy, "decide", decide)
+    return offers

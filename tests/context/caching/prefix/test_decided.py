@@ -66,16 +66,8 @@ def test_the_policy_hears_what_is_the_case(
 
 
 def test_a_newer_base_is_offered_when_its_snapshot_is_ready(
-    editor: Editor, made: GitFolder, monkeypatch: pytest.MonkeyPatch
+    editor: Editor, made: GitFolder, offers: list[policy.Rebuild | None]
 ) -> None:
-    offers: list[policy.Rebuild | None] = []
-
-    def decide(state: policy.State) -> Decision:
-        offers.append(state.rebuild)
-        step = "rebuild" if state.rebuild else "keep" if state.prefix_known else "first"
-        return Decision(step, "1h", "5m", 2, "a newer base")  # type: ignore[arg-type]
-
-    monkeypatch.setattr(policy, "decide", decide)
     before = editor.ask()
     head = made.commit({"b.py": "b = 3\n"})
     made.write({"a.py": "a = 9\n"})

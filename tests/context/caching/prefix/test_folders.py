@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from kibitz_context.caching import policy
-from kibitz_context.caching.policy import Decision
 from support.asking_editor import (
     Clock,
     Editor,
@@ -66,16 +65,8 @@ def test_a_file_of_a_folder_that_becomes_private(plain: Editor, keeps_on: None) 
 
 
 def test_a_newer_state_of_the_folder_is_offered(
-    plain: Editor, monkeypatch: pytest.MonkeyPatch
+    plain: Editor, offers: list[policy.Rebuild | None]
 ) -> None:
-    offers: list[policy.Rebuild | None] = []
-
-    def decide(state: policy.State) -> Decision:
-        offers.append(state.rebuild)
-        step = "rebuild" if state.rebuild else "keep" if state.prefix_known else "first"
-        return Decision(step, "1h", "5m", 2, "a newer base")  # type: ignore[arg-type]
-
-    monkeypatch.setattr(policy, "decide", decide)
     plain.ask()
     plain.buffers = {plain.made.root / "a.py": "a = 2\n"}
     plain.ask()
