@@ -37,7 +37,7 @@ LIKE_PAUSES = (1.0, 1.15)
 # lower: a machine that is left on over the weekend sends pings through the whole of the first
 # night.
 SAME_TIME_SECONDS = 6 * 3_600.0
-SAME_TIME_WEIGHT = 11.0
+SAME_TIME_WEIGHT = 15.0
 _WEEK_SECONDS = 7 * 86_400.0
 
 
