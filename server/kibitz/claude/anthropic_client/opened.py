@@ -6,9 +6,11 @@ Knows where the endpoint is and what proves who asks; nothing of prompts and rep
 from __future__ import annotations
 
 import dataclasses
+import gc
 import importlib
 import logging
 import os
+import sys
 import warnings
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -38,7 +40,17 @@ ANTHROPIC_HOST = "api.anthropic.com"
 
 def preload() -> None:
     """Import the SDK.  Blocks for most of a second: call it in a thread, on first intent."""
-    importlib.import_module("anthropic.resources.messages")
+    if "anthropic.resources.messages" in sys.modules:
+        return
+    # Its types are many and none of them is garbage: to look for some all the while would be a
+    # seventh of the time.
+    is_collecting = gc.isenabled()
+    gc.disable()
+    try:
+        importlib.import_module("anthropic.resources.messages")
+    finally:
+        if is_collecting:
+            gc.enable()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +113,7 @@ def build(
 
     Blocks: call it in a thread.  Raises ClaudeFailure, about `model`.
     """
+    preload()
     import anthropic
 
     # The catalogue names a deprecated model's successor where the user can see it.
