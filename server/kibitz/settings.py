@@ -9,13 +9,13 @@ This module knows no LSP: an editor's settings arrive here as plain JSON values.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, TypeVar, get_args, get_type_hints
+from typing import Any, Literal, TypeVar, cast, get_args, get_type_hints
 
 from kibitz import paths
 from kibitz.claude.values import Tier
@@ -363,13 +363,10 @@ def _with_home(path: str | None, environ: Mapping[str, str]) -> str | None:
 
 Tree = TypeVar("Tree")
 
-#: Asked for at each change of a setting, and slow to find out.
-_types_of_fields = cache(get_type_hints)
-
 
 def _tree(kind: type[Tree], values: Mapping[str, Any], prefix: str = "") -> Tree:
     """The dataclass `kind`, filled from `values` by the path of each of its fields."""
-    hints = _types_of_fields(kind)
+    hints = _types_of_fields(cast(Hashable, kind))
     return kind(
         **{
             item.name: _tree(hints[item.name], values, f"{prefix}{item.name}.")
@@ -378,6 +375,12 @@ def _tree(kind: type[Tree], values: Mapping[str, Any], prefix: str = "") -> Tree
             for item in dataclasses.fields(kind)  # type: ignore[arg-type]
         }
     )
+
+
+@cache
+def _types_of_fields(kind: Hashable) -> dict[str, Any]:
+    """Of a dataclass.  Wanted at each change of a setting, and slow to find out."""
+    return get_type_hints(kind)
 
 
 DEFAULTS = _Loading({}).result().settings
