@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+
+import pytest
 from hypothesis import settings
 
 from support.standin_fixture import standin, standin_in_thread
@@ -14,3 +17,9 @@ __all__ = ["standin", "standin_in_thread"]
 settings.register_profile("kibitz", deadline=None, derandomize=True, database=None)
 settings.register_profile("deep", deadline=None, max_examples=10_000)
 settings.load_profile("kibitz")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What thousands of tests and their modules are made of stays until the end: the search for
+    garbage need not go through it again and again."""
+    gc.freeze()
