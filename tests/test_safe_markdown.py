@@ -93,7 +93,7 @@ def test_nothing_live_is_left_of_any_text(text: str) -> None:
 
 
 def test_a_wall_of_backslashes_takes_no_time() -> None:
-    wall = "\\" * 200_000
+    wall = "\\" * 50_000
     assert safe_markdown(f"{wall}<b") == f"{wall}\\<b"
 
 

@@ -424,11 +424,11 @@ HARD = [
     "a.b-c_d/e+" * 5_000,
     "PASSWORD_" * 6_000,
     "aws" + " " * 40_000 + "=",
-    # A megabyte in one line: names, runs of characters with a keyword, and secrets.
-    "token:a," * 125_000,
-    ("sk-" + "x" * 24 + ";") * 40_000,
-    'password="hunter2";' * 50_000,
-    'password="hunter2"\n' * 50_000,
+    # A quarter of a megabyte in one line: names, runs of characters with a keyword, and secrets.
+    "token:a," * 32_000,
+    ("sk-" + "x" * 24 + ";") * 10_000,
+    'password="hunter2";' * 12_500,
+    'password="hunter2"\n' * 12_500,
 ]
 
 
