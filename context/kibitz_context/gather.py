@@ -6,7 +6,9 @@ what it remembers between calls is keyed by content.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from kibitz_context.buffers import allowed_buffers
@@ -140,18 +142,33 @@ def _context(
     news = {path: Omission(path, reason) for path, reason in refused.items()}
     for omission in (*view.base.others, *view.changes.omitted, *advanced.omitted, *unfit):
         news[omission.path] = omission
-    # Nearly all of them are the snapshot's: thousands, and in order already.
-    omitted = [each for each in view.snapshot.omitted if each.path not in news]
-    omitted += news.values()
-    omitted.sort(key=lambda omission: omission.path)
     return Context(
         view.sources.repository.root,
         view.base.commit,
         view.snapshot.layer,
         changes,
         about,
-        tuple(each for each in omitted if each.path not in shown),
+        _told_anew(view.snapshot.omitted, news, shown),
         plan if course.is_planned else None,
         course.prefix,
         view.provisional,
     )
+
+
+def _told_anew(
+    omitted: tuple[Omission, ...], news: Mapping[str, Omission], shown: AbstractSet[str]
+) -> tuple[Omission, ...]:
+    """`omitted`, which is sorted by path, with `news` in it and without what is `shown`.
+
+    There are tens of thousands, and nearly all of them stay as they are.
+    """
+    kept = list(omitted)
+    for path in news.keys() | shown:
+        at = bisect_left(kept, path, key=_path)
+        is_there = at < len(kept) and kept[at].path == path
+        kept[at : at + is_there] = [news[path]] if path not in shown else []
+    return tuple(kept)
+
+
+def _path(omission: Omission) -> str:
+    return omission.path

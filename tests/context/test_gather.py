@@ -9,13 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from kibitz_context import gather as gather_module
 from kibitz_context.caching import view as view_module
 from kibitz_context.files.repository import Repository
 from kibitz_context.gate.gate import Gate
 from kibitz_context.gather import Focus, GatherStopped, gather
 from kibitz_context.lines import Span
-from kibitz_context.values import Context
+from kibitz_context.values import Context, Omission
 from support.git_folder import git_folder
 
 BODY = "".join(f"def function{n}():\n    return {n}\n\n\n" for n in range(400))
@@ -442,3 +445,21 @@ def test_what_is_remembered_is_bounded(tmp_path: Path) -> None:
         made.commit({"a.py": f"{number}\n"})
         assert f"{number}\n" in context(tmp_path).snapshot.text
     assert len(view_module._snapshots) == view_module.MAX_REMEMBERED_SNAPSHOTS
+
+
+_paths = st.sampled_from([f"{letter}.py" for letter in "abcdefgh"])
+
+
+@given(st.sets(_paths), st.sets(_paths), st.sets(_paths))
+def test_what_was_left_out_is_told_anew_in_order(
+    before: set[str], news: set[str], shown: set[str]
+) -> None:
+    omitted = tuple(Omission(path, "it is over the budget") for path in sorted(before))
+    told = gather_module._told_anew(
+        omitted, {path: Omission(path, "it is too large") for path in news}, shown
+    )
+    assert {each.path: each.reason for each in told} == {
+        path: "it is too large" if path in news else "it is over the budget"
+        for path in (before | news) - shown
+    }
+    assert [each.path for each in told] == sorted((before | news) - shown)

@@ -213,9 +213,13 @@ def _tells_what_is_private(view: View, log: Log) -> bool:
 def _unlisted(view: View, log: Log) -> list[str]:
     """Files that the log tells of and that are there, though nobody has listed them as new: they
     are ignored now, or too large, or one of too many."""
-    paths = log.paths - view.base.by_path.keys() - view.changes.texts.keys()
+    known, changed = view.base.by_path, view.changes.texts
     root = view.sources.gate.root
-    return sorted(path for path in paths if os.path.lexists(root / path))
+    return sorted(
+        path
+        for path in log.paths
+        if path not in known and path not in changed and os.path.lexists(root / path)
+    )
 
 
 def _policy_state(

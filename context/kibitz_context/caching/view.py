@@ -56,16 +56,16 @@ class View:
         """Whether git tracks `path` or has just listed it as not ignored."""
         if self.base.commit is None:
             return path in self._folder_now.by_path
-        return path in self._listed_paths
+        # A set of fifty thousand paths would be milliseconds in which no event loop is served, and
+        # as many whenever garbage is looked for.
+        if path in self.base.by_path and path not in self.listed.forgotten:
+            return True
+        return path in self._new_paths
 
     @cached_property
-    def _listed_paths(self) -> AbstractSet[str]:
+    def _new_paths(self) -> AbstractSet[str]:
         changed = {each.path for each in self.listed.changed if each.kind != "deleted"}
-        return (
-            (self.base.by_path.keys() - self.listed.forgotten)
-            | changed
-            | set(self.listed.untracked)
-        )
+        return changed | set(self.listed.untracked)
 
     @cached_property
     def hidden(self) -> frozenset[str]:
@@ -141,6 +141,11 @@ class View:
             changes_budget(self.max_tokens),
         )
 
+    @property
+    def _shown_base_paths(self) -> AbstractSet[str]:
+        paths = self.base.by_path.keys()
+        return paths - self.hidden if self.hidden else paths
+
     @cached_property
     def ground(self) -> Ground:
         gate = self.sources.gate
@@ -154,7 +159,7 @@ class View:
             untellable=tuple(
                 each.path for each in self.changes.omitted if gate.name_refusal(each.path) is None
             ),
-            base_paths=self.base.by_path.keys() - self.hidden,
+            base_paths=self._shown_base_paths,
             shown_paths={
                 use.path for use in self.snapshot.layer.files if use.form in ("full", "outline")
             },
