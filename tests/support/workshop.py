@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from kibitz.actions.preparing import InOtherProcess, InThisProcess
+from kibitz.claude.anthropic_client import preload
 from kibitz.handlers import connection
 from kibitz.protocol import network
 from kibitz.server import create_server
@@ -136,6 +137,7 @@ async def open_workshop(
     preparer = InOtherProcess if prepares_elsewhere else InThisProcess
     monkeypatch.setattr(preparer, "longest_wait_seconds", PATIENCE_SECONDS)
     monkeypatch.setattr(connection, "InOtherProcess", preparer)
+    preload()  # Once a process; not out of the patience of the test that comes first.
     root = make_repository(
         tmp_path / "repository", {"prices.py": EXAMPLE} if files is None else files
     )
