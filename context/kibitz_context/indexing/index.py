@@ -393,5 +393,8 @@ def _escape(match: re.Match[str]) -> str:
 def _repeated(words: Mapping[str, int]) -> str:
     parts: list[str] = []
     for word, count in words.items():
-        parts += (word,) * min(count, MAX_COUNTED_USES)
+        if count == 1:
+            parts.append(word)
+        else:
+            parts += (word,) * (count if count < MAX_COUNTED_USES else MAX_COUNTED_USES)
     return " ".join(parts)

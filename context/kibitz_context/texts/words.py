@@ -41,6 +41,8 @@ def words(text: str) -> list[str]:
         whole = name.lower().strip("_")
         if LEAST_CHARACTERS <= len(whole) <= MAX_CHARACTERS:
             found.append(whole)
+        if name.islower() and whole.isalpha():
+            continue  # As most names it is one part.
         parts = _PART.findall(name)
         if len(parts) > 1:
             found += [part.lower() for part in parts if len(part) >= LEAST_CHARACTERS]
