@@ -22,6 +22,9 @@ _TEST_RANK = 4
 # Of a test's name, all runs of words are looked up; longer names are sentences.
 _MAX_STEM_WORDS = 6
 _MIN_STEM_CHARACTERS = 3
+# Files of these names stand for their folder, and folders of those for the one above.
+_OF_THE_FOLDER = (["init"], ["index"], ["mod"], ["lib"], ["main"])
+_OF_THE_FOLDER_ABOVE = frozenset(("src", "lib", "source", "main"))
 
 
 @dataclass(frozen=True)
@@ -100,17 +103,24 @@ class Tree:
 def stem(path: str) -> tuple[str, ...]:
     """The words of a file's name, in lower case, without its endings and without "test".
 
-    A file that stands for its folder has the folder's name.
+    A file that stands for its folder has the folder's name, and ``shop/src/lib.rs`` that of the
+    folder above: else it would seem to belong to every other ``src/lib.rs``.
     """
-    folder, _, name = path.rpartition("/")
-    words = [word.lower() for word in _WORDS.findall(name.partition(".")[0])]
-    if words in (["init"], ["index"], ["mod"], ["lib"], ["main"]):
-        words = [word.lower() for word in _WORDS.findall(folder.rpartition("/")[2])]
+    *folders, name = path.split("/")
+    words = _lower_words(name.partition(".")[0])
+    if words in _OF_THE_FOLDER:
+        while folders and folders[-1] in _OF_THE_FOLDER_ABOVE:
+            folders.pop()
+        words = _lower_words(folders[-1]) if folders else []
     if len(words) > 1 and words[0] in _TEST_WORDS:
         words = words[1:]
     if len(words) > 1 and words[-1] in _TEST_WORDS:
         words = words[:-1]
     return tuple(words)
+
+
+def _lower_words(name: str) -> list[str]:
+    return [word.lower() for word in _WORDS.findall(name)]
 
 
 def is_test(path: str) -> bool:

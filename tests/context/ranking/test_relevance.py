@@ -9,7 +9,7 @@ import pytest
 from kibitz_context.indexing.history import History, PastCommit, message_words
 from kibitz_context.ranking.relevance import all_signals, related_files
 from kibitz_context.ranking.signals import Query
-from kibitz_context.ranking.tree import Tree, is_test, nearness, stem
+from kibitz_context.ranking.tree import Tree
 from kibitz_context.ranking.weights import RelatedWeights
 from kibitz_context.texts.symbols import symbols
 from kibitz_context.texts.words import search_words
@@ -259,39 +259,3 @@ def test_old_and_large_commits_count_less() -> None:
     )
     order = related("a.py", files, history, weights=only("co_change"))
     assert order == ["new.py", "old.py", "large.py"]
-
-
-# --- paths -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("path", "partners"),
-    [
-        ("src/http_server.py", {"tests/test_http_server.py": 1.0}),
-        ("tests/test_http_server.py", {"src/http_server.py": 1.0}),
-        ("src/HttpServer.java", {"test/HttpServerTest.java": 1.0}),
-        ("pkg/tree.go", {"pkg/tree_test.go": 1.0}),
-        ("app/list.ts", {"app/list.spec.ts": 1.0}),
-        ("src/array.c", {"src/array.h": 0.6}),
-        ("src/walk.py", {"tests/test_walk_links.py": 0.5}),
-        ("src/shop/__init__.py", {"tests/test_shop.py": 1.0}),
-        ("README.md", {}),
-    ],
-)
-def test_partners_by_name(path: str, partners: dict[str, float]) -> None:
-    others = dict.fromkeys((path, *partners, "src/else.py", "tests/test_else_where.py"), "")
-    assert Tree(others).partners(path) == partners
-
-
-def test_names_of_files_by_words() -> None:
-    assert stem("tests/test_http_server.py") == ("http", "server")
-    assert stem("src/HTTPServerTest.java") == ("http", "server")
-    assert stem("src/filter/mod.rs") == ("filter",)
-    assert stem("tests/test.py") == ("test",)
-    assert (is_test("tests/x.py"), is_test("src/x.py")) == (True, False)
-
-
-def test_nearness_is_by_folders() -> None:
-    assert nearness("a/b/x.py", "a/b/y.py") == 1.0
-    assert nearness("a/b/x.py", "a/y.py") > nearness("a/b/x.py", "y.py") > 0
-    assert nearness("x.py", "a/b/c/d/y.py") == nearness("a/b/c/d/y.py", "x.py")
