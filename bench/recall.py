@@ -35,6 +35,15 @@ FITTED_TO = (
     "vuejs/core",
     "pytest-dev/pytest",
     "tokio-rs/tokio",
+    "pallets/werkzeug",
+    "encode/starlette",
+    "celery/celery",
+    "python-poetry/poetry",
+    "sharkdp/bat",
+    "clap-rs/clap",
+    "caddyserver/caddy",
+    "square/okhttp",
+    "axios/axios",
 )
 
 

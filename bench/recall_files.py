@@ -30,7 +30,7 @@ from kibitz_context.values import Allowed
 
 FOUND_FIRST = 5
 #: Signals that need the commit's message.
-SAID = ("said", "said_path", "said_name", "said_before")
+SAID = ("said", "said_first", "said_path", "said_name", "said_before")
 SIGNALS = tuple(field.name for field in fields(RelatedWeights))
 
 

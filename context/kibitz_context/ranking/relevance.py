@@ -21,6 +21,8 @@ _NEWEST_COMMITS = 20
 # Who imports a file is found by looking at what others import: at those that rank best so far.
 MAX_IMPORTERS_LOOKED_AT = 120
 DIGITS = 6
+# Signals that say a second time what another says, by its place alone.
+_PLACES = {"few_first": "few_change", "similar_first": "similar", "said_first": "said"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,10 @@ def all_signals(
         "uses": signals.uses(names, index, tree),
         "imports": signals.imports(query, tree),
         "co_change": signals.changed_together(query, tree, history),
-        "test_pair": tree.partners(query.path) if query.path else {},
+        "few_change": signals.changed_with_few(query, tree, history),
+        "newest_change": signals.changed_with_newest(query, tree, history),
+        "small_change": signals.changed_in_small_commits(query, tree, history),
+        "two_steps": signals.changed_in_two_steps(query, tree, history),
         "similar": signals.similar(query, index, tree),
         "said": signals.search(said, index, tree),
         "said_path": signals.said_path(said, tree),
@@ -80,6 +85,10 @@ def all_signals(
         "said_before": signals.said_before(said, tree, history),
     }
     scaled = {name: _scaled(signal, query.path) for name, signal in found.items()}
+    # How sure a name is does not depend on whether there is a surer one.
+    scaled["test_pair"] = tree.partners(query.path) if query.path else {}
+    for name, of in _PLACES.items():
+        scaled[name] = signals.by_place(scaled[of])
     candidates: dict[str, float] = {}
     for name in sorted(scaled):
         for path, value in scaled[name].items():
@@ -89,6 +98,7 @@ def all_signals(
             if path in tree.blobs and path != query.path:
                 candidates.setdefault(path, 0.0)
     scaled["recent"] = _scaled(signals.changed_lately(history, tree, candidates), query.path)
+    scaled["recent_first"] = signals.by_place(scaled["recent"])
     if query.path:
         scaled["near"] = {path: nearness(query.path, path) for path in candidates}
         best = sorted(candidates, key=lambda path: (-candidates[path], path))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import log, log2, sqrt
 from typing import Protocol
@@ -31,8 +31,22 @@ MAX_NAMES = 200
 MAX_FOUND = 300
 
 # After so many commits a change counts half of what the newest does.
-HALF_LIFE_COMMITS = 200
+HALF_LIFE_COMMITS = 50
+HALF_LIFE_SHARED_COMMITS = 200
 RECENT_COMMITS = 20
+# The same by the file's own commits: old ones are told by how many others changed the file since,
+# and not by what else happened in the repository.
+HALF_LIFE_OWN_COMMITS = 5
+HALF_LIFE_SMALL_COMMITS = 10
+# Of commits this small nearly all files belong together, however long ago.
+MAX_FILES_OF_A_SMALL_CHANGE = 6
+# What was changed together with what was changed together: from so many files, so many commits.
+MAX_STEPS = 8
+MAX_COMMITS_OF_A_STEP = 40
+HALF_LIFE_FIRST_STEP_COMMITS = 20
+HALF_LIFE_SECOND_STEP_COMMITS = 10
+# What is said in a message is said again for longer than files are changed together.
+HALF_LIFE_SAID_COMMITS = 500
 # A word that is in the message of more of the commits says nothing about what they changed.
 MAX_SHARE_OF_MESSAGES = 0.1
 
@@ -137,13 +151,87 @@ def imported_by(query: Query, index: SymbolIndex, tree: Tree, candidates: Iterab
 
 def changed_together(query: Query, tree: Tree, history: History) -> Signal:
     """Files that were changed in the same commits; large and old commits count less."""
+    return _companions(
+        query.path,
+        tree,
+        history,
+        lambda place, _, count: 1 / log2(1 + count) / (1 + place / HALF_LIFE_COMMITS),
+    )
+
+
+def changed_with_few(query: Query, tree: Tree, history: History) -> Signal:
+    """The same where a commit has one to give, to all other files together; old ones for longer."""
+    return _companions(
+        query.path,
+        tree,
+        history,
+        lambda place, _, count: 1 / max(1, count - 1) / (1 + place / HALF_LIFE_SHARED_COMMITS),
+    )
+
+
+def changed_with_newest(query: Query, tree: Tree, history: History) -> Signal:
+    """The same where a commit is as old as there are newer ones of the file."""
+    return _companions(
+        query.path,
+        tree,
+        history,
+        lambda _, nth, count: 1 / log2(1 + count) / (1 + nth / HALF_LIFE_OWN_COMMITS),
+    )
+
+
+def changed_in_small_commits(query: Query, tree: Tree, history: History) -> Signal:
+    """Files that small commits changed with the file, its own newest commits above all.
+
+    It speaks for files that are seldom changed: their newest commits may be a thousand commits old.
+    """
+    return _companions(
+        query.path,
+        tree,
+        history,
+        lambda _, nth, count: (
+            1 / (1 + nth / HALF_LIFE_SMALL_COMMITS) if count <= MAX_FILES_OF_A_SMALL_CHANGE else 0.0
+        ),
+    )
+
+
+def changed_in_two_steps(query: Query, tree: Tree, history: History) -> Signal:
+    """Files that were changed with those that were changed with the file."""
+    first = _companions(
+        query.path,
+        tree,
+        history,
+        lambda _, nth, count: 1 / log2(1 + count) / (1 + nth / HALF_LIFE_FIRST_STEP_COMMITS),
+    )
+    best = sorted(first, key=lambda path: (-first[path], path))[:MAX_STEPS]
+    total = sum(first[path] for path in best)
     scores: Signal = defaultdict(float)
-    for place in history.by_path.get(query.path, ()):
+    for step in best:
+        share = first[step] / total
+        for nth, place in enumerate(history.by_path.get(step, ())[:MAX_COMMITS_OF_A_STEP]):
+            paths = history.commits[place].paths
+            weight = share / log2(1 + len(paths)) / (1 + nth / HALF_LIFE_SECOND_STEP_COMMITS)
+            for path in paths:
+                if path != step and path != query.path and path in tree.blobs:
+                    scores[path] += weight
+    return scores
+
+
+def _companions(
+    given: str, tree: Tree, history: History, weight_of: Callable[[int, int, int], float]
+) -> Signal:
+    """The other files of each commit that changed `given`, with the weight of the commit.
+
+    `weight_of` is told its place in the history, its place among those of the file, and how many
+    files it changed.
+    """
+    scores: Signal = defaultdict(float)
+    for nth, place in enumerate(history.by_path.get(given, ())):
         paths = history.commits[place].paths
-        weight = 1 / log2(1 + len(paths)) / (1 + place / HALF_LIFE_COMMITS)
-        for path in paths:
-            if path in tree.blobs:
-                scores[path] += weight
+        weight = weight_of(place, nth, len(paths))
+        if weight > 0:
+            for path in paths:
+                if path != given and path in tree.blobs:
+                    scores[path] += weight
     return scores
 
 
@@ -157,8 +245,12 @@ def changed_lately(history: History, tree: Tree, candidates: Iterable[str]) -> S
 
 
 def similar(query: Query, index: SymbolIndex, tree: Tree) -> Signal:
-    """Files that are made of the same words as the file (BM25)."""
-    return search(query.words, index, tree)
+    """Files that are made of the same words as the file: the root of what BM25 says.
+
+    One file that is nearly a copy would else make all others seem to have nothing in common.
+    """
+    found = search(query.words, index, tree)
+    return {path: sqrt(score) for path, score in found.items() if score > 0}
 
 
 def search(words: Sequence[str], index: SymbolIndex, tree: Tree) -> Signal:
@@ -196,20 +288,38 @@ def said_name(query: Query, index: SymbolIndex, tree: Tree) -> Signal:
 
 
 def said_before(instruction: Sequence[str], tree: Tree, history: History) -> Signal:
-    """Files that were changed by commits whose messages have words of the instruction."""
-    scores: Signal = defaultdict(float)
+    """Files that were changed by commits whose messages have words of the instruction.
+
+    A message with two of the words says more than two messages with one each; large and old
+    commits count less.
+    """
+    said: dict[int, float] = defaultdict(float)
     count = len(history.commits)
     for word in instruction:
         places = history.by_word.get(word, ())
-        if not places or len(places) > MAX_SHARE_OF_MESSAGES * count:
-            continue
-        weight = log(1 + count / len(places))
-        for place in places:
-            paths = history.commits[place].paths
-            for path in paths:
-                if path in tree.blobs:
-                    scores[path] += weight / (1 + len(paths))
+        if places and len(places) <= MAX_SHARE_OF_MESSAGES * count:
+            for place in places:
+                said[place] += log(1 + count / len(places))
+    scores: Signal = defaultdict(float)
+    for place in sorted(said):
+        paths = history.commits[place].paths
+        weight = said[place] ** 2 / (1 + len(paths)) / (1 + place / HALF_LIFE_SAID_COMMITS)
+        for path in paths:
+            if path in tree.blobs:
+                scores[path] += weight
     return scores
+
+
+def by_place(signal: Signal) -> Signal:
+    """1 for what `signal` puts first, 1/2 for the second, and so on; equals share a place.
+
+    How much better the first is than the second is another matter in each repository; that it is
+    the first, less so.
+    """
+    places: dict[float, int] = {}
+    for place, value in enumerate(sorted(signal.values(), reverse=True), start=1):
+        places.setdefault(value, place)
+    return {path: 1 / places[value] for path, value in signal.items()}
 
 
 def instruction_words(query: Query) -> tuple[str, ...]:

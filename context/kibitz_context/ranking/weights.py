@@ -39,31 +39,47 @@ class RelatedWeights:
     """
 
     #: It defines names that are used here.
-    defines: float = 0.6
+    defines: float = 0.3
     #: It uses names that are defined here: the callers.
-    uses: float = 0.6
+    uses: float = 0.15
     #: It is imported here.
-    imports: float = 0.1
+    imports: float = 0.13
     #: It imports this file.
-    imported_by: float = 0.1
+    imported_by: float = 0.06
     #: It was changed in the same commits, the recent ones above all.
-    co_change: float = 2.0
+    co_change: float = 0.71
+    #: It was changed in the same commits, those of few files above all, and for longer.
+    few_change: float = 0.36
+    #: It is among the first of those: 1 for the first, 1/2 for the second, and so on.
+    few_first: float = 0.28
+    #: It was changed in the newest commits of this file, however long ago they were.
+    newest_change: float = 0.24
+    #: It was changed in small commits of this file, more of which count.
+    small_change: float = 0.38
+    #: It was changed with files that were changed with this one.
+    two_steps: float = 0.35
     #: It is the test of this file, or what this file tests, or its header, by their names.
-    test_pair: float = 1.2
-    #: It is made of the same words (BM25).
+    test_pair: float = 1.02
+    #: It is made of the same words (the root of BM25).
     similar: float = 1.6
+    #: It is among the first of those.
+    similar_first: float = 0.25
     #: It stands in the same folder, or near it.
-    near: float = 0.35
+    near: float = 0.2
     #: It was changed a short while ago.
-    recent: float = 1.3
+    recent: float = 0.72
+    #: It is among the first of those.
+    recent_first: float = 0.47
     #: It holds the words of the instruction (BM25).
-    said: float = 2.3
+    said: float = 1.4
+    #: It is among the first of those.
+    said_first: float = 0.46
     #: Its path holds the words of the instruction.
-    said_path: float = 1.7
+    said_path: float = 1.55
     #: It defines a name that stands in the instruction.
-    said_name: float = 1.1
+    said_name: float = 0.98
     #: Commits whose message has the words of the instruction changed it.
-    said_before: float = 0.7
+    said_before: float = 0.94
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,29 +6,18 @@ from dataclasses import fields, replace
 
 import pytest
 
-from kibitz_context.indexing.history import History, PastCommit, message_words
+from kibitz_context.indexing.history import History
 from kibitz_context.ranking.relevance import all_signals, related_files
 from kibitz_context.ranking.signals import Query
 from kibitz_context.ranking.tree import Tree
 from kibitz_context.ranking.weights import RelatedWeights
 from kibitz_context.texts.symbols import symbols
 from kibitz_context.texts.words import search_words
+from support.histories import commits
 from support.memory_index import MemoryIndex
 
 WEIGHTS = RelatedWeights()
 NO_WEIGHTS = RelatedWeights(**{field.name: 0.0 for field in fields(RelatedWeights)})
-
-
-def commits(*changed: tuple[str, ...], messages: tuple[str, ...] = ()) -> History:
-    """A history of these sets of files, the newest first."""
-    said = (*messages, *[""] * len(changed))
-    return History(
-        "head",
-        tuple(
-            PastCommit(str(place), tuple(sorted(paths)), message_words(said[place]))
-            for place, paths in enumerate(changed)
-        ),
-    )
 
 
 def related(
@@ -98,6 +87,41 @@ CASES: dict[str, tuple[str, dict[str, str], History, str, str]] = {
         "",
         "z.py",
     ),
+    "few_change": (
+        "a.py",
+        {"a.py": "x\n", "b.py": "y\n", "z.py": "z\n"},
+        commits(("b.py", "c.py"), ("a.py", "z.py"), ("a.py", "z.py")),
+        "",
+        "z.py",
+    ),
+    "few_first": (
+        "a.py",
+        {"a.py": "x\n", "b.py": "y\n", "z.py": "z\n"},
+        commits(("b.py", "c.py"), ("a.py", "z.py"), ("a.py", "z.py")),
+        "",
+        "z.py",
+    ),
+    "newest_change": (
+        "a.py",
+        {"a.py": "x\n", "b.py": "y\n", "z.py": "z\n"},
+        commits(("b.py", "c.py"), ("a.py", "z.py"), ("a.py", "z.py")),
+        "",
+        "z.py",
+    ),
+    "small_change": (
+        "a.py",
+        {"a.py": "x\n", "b.py": "y\n", "z.py": "z\n"},
+        commits(("b.py", "c.py"), ("a.py", "z.py"), ("a.py", "z.py")),
+        "",
+        "z.py",
+    ),
+    "two_steps": (
+        "a.py",
+        {"a.py": "x\n", "b.py": "y\n", "m.py": "m\n", "z.py": "z\n"},
+        commits(("b.py", "c.py"), ("m.py", "z.py"), ("a.py", "m.py")),
+        "",
+        "z.py",
+    ),
     "test_pair": (
         "src/frame.py",
         {"src/frame.py": "x\n", "src/beside.py": "y\n", "tests/test_frame.py": "z\n"},
@@ -106,6 +130,17 @@ CASES: dict[str, tuple[str, dict[str, str], History, str, str]] = {
         "tests/test_frame.py",
     ),
     "similar": (
+        "a.py",
+        {
+            "a.py": "invoice_total = ledger_total\n",
+            "b.py": "packet\n",
+            "z.py": "ledger_total = 1\ninvoice_total = 2\n",
+        },
+        History(),
+        "",
+        "z.py",
+    ),
+    "similar_first": (
         "a.py",
         {
             "a.py": "invoice_total = ledger_total\n",
@@ -130,7 +165,21 @@ CASES: dict[str, tuple[str, dict[str, str], History, str, str]] = {
         "",
         "z.py",
     ),
+    "recent_first": (
+        "a.py",
+        {"a.py": "x\n", "b.py": "y\n", "z.py": "z\n"},
+        commits(("z.py",), *[("o.py",)] * 9, ("b.py",)),
+        "",
+        "z.py",
+    ),
     "said": (
+        "a.py",
+        {"a.py": "x\n", "b.py": "packet\n", "z.py": "settle = invoice\n"},
+        History(),
+        "Settle each invoice",
+        "z.py",
+    ),
+    "said_first": (
         "a.py",
         {"a.py": "x\n", "b.py": "packet\n", "z.py": "settle = invoice\n"},
         History(),
@@ -254,8 +303,16 @@ def test_old_and_large_commits_count_less() -> None:
     history = commits(
         ("a.py", "new.py"),
         ("a.py", "large.py", *(f"{n}.py" for n in range(30))),
-        *[("o.py",)] * 300,
+        *[("o.py",)] * 60,
         ("a.py", "old.py"),
     )
     order = related("a.py", files, history, weights=only("co_change"))
     assert order == ["new.py", "old.py", "large.py"]
+
+
+def test_a_name_that_only_holds_the_other_is_not_made_sure_by_being_the_only_one() -> None:
+    files = {"src/walk.py": "x\n", "tests/test_walk_links.py": "y\n"}
+    index, tree = MemoryIndex(files), Tree({each: each for each in files})
+    query = Query("src/walk.py", symbols("src/walk.py", "x\n"))
+    found = all_signals(query, index, tree, History(), WEIGHTS)["test_pair"]
+    assert found == {"tests/test_walk_links.py": 0.5}
