@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from unittest import mock
 
 from bench.replay_git import Replica, Scene
 from bench.replay_players import Player
@@ -30,7 +31,11 @@ QUESTION = "What happens here when the limit is 0, and what do callers rely on?"
 def play(trace: Trace, players: Sequence[Player], folder: Path) -> Session:
     """Play the whole trace in an empty folder; the players' bills tell what it cost them."""
     # Each player has its base, and none is to pay in time for the others'.
-    view._snapshots = Remembered(200)
+    with mock.patch.object(view, "_snapshots", Remembered(200)):
+        return _played(trace, players, folder)
+
+
+def _played(trace: Trace, players: Sequence[Player], folder: Path) -> Session:
     session = Session(trace)
     replica = Replica(folder, trace)
     repository: Repository | None = None
