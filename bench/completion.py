@@ -32,7 +32,8 @@ from kibitz.actions.complete import complete_prompt
 from kibitz.actions.desk import Desk
 from kibitz.actions.snapshot_size import FAST_SNAPSHOT_TOKENS
 from kibitz.actions.values import Order
-from kibitz.claude import catalogue, wire
+from kibitz.claude.models import catalogue
+from kibitz.claude.prompts import wire
 from kibitz.completion.filters import polished
 from kibitz.completion.memory import Memory
 from kibitz.completion.spot import Spot

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from bench.tables import table
 from kibitz.actions.converse import marked
-from kibitz.claude import catalogue, wire
-from kibitz.claude import prompt as prompts
+from kibitz.claude.models import catalogue
+from kibitz.claude.prompts import prompt as prompts
+from kibitz.claude.prompts import wire
 from kibitz.claude.values import Block, Message, Prompt, Usage
 from kibitz.conversation.news import news
 from kibitz.standin.cache import PromptCache

@@ -32,7 +32,7 @@ from bench.replay_players import (
 )
 from bench.replay_stage import MAX_TOKENS, play
 from bench.replay_traces import ACTIONS, BUILDING, LEFT_ON, SHAPES, Shape, trace
-from kibitz.claude import catalogue
+from kibitz.claude.models import catalogue
 from kibitz_context.layers.changes import changes_budget
 from kibitz_context.values import Prices
 

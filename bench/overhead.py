@@ -62,11 +62,11 @@ OURS = """
 from pathlib import Path
 from kibitz.claude.anthropic_client import AnthropicClaude
 from kibitz.claude.breaker import Breaker
-from kibitz.claude.budget import Budget
+from kibitz.claude.spending.budget import Budget
 from kibitz.claude.connection import Connection
 from kibitz.claude.continuing import continued
 from kibitz.claude.guarded import GuardedClaude
-from kibitz.claude.ledger import Ledger
+from kibitz.claude.spending.ledger import Ledger
 from kibitz.claude.metered import MeteredClaude
 from kibitz.claude.values import Block, Limits, Message, Prompt, Purpose, TextDelta
 path = Path(sys.argv[1])

@@ -1,8 +1,8 @@
 """Those who play a trace: a policy each, a prefix, a prompt cache and a bill of their own.
 
 The way of a request is the product's: the prefix in `kibitz_context.caching.course`, the policy's
-answers, `kibitz.claude.prompt.build`, the body of the request as it goes over the wire.  Only the
-cache is the stand-in's, and time is the trace's.
+answers, `kibitz.claude.prompts.prompt.build`, the body of the request as it goes over the wire.
+Only the cache is the stand-in's, and time is the trace's.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from unittest import mock
 from bench.replay_traces import DAY
 from kibitz.actions.task_text import prompt_text
 from kibitz.actions.tools import TOOLS
-from kibitz.claude import catalogue, wire
-from kibitz.claude import prompt as prompts
-from kibitz.claude.estimate import tool_tokens
+from kibitz.claude.models import catalogue
+from kibitz.claude.prompts import prompt as prompts
+from kibitz.claude.prompts import wire
+from kibitz.claude.prompts.estimate import tool_tokens
 from kibitz.claude.values import Prompt
 from kibitz.standin import models as standin_models
 from kibitz.standin.cache import CacheUse, PromptCache

@@ -182,36 +182,38 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
     "kibitz.actions.task_text.prompt_text": {
         "(files('kibitz.actions') / 'prompts' / f'{name}.md').read_text": "kibitz's own prompts",
     },
-    "kibitz.claude.catalogue.builtin": {
+    "kibitz.claude.models.catalogue.builtin": {
         "Path(__file__).with_name('catalogue.toml').read_text": "a table that kibitz brings along",
     },
     "kibitz.claude.connection.api_key_from_command": {
         "asyncio.create_subprocess_exec": "the user's own command, from a guarded setting",
     },
-    "kibitz.claude.audit_file.AuditFile._files": {
+    "kibitz.claude.auditing.audit_file.AuditFile._files": {
         "self.folder.iterdir": "lists the audit's own folder",
     },
-    "kibitz.claude.audit_file.AuditFile.append": {
+    "kibitz.claude.auditing.audit_file.AuditFile.append": {
         "os.open": "writes the audit",
     },
-    "kibitz.claude.audit_file.AuditFile.records": {
+    "kibitz.claude.auditing.audit_file.AuditFile.records": {
         "path.open": "reads the audit",
     },
-    "kibitz.claude.batch_run._open": {
+    "kibitz.claude.batching.batch_run._open": {
         "os.open": "makes the state file of a run of batches private before SQLite opens it",
         "sqlite3.connect": "opens the state of a run of batches",
     },
-    "kibitz.claude.ledger_file._open": {
+    "kibitz.claude.spending.ledger_file._open": {
         "os.open": "makes kibitz's ledger private",
         "sqlite3.connect": "kibitz's ledger",
     },
-    "kibitz.claude.model_facts_file.read": {"path.read_text": "in kibitz's cache folder"},
-    "kibitz.claude.model_facts_file.write": {"os.fdopen": "in kibitz's cache folder"},
-    "kibitz.claude.processes._host": {"Path('/proc/self/ns/pid').readlink": "the system's"},
-    "kibitz.claude.processes._started_by_proc": {
+    "kibitz.claude.models.model_facts_file.read": {"path.read_text": "in kibitz's cache folder"},
+    "kibitz.claude.models.model_facts_file.write": {"os.fdopen": "in kibitz's cache folder"},
+    "kibitz.claude.spending.processes._host": {
+        "Path('/proc/self/ns/pid').readlink": "the system's"
+    },
+    "kibitz.claude.spending.processes._started_by_proc": {
         "Path(f'/proc/{pid}/stat').read_text": "the system's",
     },
-    "kibitz.claude.processes._boot_id": {
+    "kibitz.claude.spending.processes._boot_id": {
         "Path('/proc/sys/kernel/random/boot_id').read_text": "the system's",
     },
     "kibitz.cli.batch._run_file": {"folder.glob": "runs of batches in kibitz's state folder"},

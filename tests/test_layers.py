@@ -98,29 +98,43 @@ LAYERS: tuple[dict[str, tuple[str, ...]], ...] = (
     {"entry": ("kibitz.__main__", "kibitz.cli", "kibitz.demo", "kibitz.front")},
 )
 
-# The same within `kibitz_context`.  What is not named, a façade for those outside, is above all.
-CONTEXT_LAYERS: tuple[tuple[str, ...], ...] = (
-    (
-        "kibitz_context.child",
-        "kibitz_context.database",
-        "kibitz_context.document",
-        "kibitz_context.kinds",
-        "kibitz_context.lines",
-        "kibitz_context.markup",
-        "kibitz_context.nesting",
-        "kibitz_context.remembered",
-        "kibitz_context.tokens",
-        "kibitz_context.values",
+# The same within two packages that are large.  What is not named is above all that is.
+INNER_LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "kibitz_context": (
+        (
+            "kibitz_context.child",
+            "kibitz_context.database",
+            "kibitz_context.document",
+            "kibitz_context.kinds",
+            "kibitz_context.lines",
+            "kibitz_context.markup",
+            "kibitz_context.nesting",
+            "kibitz_context.remembered",
+            "kibitz_context.tokens",
+            "kibitz_context.values",
+        ),
+        ("kibitz_context.texts",),
+        ("kibitz_context.files",),
+        ("kibitz_context.gate",),
+        ("kibitz_context.indexing",),
+        ("kibitz_context.ranking",),
+        ("kibitz_context.layers",),
+        ("kibitz_context.caching",),
     ),
-    ("kibitz_context.texts",),
-    ("kibitz_context.files",),
-    ("kibitz_context.gate",),
-    ("kibitz_context.indexing",),
-    ("kibitz_context.ranking",),
-    ("kibitz_context.layers",),
-    ("kibitz_context.caching",),
-    ("kibitz_context",),
-)
+    "kibitz.claude": (
+        (
+            "kibitz.claude.around",
+            "kibitz.claude.reply",
+            "kibitz.claude.sent_body",
+            "kibitz.claude.values",
+        ),
+        ("kibitz.claude.models",),
+        ("kibitz.claude.prompts",),
+        ("kibitz.claude.spending",),
+        ("kibitz.claude.batching",),
+        ("kibitz.claude.auditing",),
+    ),
+}
 
 # Which modules may import what we did not write, each with all that is below it.  Two packages
 # that are only importable together are told apart nevertheless.
@@ -250,13 +264,13 @@ def is_downwards(each: Import) -> bool:
     return importer == imported or imported[0] < importer[0]
 
 
-def height_in_context(module: str) -> int:
-    """The layer of a module of `kibitz_context`, counted from the lowest."""
-    return next(
-        height
-        for height, packages in enumerate(CONTEXT_LAYERS)
-        if any(is_in(module, package) for package in packages)
-    )
+def height_in(package: str, module: str) -> int:
+    """The layer of a module within a package of `INNER_LAYERS`, counted from the lowest."""
+    layers = INNER_LAYERS[package]
+    for height, names in enumerate(layers):
+        if any(is_in(module, name) for name in names):
+            return height
+    return len(layers)
 
 
 def circle_in(imports: Iterable[Import]) -> list[Import]:
@@ -298,16 +312,17 @@ def test_imports_point_downwards() -> None:
     )
 
 
-def test_imports_within_the_context_point_downwards() -> None:
+@pytest.mark.parametrize("package", INNER_LAYERS)
+def test_imports_within_a_package_point_downwards(package: str) -> None:
     wrong = [
         each
         for each in all_imports()
-        if is_in(each.importer, "kibitz_context")
-        and is_in(each.imported, "kibitz_context")
-        and height_in_context(each.imported) > height_in_context(each.importer)
+        if is_in(each.importer, package)
+        and is_in(each.imported, package)
+        and height_in(package, each.imported) > height_in(package, each.importer)
     ]
     assert not wrong, (
-        f"imports must point downwards (CONTEXT_LAYERS in tests/test_layers.py):\n{told(wrong)}"
+        f"imports must point downwards (INNER_LAYERS in tests/test_layers.py):\n{told(wrong)}"
     )
 
 
@@ -373,7 +388,7 @@ def test_each_dependency_is_explained() -> None:
         ("kibitz.front", "kibitz", True),
         ("kibitz.actions.review", "kibitz.handlers.hover", False),
         ("kibitz.session", "kibitz.protocol.to_lsp", False),
-        ("kibitz.claude.prompt", "kibitz.edits.values", False),
+        ("kibitz.claude.prompts.prompt", "kibitz.edits.values", False),
         ("kibitz.edits.diff", "kibitz.claude.values", False),
         ("kibitz.standin.api", "kibitz_context.lines", False),
         ("kibitz_context.gate.gate", "kibitz.settings", False),
@@ -417,5 +432,5 @@ def test_how_this_file_finds_circles(
     ],
 )
 def test_how_this_file_reads_imports(source: str, imported: list[str]) -> None:
-    found = imports_of("kibitz.claude.prompt", source, "a test", is_package=False)
+    found = imports_of("kibitz.claude.reply", source, "a test", is_package=False)
     assert [each.imported for each in found] == imported

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from kibitz import endpoint, paths
 from kibitz.claude.breaker import Breaker
-from kibitz.claude.days import midnight
+from kibitz.claude.spending.days import midnight
 from kibitz.claude.values import (
     Claude,
     ClaudeFailure,
@@ -38,13 +38,13 @@ from kibitz.settings import Settings
 
 if TYPE_CHECKING:
     from kibitz.claude.anthropic_client import AnthropicClaude
-    from kibitz.claude.audit import Audit
-    from kibitz.claude.batch_books import BatchBooks
-    from kibitz.claude.batch_runner import BatchRecord
-    from kibitz.claude.batches import BatchResult, BatchService
-    from kibitz.claude.budget import Exceeded
+    from kibitz.claude.auditing.audit import Audit
+    from kibitz.claude.batching.batch_books import BatchBooks
+    from kibitz.claude.batching.batch_runner import BatchRecord
+    from kibitz.claude.batching.batches import BatchResult, BatchService
     from kibitz.claude.connection import Connection
-    from kibitz.claude.ledger import Ledger
+    from kibitz.claude.spending.budget import Exceeded
+    from kibitz.claude.spending.ledger import Ledger
     from kibitz.claude.telemetry import Telemetry
     from kibitz.confirmation import Confirm
     from kibitz.local_model import LocalModel
@@ -143,8 +143,8 @@ class Backend:
 
     def batch_books(self, purpose: Purpose, model: str) -> BatchBooks:
         """Reservations and prices for batches.  Blocking on first use."""
-        from kibitz.claude.batch_books import BatchBooks
-        from kibitz.claude.budget import Budget
+        from kibitz.claude.batching.batch_books import BatchBooks
+        from kibitz.claude.spending.budget import Budget
 
         ledger = self.ledger()
         budget = Budget(ledger.path, self._limits())
@@ -156,7 +156,7 @@ class Backend:
         """The limit that requests of these costs would exceed together; nothing is reserved.
 
         Blocking."""
-        from kibitz.claude.budget import Budget, Planned
+        from kibitz.claude.spending.budget import Budget, Planned
 
         budget = Budget(self.ledger().path, self._limits())
         try:
@@ -177,7 +177,7 @@ class Backend:
     def ledger(self) -> Ledger:
         """The ledger of all requests.  Blocking on first use."""
         if self._ledger is None:
-            from kibitz.claude.ledger import Ledger
+            from kibitz.claude.spending.ledger import Ledger
 
             path = paths.ledger_file(self._environ)
             paths.make_private(path.parent)
@@ -248,11 +248,11 @@ class Backend:
 
     def _make(self) -> Claude:
         from kibitz.claude.anthropic_client import AnthropicClaude
-        from kibitz.claude.audit import AuditedClaude
-        from kibitz.claude.budget import Budget
+        from kibitz.claude.auditing.audit import AuditedClaude
         from kibitz.claude.guarded import GuardedClaude
         from kibitz.claude.metered import MeteredClaude
-        from kibitz.claude.platforms import TRAITS
+        from kibitz.claude.models.platforms import TRAITS
+        from kibitz.claude.spending.budget import Budget
         from kibitz.claude.telemetry import TracedClaude
         from kibitz.claude.telemetry import begin as begin_telemetry
 
@@ -286,8 +286,8 @@ class Backend:
         level = self.settings.audit
         if level == "off":
             return None
-        from kibitz.claude.audit import Audit
-        from kibitz.claude.audit_file import AuditFile
+        from kibitz.claude.auditing.audit import Audit
+        from kibitz.claude.auditing.audit_file import AuditFile
 
         try:
             folder = paths.make_private(paths.audit_folder(self._environ))

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from kibitz.bill import at_most
-from kibitz.claude.budget import Exceeded
+from kibitz.claude.spending.budget import Exceeded
 from kibitz.claude.values import Purpose
 
 NO = "Cancel"

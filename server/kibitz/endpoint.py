@@ -10,9 +10,9 @@ import shlex
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from kibitz.claude import platforms
 from kibitz.claude.connection import Connection
-from kibitz.claude.platforms import Platform
+from kibitz.claude.models import platforms
+from kibitz.claude.models.platforms import Platform
 from kibitz.errors import UserError
 from kibitz.settings import Settings
 

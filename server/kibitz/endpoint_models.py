@@ -19,9 +19,9 @@ from kibitz.models_file import KnownModels
 from kibitz.settings import Settings
 
 if TYPE_CHECKING:
-    from kibitz.claude.catalogue import Catalogue
-    from kibitz.claude.knowledge import Knowledge
-    from kibitz.claude.model_facts import Learnt
+    from kibitz.claude.models.catalogue import Catalogue
+    from kibitz.claude.models.knowledge import Knowledge
+    from kibitz.claude.models.model_facts import Learnt
 
 logger = logging.getLogger(__name__)
 
@@ -56,8 +56,8 @@ class EndpointModels:
     def knowledge(self) -> Knowledge:
         """What is known, as those take it who add to it."""
         if self._knowledge is None:
-            from kibitz.claude.knowledge import Knowledge
-            from kibitz.claude.model_facts_file import facts_file
+            from kibitz.claude.models.knowledge import Knowledge
+            from kibitz.claude.models.model_facts_file import facts_file
 
             settings = self._settings
             address = settings.base_url or self._environ.get("ANTHROPIC_BASE_URL") or ""

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from kibitz.bill import dollars
-from kibitz.claude.platforms import TRAITS, Traits
+from kibitz.claude.models.platforms import TRAITS, Traits
 from kibitz.claude.values import ClaudeFailure
 from kibitz.plain_text import one_line
 

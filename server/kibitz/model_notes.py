@@ -11,8 +11,8 @@ from typing import get_args
 from urllib.parse import urlsplit
 
 from kibitz.bill import at_most
-from kibitz.claude.catalogue import Catalogue
 from kibitz.claude.connection import is_loopback
+from kibitz.claude.models.catalogue import Catalogue
 from kibitz.claude.values import Tier
 from kibitz.plain_text import one_line
 from kibitz.settings import Settings

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from kibitz import paths
-from kibitz.claude import catalogue
-from kibitz.claude.catalogue import Catalogue
-from kibitz.claude.model_facts import Learnt
+from kibitz.claude.models import catalogue
+from kibitz.claude.models.catalogue import Catalogue
+from kibitz.claude.models.model_facts import Learnt
 from kibitz.plain_text import one_line
 from kibitz.settings import Provider
 from kibitz.settings_files import Faulty, read_tables

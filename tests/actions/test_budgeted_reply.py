@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kibitz.claude import catalogue
-from kibitz.claude.estimate import worst_usage
-from kibitz.claude.prompt import build, within_budget
+from kibitz.claude.models import catalogue
+from kibitz.claude.prompts.estimate import worst_usage
+from kibitz.claude.prompts.prompt import build, within_budget
 from kibitz.claude.values import Prompt
 from kibitz_context.values import Context, Layer
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from kibitz.actions.converse import MOST_MARKERS, marked
 from kibitz.actions.rounds import going_on
-from kibitz.claude import wire
-from kibitz.claude.catalogue import builtin
+from kibitz.claude.models.catalogue import builtin
+from kibitz.claude.prompts import wire
 from kibitz.claude.values import Block, CacheLifetime, Message, Part, Prompt, ToolResult, ToolUse
 from kibitz.standin.cache import PromptCache
 from kibitz.standin.models import find

@@ -14,7 +14,7 @@ from kibitz.actions.brief import Brief
 from kibitz.actions.desk import Desk, limits_of
 from kibitz.actions.snapshot_size import FAST_SNAPSHOT_TOKENS, snapshot_tokens
 from kibitz.actions.values import Begun, Indexing, Order, Said, Step
-from kibitz.claude.catalogue import builtin
+from kibitz.claude.models.catalogue import builtin
 from kibitz.claude.values import Event, Limits, Prompt, Purpose, Tier
 from kibitz.settings import Settings, load
 from kibitz_context.caching import prefix

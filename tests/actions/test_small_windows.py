@@ -8,7 +8,7 @@ import pytest
 
 from kibitz.actions.snapshot_size import FAST_SNAPSHOT_TOKENS, snapshot_tokens
 from kibitz.actions.tools import TOOLS, tools_for
-from kibitz.claude.catalogue import builtin
+from kibitz.claude.models.catalogue import builtin
 from kibitz.claude.values import Tier
 from kibitz.settings import load
 

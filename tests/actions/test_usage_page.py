@@ -10,8 +10,8 @@ from kibitz import paths
 from kibitz.actions import pages
 from kibitz.actions.values import Said
 from kibitz.backend import Backend
-from kibitz.claude.budget import Budget, Planned, Reservation
-from kibitz.claude.ledger import Settlement, SoFar
+from kibitz.claude.spending.budget import Budget, Planned, Reservation
+from kibitz.claude.spending.ledger import Settlement, SoFar
 from kibitz.claude.values import Limits, Purpose, Usage
 from kibitz.settings import DEFAULTS
 

@@ -16,7 +16,7 @@ from kibitz.actions import verify as module
 from kibitz.actions.desk import Desk
 from kibitz.actions.values import Hunks, Order, Spent, Step, Unverified, Verified, Verifying
 from kibitz.actions.verify import MOST_FINDINGS, verify, wants_verifying
-from kibitz.claude.catalogue import builtin
+from kibitz.claude.models.catalogue import builtin
 from kibitz.claude.values import ClaudeFailure, Usage
 from kibitz.findings.values import Finding
 from kibitz.settings import DEFAULTS

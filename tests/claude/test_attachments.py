@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from kibitz.claude import wire
-from kibitz.claude.catalogue import builtin
-from kibitz.claude.estimate import cold_usage, part_tokens, worst_usage
-from kibitz.claude.prefixes import prefixes
+from kibitz.claude.models.catalogue import builtin
+from kibitz.claude.prompts import wire
+from kibitz.claude.prompts.estimate import cold_usage, part_tokens, worst_usage
+from kibitz.claude.prompts.prefixes import prefixes
 from kibitz.claude.values import Attachment, Block, MediaType, Message, Prompt
 from kibitz.standin.models import find
 from kibitz.standin.prompt import prompt_blocks

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from kibitz.claude import catalogue, wire
 from kibitz.claude.anthropic_client import AnthropicClaude
-from kibitz.claude.audit import Audit, AuditedClaude, AuditLevel
-from kibitz.claude.audit_file import AuditFile
-from kibitz.claude.audit_prompt import NotAPrompt, differences, prompt_of, written
+from kibitz.claude.auditing.audit import Audit, AuditedClaude, AuditLevel
+from kibitz.claude.auditing.audit_file import AuditFile
+from kibitz.claude.auditing.audit_prompt import NotAPrompt, differences, prompt_of, written
 from kibitz.claude.connection import Connection
+from kibitz.claude.models import catalogue
+from kibitz.claude.prompts import wire
 from kibitz.claude.values import (
     Block,
     ClaudeFailure,

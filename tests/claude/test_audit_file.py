@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kibitz.claude.audit_file import AuditFile
+from kibitz.claude.auditing.audit_file import AuditFile
 
 
 def record(number: int, **more: Any) -> dict[str, Any]:

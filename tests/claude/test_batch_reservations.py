@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from kibitz.claude import budget as budgets
-from kibitz.claude.budget import Budget, Exceeded, Planned
-from kibitz.claude.ledger import Ledger, Settlement, SoFar
+from kibitz.claude.spending import budget as budgets
+from kibitz.claude.spending.budget import Budget, Exceeded, Planned
+from kibitz.claude.spending.ledger import Ledger, Settlement, SoFar
 from kibitz.claude.values import Limits, Purpose, Usage
 
 

@@ -14,16 +14,17 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from kibitz.claude import batch_run, batch_runner, catalogue
 from kibitz.claude.anthropic_client import AnthropicClaude
 from kibitz.claude.anthropic_client.batches import AnthropicBatches
-from kibitz.claude.batch_books import BatchBooks
-from kibitz.claude.batch_run import BatchRun, Item, RunIsBusyError
-from kibitz.claude.batch_runner import PROMPTS_AT_ONCE, BatchRunner, CannotAsk
-from kibitz.claude.batches import Batch, BatchRequest, BatchResult
-from kibitz.claude.budget import Budget
+from kibitz.claude.batching import batch_run, batch_runner
+from kibitz.claude.batching.batch_books import BatchBooks
+from kibitz.claude.batching.batch_run import BatchRun, Item, RunIsBusyError
+from kibitz.claude.batching.batch_runner import PROMPTS_AT_ONCE, BatchRunner, CannotAsk
+from kibitz.claude.batching.batches import Batch, BatchRequest, BatchResult
 from kibitz.claude.connection import Connection
-from kibitz.claude.ledger import Ledger
+from kibitz.claude.models import catalogue
+from kibitz.claude.spending.budget import Budget
+from kibitz.claude.spending.ledger import Ledger
 from kibitz.claude.values import (
     Block,
     ClaudeFailure,

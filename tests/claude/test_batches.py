@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kibitz.claude.batches import read_batch, read_result
+from kibitz.claude.batching.batches import read_batch, read_result
 from kibitz.claude.reply import MalformedReplyError
 from kibitz.claude.values import Finished, TextDelta, ToolCall, ToolInputDelta
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from kibitz.claude import budget as budget_module
-from kibitz.claude.budget import Budget, Exceeded, Limits, Planned, Reservation
-from kibitz.claude.ledger import Ledger, Settlement, SoFar
-from kibitz.claude.processes import ProcessIdentity, this_process, whereabouts
-from kibitz.claude.processes import _started_by_psutil as started_by_psutil
+from kibitz.claude.spending import budget as budget_module
+from kibitz.claude.spending.budget import Budget, Exceeded, Limits, Planned, Reservation
+from kibitz.claude.spending.ledger import Ledger, Settlement, SoFar
+from kibitz.claude.spending.processes import ProcessIdentity, this_process, whereabouts
+from kibitz.claude.spending.processes import _started_by_psutil as started_by_psutil
 from kibitz.claude.values import Purpose, Usage
 
 
@@ -169,8 +169,8 @@ class TestProcesses:
 _WORKER = """
 import random, sys, time
 from pathlib import Path
-from kibitz.claude.budget import Budget, Exceeded, Limits, Planned
-from kibitz.claude.ledger import Ledger, Settlement, SoFar
+from kibitz.claude.spending.budget import Budget, Exceeded, Limits, Planned
+from kibitz.claude.spending.ledger import Ledger, Settlement, SoFar
 from kibitz.claude.values import Purpose, Usage
 
 path, chance = Path(sys.argv[1]), random.Random(int(sys.argv[2]))
@@ -199,8 +199,8 @@ print(finished)
 _HOLDER = """
 import sys
 from pathlib import Path
-from kibitz.claude.budget import Budget, Limits, Planned
-from kibitz.claude.ledger import Ledger, SoFar
+from kibitz.claude.spending.budget import Budget, Limits, Planned
+from kibitz.claude.spending.ledger import Ledger, SoFar
 from kibitz.claude.values import Purpose, Usage
 
 path = Path(sys.argv[1])
@@ -231,6 +231,6 @@ def _limit(answer: Reservation | Exceeded) -> str:
 
 
 def _started(pid: int) -> str:
-    from kibitz.claude.processes import _started as started
+    from kibitz.claude.spending.processes import _started as started
 
     return started(pid)

@@ -15,10 +15,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from kibitz.claude import budget as budget_module
-from kibitz.claude.budget import UNTOUCHED_SECONDS, Budget, Limits, Planned, Reservation
-from kibitz.claude.ledger import Ledger, Settlement, SoFar
-from kibitz.claude.processes import ProcessIdentity, this_process
+from kibitz.claude.spending import budget as budget_module
+from kibitz.claude.spending.budget import UNTOUCHED_SECONDS, Budget, Limits, Planned, Reservation
+from kibitz.claude.spending.ledger import Ledger, Settlement, SoFar
+from kibitz.claude.spending.processes import ProcessIdentity, this_process
 from kibitz.claude.values import Purpose, Usage
 
 DAY_USD, MONTH_USD = 1.0, 2.5

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from kibitz.claude.catalogue import RequestOptions, builtin
-from kibitz.claude.known_model import canonical_id
+from kibitz.claude.models.catalogue import RequestOptions, builtin
+from kibitz.claude.models.known_model import canonical_id
 from kibitz.claude.values import Tier, Usage
 
 MILLION = 1_000_000

@@ -16,7 +16,7 @@ import pytest
 from kibitz import errors
 from kibitz.claude.anthropic_client import AnthropicClaude
 from kibitz.claude.connection import Connection
-from kibitz.claude.platforms import TRAITS, Platform
+from kibitz.claude.models.platforms import TRAITS, Platform
 from kibitz.claude.values import (
     Block,
     ClaudeFailure,

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from kibitz.bill import at_most
-from kibitz.claude.budget import Budget, Exceeded
-from kibitz.claude.ledger import Ledger
 from kibitz.claude.metered import MeteredClaude
+from kibitz.claude.spending.budget import Budget, Exceeded
+from kibitz.claude.spending.ledger import Ledger
 from kibitz.claude.values import (
     Block,
     ClaudeFailure,

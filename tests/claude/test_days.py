@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from kibitz.claude.budget import Budget, Exceeded, Limits, Planned, Reservation
-from kibitz.claude.days import Day, midnight
-from kibitz.claude.ledger import Ledger, Settlement, SoFar
+from kibitz.claude.spending.budget import Budget, Exceeded, Limits, Planned, Reservation
+from kibitz.claude.spending.days import Day, midnight
+from kibitz.claude.spending.ledger import Ledger, Settlement, SoFar
 from kibitz.claude.values import Purpose, Usage
 
 Now = Callable[[str], None]

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from kibitz.claude.anthropic_client import AnthropicClaude
-from kibitz.claude.budget import Budget, Limits
 from kibitz.claude.connection import Connection
-from kibitz.claude.ledger import Ledger
 from kibitz.claude.metered import MeteredClaude
-from kibitz.claude.prompt import build
+from kibitz.claude.prompts.prompt import build
+from kibitz.claude.spending.budget import Budget, Limits
+from kibitz.claude.spending.ledger import Ledger
 from kibitz.claude.values import ClaudeFailure, Finished, Prompt, Purpose
 from kibitz.standin import Fault, Reply, StandIn
 from kibitz_context.values import Context, Layer, Plan

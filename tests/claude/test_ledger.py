@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from kibitz.claude.budget import Budget, Limits, Planned, Reservation
-from kibitz.claude.catalogue import builtin
-from kibitz.claude.ledger import Ledger, Settlement, SoFar
-from kibitz.claude.ledger_figures import CacheReport, Figures
-from kibitz.claude.ledger_file import SCHEMA_VERSION
+from kibitz.claude.models.catalogue import builtin
+from kibitz.claude.spending.budget import Budget, Limits, Planned, Reservation
+from kibitz.claude.spending.ledger import Ledger, Settlement, SoFar
+from kibitz.claude.spending.ledger_figures import CacheReport, Figures
+from kibitz.claude.spending.ledger_file import SCHEMA_VERSION
 from kibitz.claude.values import Purpose, Usage
 
 USAGE = Usage(

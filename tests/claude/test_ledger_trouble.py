@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from kibitz.claude import ledger_file
-from kibitz.claude.budget import Budget
-from kibitz.claude.ledger import Ledger
 from kibitz.claude.metered import MeteredClaude
+from kibitz.claude.spending import ledger_file
+from kibitz.claude.spending.budget import Budget
+from kibitz.claude.spending.ledger import Ledger
 from kibitz.claude.values import Block, ClaudeFailure, Event, Finished, Limits, Message, Prompt
 from kibitz.claude.values import Purpose as Why
 from kibitz.errors import sentence_for

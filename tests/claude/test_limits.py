@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from kibitz.claude.anthropic_client import AnthropicClaude
-from kibitz.claude.budget import Budget, Limits
-from kibitz.claude.catalogue import Catalogue, builtin
 from kibitz.claude.connection import Connection
-from kibitz.claude.estimate import prompt_tokens
-from kibitz.claude.ledger import Ledger
-from kibitz.claude.limits import PromptLimit, prompt_limit
 from kibitz.claude.metered import MeteredClaude
+from kibitz.claude.models.catalogue import Catalogue, builtin
+from kibitz.claude.prompts.estimate import prompt_tokens
+from kibitz.claude.prompts.limits import PromptLimit, prompt_limit
+from kibitz.claude.spending.budget import Budget, Limits
+from kibitz.claude.spending.ledger import Ledger
 from kibitz.claude.values import Block, ClaudeFailure, Message, Prompt, Purpose, Tier
 from kibitz.errors import sentence_for
 from kibitz.standin import StandIn

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from kibitz.claude.budget import Budget, Limits, Planned, Reservation
-from kibitz.claude.ledger import Ledger
 from kibitz.claude.metered import MeteredClaude
+from kibitz.claude.spending.budget import Budget, Limits, Planned, Reservation
+from kibitz.claude.spending.ledger import Ledger
 from kibitz.claude.values import (
     Block,
     ClaudeFailure,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kibitz.claude.cache_memory import Outlook
-from kibitz.claude.misses import Miss, miss
+from kibitz.claude.prompts.cache_memory import Outlook
+from kibitz.claude.prompts.misses import Miss, miss
 from kibitz.claude.values import Expectation, Started, Usage
 
 KEPT = Expectation(blocks_alive=2, step="keep")

@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kibitz.claude import model_facts_file
 from kibitz.claude.anthropic_client import AnthropicClaude
-from kibitz.claude.catalogue import RequestOptions, builtin
 from kibitz.claude.connection import Connection
-from kibitz.claude.knowledge import AGAIN_SECONDS, Knowledge, refused_parameter
-from kibitz.claude.known_model import Parameter
-from kibitz.claude.model_facts import STALE_SECONDS, Learnt, LearntModel
+from kibitz.claude.models import model_facts_file
+from kibitz.claude.models.catalogue import RequestOptions, builtin
+from kibitz.claude.models.knowledge import AGAIN_SECONDS, Knowledge, refused_parameter
+from kibitz.claude.models.known_model import Parameter
+from kibitz.claude.models.model_facts import STALE_SECONDS, Learnt, LearntModel
 from kibitz.claude.values import (
     Block,
     ClaudeFailure,

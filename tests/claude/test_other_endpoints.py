@@ -11,7 +11,7 @@ import pytest
 
 from kibitz.claude.anthropic_client import AnthropicClaude
 from kibitz.claude.connection import Connection
-from kibitz.claude.tool_text import without_tools
+from kibitz.claude.prompts.tool_text import without_tools
 from kibitz.claude.values import (
     Block,
     ClaudeFailure,

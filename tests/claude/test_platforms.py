@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kibitz import endpoint, models_file
-from kibitz.claude.platforms import Platform, body_for, wire_model
+from kibitz.claude.models.platforms import Platform, body_for, wire_model
 from kibitz.claude.values import Usage
 from kibitz.errors import UserError
 from kibitz.settings import Settings, load

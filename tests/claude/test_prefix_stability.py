@@ -22,12 +22,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kibitz.actions.tools import TOOLS
-from kibitz.claude import wire
 from kibitz.claude.anthropic_client import AnthropicClaude
-from kibitz.claude.catalogue import builtin
 from kibitz.claude.connection import Connection
-from kibitz.claude.prefixes import prefixes
-from kibitz.claude.prompt import build
+from kibitz.claude.models.catalogue import builtin
+from kibitz.claude.prompts import wire
+from kibitz.claude.prompts.prefixes import prefixes
+from kibitz.claude.prompts.prompt import build
 from kibitz.claude.values import Block, Finished, Message, Prompt, Purpose, Tool, Usage
 from kibitz.standin import StandIn, prompt_blocks
 from kibitz.standin.models import find

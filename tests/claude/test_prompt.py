@@ -15,10 +15,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kibitz.claude import wire
-from kibitz.claude.catalogue import builtin
-from kibitz.claude.estimate import cold_usage, text_tokens, warm_usage, worst_usage
-from kibitz.claude.prompt import PLACEHOLDER, build, warming
+from kibitz.claude.models.catalogue import builtin
+from kibitz.claude.prompts import wire
+from kibitz.claude.prompts.estimate import cold_usage, text_tokens, warm_usage, worst_usage
+from kibitz.claude.prompts.prompt import PLACEHOLDER, build, warming
 from kibitz.claude.values import (
     Block,
     Expectation,

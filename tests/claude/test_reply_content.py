@@ -8,12 +8,13 @@ import random
 
 import pytest
 
-from kibitz.claude import catalogue, wire
 from kibitz.claude.anthropic_client import AnthropicClaude
 from kibitz.claude.connection import Connection
-from kibitz.claude.estimate import prompt_tokens
-from kibitz.claude.prefixes import prefixes
-from kibitz.claude.tool_text import NOTHING_TO_LOOK_WITH, without_tools
+from kibitz.claude.models import catalogue
+from kibitz.claude.prompts import wire
+from kibitz.claude.prompts.estimate import prompt_tokens
+from kibitz.claude.prompts.prefixes import prefixes
+from kibitz.claude.prompts.tool_text import NOTHING_TO_LOOK_WITH, without_tools
 from kibitz.claude.values import (
     Block,
     ClaudeFailure,

@@ -19,13 +19,14 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 
-from kibitz.claude import catalogue, telemetry
+from kibitz.claude import telemetry
 from kibitz.claude.anthropic_client import AnthropicClaude
-from kibitz.claude.batches import BatchResult
-from kibitz.claude.budget import Budget
+from kibitz.claude.batching.batches import BatchResult
 from kibitz.claude.connection import Connection
-from kibitz.claude.ledger import Ledger
 from kibitz.claude.metered import MeteredClaude
+from kibitz.claude.models import catalogue
+from kibitz.claude.spending.budget import Budget
+from kibitz.claude.spending.ledger import Ledger
 from kibitz.claude.telemetry import Telemetry, TracedClaude, is_wanted
 from kibitz.claude.values import (
     Block,

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from kibitz.claude.anthropic_client import AnthropicClaude
-from kibitz.claude.budget import Budget, Exceeded, Limits, Planned, Reservation
 from kibitz.claude.connection import Connection
-from kibitz.claude.ledger import Ledger, Settlement, SoFar
 from kibitz.claude.metered import MeteredClaude
-from kibitz.claude.prompt import build
+from kibitz.claude.prompts.prompt import build
+from kibitz.claude.spending.budget import Budget, Exceeded, Limits, Planned, Reservation
+from kibitz.claude.spending.ledger import Ledger, Settlement, SoFar
 from kibitz.claude.values import (
     ClaudeFailure,
     Finished,

@@ -14,8 +14,8 @@ from kibitz import errors
 from kibitz.claude import faults
 from kibitz.claude.anthropic_client import AnthropicClaude
 from kibitz.claude.anthropic_client.http_client import _trust
-from kibitz.claude.catalogue import builtin
 from kibitz.claude.connection import Connection
+from kibitz.claude.models.catalogue import builtin
 from kibitz.claude.values import Block, ClaudeFailure, Finished, Message, Prompt, Purpose
 from support.ways import CLAUDE, Company, proxy_to, serving_https
 from support.wire_server import WHOLE, serving

@@ -12,15 +12,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kibitz.claude import wire
 from kibitz.claude.anthropic_client import AnthropicClaude
-from kibitz.claude.budget import Budget, Limits
-from kibitz.claude.catalogue import builtin
 from kibitz.claude.connection import Connection
-from kibitz.claude.estimate import worst_usage
-from kibitz.claude.ledger import Ledger
 from kibitz.claude.metered import MeteredClaude
-from kibitz.claude.prompt import build
+from kibitz.claude.models.catalogue import builtin
+from kibitz.claude.prompts import wire
+from kibitz.claude.prompts.estimate import worst_usage
+from kibitz.claude.prompts.prompt import build
+from kibitz.claude.spending.budget import Budget, Limits
+from kibitz.claude.spending.ledger import Ledger
 from kibitz.claude.values import (
     Block,
     ClaudeFailure,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kibitz.claude import catalogue
+from kibitz.claude.models import catalogue
 from kibitz.claude.values import Usage
 from support.command_line import CommandLine
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kibitz.claude import catalogue
+from kibitz.claude.models import catalogue
 from kibitz.cli import context_checks, doctor
 from kibitz.standin import Fault, StandIn
 from support.command_line import CommandLine, Outcome

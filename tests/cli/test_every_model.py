@@ -9,7 +9,7 @@ import json
 
 import pytest
 
-from kibitz.claude.catalogue import builtin
+from kibitz.claude.models.catalogue import builtin
 from kibitz.standin import Reply
 from support.command_line import CommandLine
 

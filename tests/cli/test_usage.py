@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from kibitz.claude.days import midnight
+from kibitz.claude.spending.days import midnight
 from kibitz.cli.usage import since
 from support.command_line import CommandLine
 

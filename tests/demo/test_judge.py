@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kibitz.claude.ledger_figures import Figures
+from kibitz.claude.spending.ledger_figures import Figures
 from kibitz.demo import acts
 from kibitz.demo.acts import Bill, Explained, Refactored, Reviewed
 from kibitz.demo.buffer import Buffer

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from kibitz import paths
-from kibitz.claude.ledger import Ledger
+from kibitz.claude.spending.ledger import Ledger
 from support.cached_work import Work, at_work, given_up, lost, snapshot_of
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from kibitz import paths
-from kibitz.claude.ledger import Ledger
+from kibitz.claude.spending.ledger import Ledger
 from kibitz.standin import Exchange, PromptBlock, Reply, StandIn
 from kibitz.standin.prompt import prompt_blocks
 from support.cached_work import ANSWER, FILES, at_work, lost, snapshot_of

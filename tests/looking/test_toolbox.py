@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kibitz.claude.catalogue import builtin
+from kibitz.claude.models.catalogue import builtin
 from kibitz.claude.values import Tool
 from kibitz.looking import read_file, toolbox
 from kibitz.looking.arguments import Arguments, Stopped, Unusable, shape
@@ -144,7 +144,7 @@ def test_a_call_in_words(name: str, input_json: str, said: str) -> None:
 
 def test_the_tools_take_no_more_room_than_they_must() -> None:
     """They stand in front of every prompt; 1 500 tokens are a cent in five hundred requests."""
-    from kibitz.claude.estimate import tool_tokens
+    from kibitz.claude.prompts.estimate import tool_tokens
 
     chars_per_token = builtin().chars_per_token("claude-sonnet-5-5")
     assert sum(tool_tokens(tool, chars_per_token) for tool in LOOKING) < 1_600

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from kibitz.claude.catalogue import builtin
-from kibitz.claude.model_facts import Learnt
+from kibitz.claude.models.catalogue import builtin
+from kibitz.claude.models.model_facts import Learnt
 from kibitz.claude.values import ModelFacts, Usage
 from kibitz.model_notes import farewell, model_notes
 from kibitz.settings import DEFAULTS, Settings

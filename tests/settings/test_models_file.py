@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kibitz.backend import Backend
-from kibitz.claude.catalogue import builtin
+from kibitz.claude.models.catalogue import builtin
 from kibitz.claude.values import Usage
 from kibitz.models_file import KnownModels, load, models_file
 from kibitz.settings import DEFAULTS, Provider

@@ -26,10 +26,10 @@ from kibitz.actions.snapshot_size import snapshot_tokens
 from kibitz.actions.task_text import prompt_text
 from kibitz.actions.tools import tools_for
 from kibitz.actions.values import GettingReady, Indexing, Order, Step
-from kibitz.claude import catalogue
-from kibitz.claude.affordable import affordable_prompt_tokens
-from kibitz.claude.catalogue import Catalogue
-from kibitz.claude.estimate import tool_tokens
+from kibitz.claude.models import catalogue
+from kibitz.claude.models.catalogue import Catalogue
+from kibitz.claude.prompts.affordable import affordable_prompt_tokens
+from kibitz.claude.prompts.estimate import tool_tokens
 from kibitz.claude.values import Tier
 from kibitz.completion.window import CHARACTERS_ABOVE, CHARACTERS_BELOW
 from kibitz.errors import UserError

@@ -22,8 +22,8 @@ from kibitz.actions.fallback import falls_back
 from kibitz.actions.rounds import Seen
 from kibitz.actions.task_text import tagged
 from kibitz.actions.values import Looking, Noted, Order, Said, Step
-from kibitz.claude.estimate import part_tokens
-from kibitz.claude.prompt import LOOKBACK_BLOCKS
+from kibitz.claude.prompts.estimate import part_tokens
+from kibitz.claude.prompts.prompt import LOOKBACK_BLOCKS
 from kibitz.claude.values import (
     Attachment,
     Block,

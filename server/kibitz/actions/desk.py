@@ -24,12 +24,12 @@ from kibitz.actions.preparing import Preparer
 from kibitz.actions.task_text import prompt_text
 from kibitz.actions.tools import tools_for
 from kibitz.actions.values import Asked, Begun, Order, Received, Spent, Step
-from kibitz.claude import catalogue
-from kibitz.claude import estimate as estimates
-from kibitz.claude import prompt as prompts
-from kibitz.claude.cache_memory import is_shortened
-from kibitz.claude.catalogue import Catalogue
 from kibitz.claude.continuing import continued
+from kibitz.claude.models import catalogue
+from kibitz.claude.models.catalogue import Catalogue
+from kibitz.claude.prompts import estimate as estimates
+from kibitz.claude.prompts import prompt as prompts
+from kibitz.claude.prompts.cache_memory import is_shortened
 from kibitz.claude.values import (
     Attachment,
     Block,

@@ -14,10 +14,10 @@ from typing import Any
 
 from kibitz.actions.brief import Brief
 from kibitz.bill import dollars
-from kibitz.claude.catalogue import Catalogue
-from kibitz.claude.estimate import cold_usage, prompt_tokens, text_tokens, warm_usage
+from kibitz.claude.models.catalogue import Catalogue
+from kibitz.claude.prompts.estimate import cold_usage, prompt_tokens, text_tokens, warm_usage
+from kibitz.claude.prompts.wire import tool_as_sent
 from kibitz.claude.values import Block, CacheLifetime, Prompt, Usage
-from kibitz.claude.wire import tool_as_sent
 from kibitz_context.tokens import CHARACTERS_PER_TOKEN
 from kibitz_context.values import FileUse, Layer, LayerName, Plan
 

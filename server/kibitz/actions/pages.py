@@ -21,7 +21,7 @@ from kibitz.bill import dollars
 from kibitz.plain_text import one_line
 
 if TYPE_CHECKING:
-    from kibitz.claude.ledger_figures import Figures
+    from kibitz.claude.spending.ledger_figures import Figures
 
 USAGE_DAYS = 30
 LISTED_FILES = 200

@@ -14,8 +14,8 @@ from kibitz.actions.scope import whole_lines
 from kibitz.actions.values import Order
 from kibitz.actions.verify import wants_verifying
 from kibitz.bill import dollars
-from kibitz.claude.budget import Exceeded
-from kibitz.claude.estimate import cold_usage, warm_usage
+from kibitz.claude.prompts.estimate import cold_usage, warm_usage
+from kibitz.claude.spending.budget import Exceeded
 from kibitz.claude.values import Prompt, Purpose, Tier, Usage
 from kibitz.errors import EXIT_BUDGET, UserError
 from kibitz_context.gate.secrets import redact

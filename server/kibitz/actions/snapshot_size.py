@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kibitz.claude.affordable import affordable_snapshot_tokens
-from kibitz.claude.catalogue import Catalogue
+from kibitz.claude.models.catalogue import Catalogue
+from kibitz.claude.prompts.affordable import affordable_snapshot_tokens
 from kibitz.claude.values import Tier
 from kibitz.settings import Settings
 

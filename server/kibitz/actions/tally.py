@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from kibitz.actions.values import Asked, Begun, Received, Spent, Step
 from kibitz.bill import bill, dollars
-from kibitz.claude import catalogue
-from kibitz.claude.catalogue import Catalogue
+from kibitz.claude.models import catalogue
+from kibitz.claude.models.catalogue import Catalogue
 from kibitz.claude.values import Usage
 
 

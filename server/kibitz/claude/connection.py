@@ -14,7 +14,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from kibitz.claude.platforms import Platform
+from kibitz.claude.models.platforms import Platform
 from kibitz.claude.values import ClaudeFailure
 
 log = logging.getLogger(__name__)

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from kibitz.claude.catalogue import Catalogue
-from kibitz.claude.platforms import Platform
+from kibitz.claude.models.catalogue import Catalogue
+from kibitz.claude.models.platforms import Platform
 from kibitz.claude.values import ClaudeFailure, FailureKind
 
 LONGEST_MESSAGE = 300

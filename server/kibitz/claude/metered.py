@@ -17,20 +17,20 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from types import TracebackType
 from typing import Self
 
-from kibitz.claude import prompt as prompts
 from kibitz.claude.around import AroundClaude
-from kibitz.claude.books import LONGEST_WAIT_FOR_OTHERS_SECONDS, Books
-from kibitz.claude.budget import Budget, Exceeded, Planned, Reservation
-from kibitz.claude.cache_memory import CacheMemory, Outlook
-from kibitz.claude.catalogue import Catalogue
-from kibitz.claude.estimate import prompt_tokens, worst_usage
 from kibitz.claude.first_alone import FirstAlone, Names, Turn
-from kibitz.claude.knowledge import Knowledge
-from kibitz.claude.ledger import Ledger, Outcome
-from kibitz.claude.limits import PromptLimits
-from kibitz.claude.meter import Meter
-from kibitz.claude.misses import SURPRISES, Miss, miss
-from kibitz.claude.prefixes import Prefix, prefixes
+from kibitz.claude.models.catalogue import Catalogue
+from kibitz.claude.models.knowledge import Knowledge
+from kibitz.claude.prompts import prompt as prompts
+from kibitz.claude.prompts.cache_memory import CacheMemory, Outlook
+from kibitz.claude.prompts.estimate import prompt_tokens, worst_usage
+from kibitz.claude.prompts.limits import PromptLimits
+from kibitz.claude.prompts.misses import SURPRISES, Miss, miss
+from kibitz.claude.prompts.prefixes import Prefix, prefixes
+from kibitz.claude.spending.books import LONGEST_WAIT_FOR_OTHERS_SECONDS, Books
+from kibitz.claude.spending.budget import Budget, Exceeded, Planned, Reservation
+from kibitz.claude.spending.ledger import Ledger, Outcome
+from kibitz.claude.spending.meter import Meter
 from kibitz.claude.values import (
     Claude,
     ClaudeFailure,

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor
     from opentelemetry.trace import Span
 
-    from kibitz.claude.batch_runner import BatchRecord
-    from kibitz.claude.batches import BatchResult
+    from kibitz.claude.batching.batch_runner import BatchRecord
+    from kibitz.claude.batching.batches import BatchResult
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from kibitz import paths
 from kibitz.bill import dollars
-from kibitz.claude.audit_file import AuditFile
+from kibitz.claude.auditing.audit_file import AuditFile
 from kibitz.cli.arguments import Common, Parser, positive
 from kibitz.cli.terminal import Terminal
 from kibitz.cli.usage import since

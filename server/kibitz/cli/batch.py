@@ -19,11 +19,11 @@ from kibitz.actions.desk import limits_of
 from kibitz.actions.review_choice import Choice
 from kibitz.actions.values import Order
 from kibitz.bill import bill, dollars
-from kibitz.claude.batch_books import BatchBooks
-from kibitz.claude.batch_run import BatchRun, RunIsBusyError
-from kibitz.claude.batch_runner import BatchRunner
-from kibitz.claude.batches import BatchService
-from kibitz.claude.budget import Exceeded
+from kibitz.claude.batching.batch_books import BatchBooks
+from kibitz.claude.batching.batch_run import BatchRun, RunIsBusyError
+from kibitz.claude.batching.batch_runner import BatchRunner
+from kibitz.claude.batching.batches import BatchService
+from kibitz.claude.spending.budget import Exceeded
 from kibitz.claude.values import ClaudeFailure, Prompt, Purpose, Usage
 from kibitz.cli.batch_asker import ReviewAsker, expected_usage, findings_of
 from kibitz.cli.batch_files import named, shown_from_here

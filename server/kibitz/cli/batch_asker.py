@@ -19,9 +19,9 @@ from kibitz.actions.desk import COMPLETE_STOPS
 from kibitz.actions.findings_reply import FindingsReply
 from kibitz.actions.review import offered, review_prompt
 from kibitz.actions.values import Found, NotKept, Order, Step
-from kibitz.claude.batch_runner import CannotAsk
-from kibitz.claude.batches import BatchResult
-from kibitz.claude.estimate import warm_usage
+from kibitz.claude.batching.batch_runner import CannotAsk
+from kibitz.claude.batching.batches import BatchResult
+from kibitz.claude.prompts.estimate import warm_usage
 from kibitz.claude.values import Prompt, Usage
 from kibitz.cli.place import Place
 from kibitz.cli.workplace import Workplace

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kibitz.claude.batch_run import Counts
-from kibitz.claude.batch_runner import RunProgress
+from kibitz.claude.batching.batch_run import Counts
+from kibitz.claude.batching.batch_runner import RunProgress
 from kibitz.cli.moving import Moving
 from kibitz.cli.terminal import Terminal
 

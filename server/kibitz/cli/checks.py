@@ -19,9 +19,9 @@ from urllib.parse import urlsplit
 from kibitz import __version__, errors, paths
 from kibitz.actions.snapshot_size import FAST_SNAPSHOT_TOKENS
 from kibitz.bill import at_most, dollars
-from kibitz.claude.affordable import affordable_snapshot_tokens, cold_usd
-from kibitz.claude.catalogue import Catalogue
-from kibitz.claude.ledger import Ledger
+from kibitz.claude.models.catalogue import Catalogue
+from kibitz.claude.prompts.affordable import affordable_snapshot_tokens, cold_usd
+from kibitz.claude.spending.ledger import Ledger
 from kibitz.claude.values import ClaudeFailure, FailureKind, ModelFacts, Tier
 from kibitz.errors import EXIT_BUDGET, EXIT_CLAUDE, EXIT_USAGE, UserError
 from kibitz.plain_text import one_line

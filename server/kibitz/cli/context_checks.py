@@ -11,8 +11,8 @@ from kibitz import paths
 from kibitz.actions.preparing import Subject, gate_of, is_missing
 from kibitz.actions.snapshot_size import snapshot_tokens
 from kibitz.bill import dollars
-from kibitz.claude.catalogue import Catalogue
-from kibitz.claude.ledger import Ledger
+from kibitz.claude.models.catalogue import Catalogue
+from kibitz.claude.spending.ledger import Ledger
 from kibitz.cli.checks import Check, fault, note, ok
 from kibitz.models_file import KnownModels
 from kibitz.settings import Settings

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kibitz.backend import Backend
-from kibitz.claude.days import midnight
+from kibitz.claude.spending.days import midnight
 from kibitz.claude.values import ClaudeFailure, ModelFacts
 from kibitz.cli import (
     checks,

@@ -21,7 +21,7 @@ from kibitz import paths
 from kibitz.actions.complete import complete, complete_prompt
 from kibitz.actions.task_text import prompt_text
 from kibitz.actions.values import Order, Spent
-from kibitz.claude.estimate import cold_usage, warm_usage
+from kibitz.claude.prompts.estimate import cold_usage, warm_usage
 from kibitz.claude.values import ClaudeFailure, Usage
 from kibitz.cli.arguments import Common, Parser, count, positive
 from kibitz.cli.eval_common import (

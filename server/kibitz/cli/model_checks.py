@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import get_args
 
 from kibitz.actions.snapshot_size import SMALL_WINDOW_TOKENS
-from kibitz.claude.catalogue import Catalogue
-from kibitz.claude.days import midnight
-from kibitz.claude.known_model import canonical_id
+from kibitz.claude.models.catalogue import Catalogue
+from kibitz.claude.models.known_model import canonical_id
+from kibitz.claude.spending.days import midnight
 from kibitz.claude.values import ModelFacts, Tier
 from kibitz.cli.checks import Check, fault, note, ok
 from kibitz.model_notes import farewell

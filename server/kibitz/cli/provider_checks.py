@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from kibitz import errors
 from kibitz.backend import Backend
-from kibitz.claude.platforms import TRAITS
+from kibitz.claude.models.platforms import TRAITS
 from kibitz.claude.values import ClaudeFailure, ModelFacts
 from kibitz.cli.checks import Check, fault, note, ok
 from kibitz.errors import EXIT_USAGE, UserError, exit_code_for

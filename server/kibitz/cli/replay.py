@@ -11,7 +11,7 @@ from typing import Any
 
 from kibitz.backend import Backend
 from kibitz.bill import bill
-from kibitz.claude.audit_prompt import NotAPrompt, differences, prompt_of, written
+from kibitz.claude.auditing.audit_prompt import NotAPrompt, differences, prompt_of, written
 from kibitz.claude.values import (
     Claude,
     Finished,

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from kibitz import paths
 from kibitz.bill import at_most, dollars
-from kibitz.claude.days import midnight
-from kibitz.claude.ledger import Grouping, Ledger
-from kibitz.claude.ledger_figures import CacheReport, Figures, Summary
-from kibitz.claude.misses import MissReason
+from kibitz.claude.prompts.misses import MissReason
+from kibitz.claude.spending.days import midnight
+from kibitz.claude.spending.ledger import Grouping, Ledger
+from kibitz.claude.spending.ledger_figures import CacheReport, Figures, Summary
 from kibitz.cli.arguments import Common, Parser
 from kibitz.cli.terminal import Terminal
 from kibitz.errors import UserError

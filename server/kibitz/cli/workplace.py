@@ -15,7 +15,7 @@ from kibitz.actions.preparing import InThisProcess
 from kibitz.actions.tally import Tally
 from kibitz.actions.values import Asked, FellBack, Step
 from kibitz.backend import Backend
-from kibitz.claude.days import midnight
+from kibitz.claude.spending.days import midnight
 from kibitz.claude.values import ClaudeFailure
 from kibitz.cli import logbook
 from kibitz.cli.arguments import Common

@@ -13,8 +13,8 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from kibitz.claude.ledger import Ledger
-from kibitz.claude.ledger_figures import Figures
+from kibitz.claude.spending.ledger import Ledger
+from kibitz.claude.spending.ledger_figures import Figures
 from kibitz.demo import views
 from kibitz.demo.buffer import Buffer
 from kibitz.demo.diff import Row, counts, hunks

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kibitz.claude.ledger_figures import Figures
+from kibitz.claude.spending.ledger_figures import Figures
 from kibitz.demo.play import Counted, Played
 from kibitz.demo.script import Script
 

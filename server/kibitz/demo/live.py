@@ -11,8 +11,8 @@ from kibitz.actions import answer, refactor, review
 from kibitz.actions.desk import Desk
 from kibitz.actions.values import Order
 from kibitz.backend import Backend
-from kibitz.claude import catalogue
-from kibitz.claude.estimate import worst_usage
+from kibitz.claude.models import catalogue
+from kibitz.claude.prompts.estimate import worst_usage
 from kibitz.claude.values import (
     ClaudeFailure,
     Event,

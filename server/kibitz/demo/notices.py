@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 
 from kibitz.bill import dollars
-from kibitz.claude import catalogue
+from kibitz.claude.models import catalogue
 from kibitz.demo.live import Offer
 from kibitz.demo.play import Played
 from kibitz.demo.stage import Stage

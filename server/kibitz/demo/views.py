@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kibitz.bill import dollars
-from kibitz.claude.ledger_figures import Figures
+from kibitz.claude.spending.ledger_figures import Figures
 from kibitz.demo.diff import Row
 from kibitz.demo.editor import Diagnostic
 from kibitz.demo.stage import Trimmed

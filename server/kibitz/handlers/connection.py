@@ -28,7 +28,7 @@ from kibitz.actions.values import (
     Verifying,
 )
 from kibitz.backend import Backend
-from kibitz.claude.days import midnight
+from kibitz.claude.spending.days import midnight
 from kibitz.claude.values import ClaudeFailure, Usage
 from kibitz.confirmation import NO, Question
 from kibitz.dismissals import Dismissals

@@ -1,7 +1,7 @@
 """What the stand-in knows of each model: limits, thinking, effort, cache minimum, lifecycle.
 
 This table is the stand-in's own and must stay so.  kibitz has another one in
-`kibitz.claude.catalogue`; a stand-in that shared tables with the code under test could not
+`kibitz.claude.models.catalogue`; a stand-in that shared tables with the code under test could not
 witness against it.  As of 2026-11-21.  What the documentation does not state is marked
 "inferred".
 """

@@ -22,8 +22,8 @@ from pathlib import Path
 
 from kibitz.actions.brief import Brief
 from kibitz.actions.desk import limits_of
-from kibitz.claude.catalogue import Catalogue
-from kibitz.claude.estimate import prompt_tokens
+from kibitz.claude.models.catalogue import Catalogue
+from kibitz.claude.prompts.estimate import prompt_tokens
 from kibitz.claude.values import ClaudeFailure, Limits, Prompt, Purpose
 from kibitz.errors import UserError
 from kibitz_context.caching import prefix as prefixes

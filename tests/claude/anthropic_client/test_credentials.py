@@ -11,9 +11,9 @@ import pytest
 import trustme
 
 from kibitz.claude.anthropic_client.http_client import _trust
-from kibitz.claude.catalogue import builtin
 from kibitz.claude.connection import Connection, api_key_from_command
 from kibitz.claude.faults import Asked
+from kibitz.claude.models.catalogue import builtin
 from kibitz.claude.values import (
     ClaudeFailure,
 )

@@ -14,11 +14,11 @@ from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from kibitz.claude import faults, wire
+from kibitz.claude import faults
 from kibitz.claude.anthropic_client.client import AnthropicClaude
 from kibitz.claude.anthropic_client.failures import failure_of
 from kibitz.claude.anthropic_client.opened import Opened
-from kibitz.claude.batches import (
+from kibitz.claude.batching.batches import (
     MOST_BYTES,
     MOST_REQUESTS,
     Batch,
@@ -27,6 +27,7 @@ from kibitz.claude.batches import (
     read_batch,
     read_result,
 )
+from kibitz.claude.prompts import wire
 from kibitz.claude.reply import MalformedReplyError
 from kibitz.claude.values import Block, ClaudeFailure, Prompt
 

@@ -11,8 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kibitz.claude import catalogue, faults, platforms, retry, wire
-from kibitz.claude import prompt as prompts
+from kibitz.claude import faults, retry
 from kibitz.claude.anthropic_client.diagnosing import Diagnosing, line_of
 from kibitz.claude.anthropic_client.failures import (
     end_without_a_good_end,
@@ -23,9 +22,13 @@ from kibitz.claude.anthropic_client.opened import Opened
 from kibitz.claude.anthropic_client.refusals import Refusals
 from kibitz.claude.anthropic_client.shared_client import SharedClient
 from kibitz.claude.anthropic_client.unreported_stops import End, UnreportedStops
-from kibitz.claude.catalogue import Catalogue
 from kibitz.claude.connection import Connection
-from kibitz.claude.knowledge import Knowledge, refused_parameter
+from kibitz.claude.models import catalogue, platforms
+from kibitz.claude.models.catalogue import Catalogue
+from kibitz.claude.models.knowledge import Knowledge, refused_parameter
+from kibitz.claude.prompts import prompt as prompts
+from kibitz.claude.prompts import wire
+from kibitz.claude.prompts.tool_text import without_tools
 from kibitz.claude.reply import (
     MalformedReplyError,
     ReplyReader,
@@ -34,7 +37,6 @@ from kibitz.claude.reply import (
     read_model_list,
     read_usage,
 )
-from kibitz.claude.tool_text import without_tools
 from kibitz.claude.values import (
     ClaudeFailure,
     Event,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from kibitz.claude import faults
 from kibitz.claude.connection import Connection
-from kibitz.claude.platforms import TRAITS
+from kibitz.claude.models.platforms import TRAITS
 from kibitz.claude.values import ClaudeFailure
 
 if TYPE_CHECKING:

@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any
 from kibitz.claude import faults
 from kibitz.claude.anthropic_client import clouds
 from kibitz.claude.anthropic_client.http_client import http_client, tell_what_is_sent
-from kibitz.claude.catalogue import Catalogue
 from kibitz.claude.connection import (
     Connection,
     header_names_of_environment,
     is_loopback,
     without_version,
 )
-from kibitz.claude.platforms import TRAITS, Platform, Traits
+from kibitz.claude.models.catalogue import Catalogue
+from kibitz.claude.models.platforms import TRAITS, Platform, Traits
 
 if TYPE_CHECKING:
     import anthropic

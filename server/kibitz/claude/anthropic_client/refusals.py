@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from kibitz.claude.platforms import Platform
+from kibitz.claude.models.platforms import Platform
 from kibitz.claude.values import ClaudeFailure
 
 log = logging.getLogger(__name__)

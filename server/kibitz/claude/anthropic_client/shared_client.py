@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from kibitz.claude.anthropic_client import opened
 from kibitz.claude.anthropic_client.opened import Opened
 from kibitz.claude.connection import Connection, api_key_from_command
-from kibitz.claude.knowledge import Knowledge
+from kibitz.claude.models.knowledge import Knowledge
 from kibitz.claude.values import ClaudeFailure
 
 if TYPE_CHECKING:

@@ -14,14 +14,14 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequenc
 from typing import Any, Literal
 
 from kibitz.claude.around import AroundClaude
-from kibitz.claude.audit_file import AuditFile
-from kibitz.claude.batch_runner import BatchRecord
-from kibitz.claude.batches import BatchResult
-from kibitz.claude.catalogue import Catalogue
-from kibitz.claude.ledger import Outcome
-from kibitz.claude.meter import Meter
-from kibitz.claude.ordered_thread import OrderedThread
+from kibitz.claude.auditing.audit_file import AuditFile
+from kibitz.claude.batching.batch_runner import BatchRecord
+from kibitz.claude.batching.batches import BatchResult
+from kibitz.claude.models.catalogue import Catalogue
 from kibitz.claude.sent_body import SentBody
+from kibitz.claude.spending.ledger import Outcome
+from kibitz.claude.spending.meter import Meter
+from kibitz.claude.spending.ordered_thread import OrderedThread
 from kibitz.claude.values import (
     Claude,
     ClaudeFailure,

@@ -17,8 +17,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from kibitz.claude.known_model import Lifecycle, Parameter, ThinkingType
-from kibitz.claude.model_facts import Learnt, LearntModel
+from kibitz.claude.models.known_model import Lifecycle, Parameter, ThinkingType
+from kibitz.claude.models.model_facts import Learnt, LearntModel
 
 log = logging.getLogger(__name__)
 

@@ -16,9 +16,9 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from kibitz.claude.batch_books import BatchBooks
-from kibitz.claude.batch_run import BatchRun, Chunk, Counts, Item, ItemState
-from kibitz.claude.batches import (
+from kibitz.claude.batching.batch_books import BatchBooks
+from kibitz.claude.batching.batch_run import BatchRun, Chunk, Counts, Item, ItemState
+from kibitz.claude.batching.batches import (
     BatchRequest,
     BatchResult,
     BatchService,

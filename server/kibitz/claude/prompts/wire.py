@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kibitz.claude.catalogue import RequestOptions
+from kibitz.claude.models.catalogue import RequestOptions
 from kibitz.claude.values import (
     Attachment,
     Block,

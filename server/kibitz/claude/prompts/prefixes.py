@@ -12,8 +12,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kibitz.claude.catalogue import RequestOptions
-from kibitz.claude.estimate import (
+from kibitz.claude.models.catalogue import RequestOptions
+from kibitz.claude.prompts.estimate import (
     OVERHEAD_TOKENS_OF_TOOLS,
     OVERHEAD_TOKENS_PER_MESSAGE,
     part_tokens,

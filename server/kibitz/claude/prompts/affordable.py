@@ -6,8 +6,8 @@ more than one request may, a smaller snapshot is better than a question before e
 
 from __future__ import annotations
 
-from kibitz.claude.catalogue import Catalogue
-from kibitz.claude.estimate import PESSIMISTIC_CHARS_PER_TOKEN
+from kibitz.claude.models.catalogue import Catalogue
+from kibitz.claude.prompts.estimate import PESSIMISTIC_CHARS_PER_TOKEN
 from kibitz.claude.values import Tier
 from kibitz_context.tokens import CHARACTERS_PER_TOKEN
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
-from kibitz.claude.cache_memory import Outlook
+from kibitz.claude.prompts.cache_memory import Outlook
 from kibitz.claude.values import Expectation, Started, Usage
 
 # What was expected and did not come: where the endpoint found a difference, that it has no

@@ -12,10 +12,10 @@ import random
 import sqlite3
 import time
 
-from kibitz.claude.budget import Budget, Exceeded, Planned, Reservation
-from kibitz.claude.ledger import Ledger, Settlement, SoFar
-from kibitz.claude.meter import Meter
-from kibitz.claude.ordered_thread import OrderedThread
+from kibitz.claude.spending.budget import Budget, Exceeded, Planned, Reservation
+from kibitz.claude.spending.ledger import Ledger, Settlement, SoFar
+from kibitz.claude.spending.meter import Meter
+from kibitz.claude.spending.ordered_thread import OrderedThread
 from kibitz.claude.values import ClaudeFailure, Usage
 
 log = logging.getLogger(__name__)

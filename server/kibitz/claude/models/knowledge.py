@@ -14,10 +14,10 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from kibitz.claude import catalogue, model_facts_file
-from kibitz.claude.catalogue import Catalogue, RequestOptions
-from kibitz.claude.known_model import Parameter
-from kibitz.claude.model_facts import Learnt
+from kibitz.claude.models import catalogue, model_facts_file
+from kibitz.claude.models.catalogue import Catalogue, RequestOptions
+from kibitz.claude.models.known_model import Parameter
+from kibitz.claude.models.model_facts import Learnt
 from kibitz.claude.values import ClaudeFailure, ModelFacts
 
 log = logging.getLogger(__name__)

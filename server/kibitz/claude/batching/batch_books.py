@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from kibitz.claude.batches import PRICE_SHARE, BatchRequest, BatchResult, ResultKind
-from kibitz.claude.budget import Budget, Exceeded, Planned
-from kibitz.claude.catalogue import Catalogue
-from kibitz.claude.estimate import prompt_tokens, worst_usage
-from kibitz.claude.ledger import Ledger, Outcome, Settlement, SoFar
+from kibitz.claude.batching.batches import PRICE_SHARE, BatchRequest, BatchResult, ResultKind
+from kibitz.claude.models.catalogue import Catalogue
+from kibitz.claude.prompts.estimate import prompt_tokens, worst_usage
+from kibitz.claude.spending.budget import Budget, Exceeded, Planned
+from kibitz.claude.spending.ledger import Ledger, Outcome, Settlement, SoFar
 from kibitz.claude.values import Prompt, Purpose, Usage
 
 _OUTCOMES: dict[ResultKind, Outcome] = {

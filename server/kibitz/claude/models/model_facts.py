@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kibitz.claude.catalogue import TIER_EFFORT, Catalogue
-from kibitz.claude.known_model import (
+from kibitz.claude.models.catalogue import TIER_EFFORT, Catalogue
+from kibitz.claude.models.known_model import (
     KnownModel,
     Lifecycle,
     Parameter,

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kibitz.claude.days import Day
-from kibitz.claude.ledger_file import LedgerFile
-from kibitz.claude.processes import ProcessIdentity, this_process, whereabouts
+from kibitz.claude.spending.days import Day
+from kibitz.claude.spending.ledger_file import LedgerFile
+from kibitz.claude.spending.processes import ProcessIdentity, this_process, whereabouts
 from kibitz.claude.values import ClaudeFailure, Limits, Purpose, Tier
 
 Period = Literal["request", "day", "month", "keep_warm"]

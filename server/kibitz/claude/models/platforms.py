@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from kibitz.claude.known_model import canonical_id
+from kibitz.claude.models.known_model import canonical_id
 
 # "bedrock" is the service's own endpoint (`bedrock-runtime`), "mantle" the one on Bedrock that
 # speaks the Messages API; "compatible" is anybody who speaks that API, local servers included.

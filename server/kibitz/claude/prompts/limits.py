@@ -13,11 +13,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from kibitz.claude.cache_memory import CacheMemory
-from kibitz.claude.catalogue import Catalogue
-from kibitz.claude.estimate import MOST_SHARE, PESSIMISTIC_CHARS_PER_TOKEN, prompt_tokens
-from kibitz.claude.prefixes import Prefix
-from kibitz.claude.prompt import PLACEHOLDER
+from kibitz.claude.models.catalogue import Catalogue
+from kibitz.claude.prompts.cache_memory import CacheMemory
+from kibitz.claude.prompts.estimate import MOST_SHARE, PESSIMISTIC_CHARS_PER_TOKEN, prompt_tokens
+from kibitz.claude.prompts.prefixes import Prefix
+from kibitz.claude.prompts.prompt import PLACEHOLDER
 from kibitz.claude.values import Block, Claude, ClaudeFailure, Message, Prompt
 from kibitz_context.tokens import CHARACTERS_PER_TOKEN
 

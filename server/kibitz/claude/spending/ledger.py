@@ -15,12 +15,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from kibitz.claude.budget import BATCH_HOST, WARMING_ACTIONS, spent_usd
-from kibitz.claude.catalogue import Catalogue
-from kibitz.claude.days import Day
-from kibitz.claude.ledger_figures import CacheReport, Figures, MissedRequest, Spent, Summary
-from kibitz.claude.ledger_file import LedgerFile
-from kibitz.claude.misses import Miss
+from kibitz.claude.models.catalogue import Catalogue
+from kibitz.claude.prompts.misses import Miss
+from kibitz.claude.spending.budget import BATCH_HOST, WARMING_ACTIONS, spent_usd
+from kibitz.claude.spending.days import Day
+from kibitz.claude.spending.ledger_figures import (
+    CacheReport,
+    Figures,
+    MissedRequest,
+    Spent,
+    Summary,
+)
+from kibitz.claude.spending.ledger_file import LedgerFile
 from kibitz.claude.values import FailureKind, StopReason, Usage
 
 Grouping = Literal["day", "task", "model", "repo"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import time
 
-from kibitz.claude.catalogue import Catalogue
-from kibitz.claude.estimate import text_weight
-from kibitz.claude.ledger import Outcome, Settlement, SoFar
-from kibitz.claude.misses import Miss
+from kibitz.claude.models.catalogue import Catalogue
+from kibitz.claude.prompts.estimate import text_weight
+from kibitz.claude.prompts.misses import Miss
+from kibitz.claude.spending.ledger import Outcome, Settlement, SoFar
 from kibitz.claude.values import (
     Event,
     Finished,

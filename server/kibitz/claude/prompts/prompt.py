@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from kibitz.claude import catalogue
-from kibitz.claude.catalogue import Catalogue
-from kibitz.claude.estimate import (
+from kibitz.claude.models import catalogue
+from kibitz.claude.models.catalogue import Catalogue
+from kibitz.claude.prompts.estimate import (
     PESSIMISTIC_CHARS_PER_TOKEN,
     text_tokens,
     tool_tokens,

@@ -7,8 +7,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, cast, get_args
 
-from kibitz.claude import wire
-from kibitz.claude.catalogue import Catalogue
+from kibitz.claude.models.catalogue import Catalogue
+from kibitz.claude.prompts import wire
 from kibitz.claude.values import (
     Attachment,
     Block,

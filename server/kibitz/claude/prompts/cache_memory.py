@@ -13,8 +13,8 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from kibitz.claude.prefixes import Prefix
-from kibitz.claude.prompt import LOOKBACK_BLOCKS
+from kibitz.claude.prompts.prefixes import Prefix
+from kibitz.claude.prompts.prompt import LOOKBACK_BLOCKS
 from kibitz.claude.values import CacheLifetime, Expectation, Usage
 from kibitz_context.caching.policy import LIFETIME_SECONDS
 

@@ -10,7 +10,7 @@ import datetime
 from dataclasses import dataclass
 from typing import Any
 
-from kibitz.claude.misses import MissReason
+from kibitz.claude.prompts.misses import MissReason
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from kibitz.claude.known_model import (
+from kibitz.claude.models.known_model import (
     UNKNOWN_CACHE_MINIMUM_TOKENS,
     UNKNOWN_CHARS_PER_TOKEN,
     Effort,

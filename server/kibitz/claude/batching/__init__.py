@@ -1,0 +1,1 @@
+"""Many prompts at half the price, through failures and restarts."""

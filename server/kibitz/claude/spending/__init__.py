@@ -1,0 +1,1 @@
+"""What requests cost, and how much they may: the ledger and the limits."""
