@@ -10,6 +10,7 @@ import contextlib
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -104,7 +105,7 @@ class Database:
                 # What is damaged behind the header shows when the list of tables is read.
                 connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
                 return
-            connection.execute("PRAGMA journal_mode = WAL")
+            use_write_ahead_log(connection, BUSY_TIMEOUT_SECONDS)
             connection.execute("BEGIN IMMEDIATE")
             (found,) = connection.execute("PRAGMA user_version").fetchone()
             # Another process may have made them meanwhile.
@@ -130,6 +131,24 @@ def _connected(file: Path) -> sqlite3.Connection:
     # more than all that it asks git.
     connection.execute("PRAGMA synchronous = OFF")
     return connection
+
+
+def use_write_ahead_log(connection: sqlite3.Connection, patience_seconds: float) -> None:
+    """Let others read the file of `connection` while one writes.
+
+    SQLite does not wait, as it does elsewhere, for those who are doing so at the same moment:
+    `sqlite3.OperationalError` is raised when they have not ended after `patience_seconds`.
+    """
+    deadline = time.monotonic() + patience_seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        else:
+            return
+        time.sleep(0.01)
 
 
 def _throw_away(file: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sqlite3
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from kibitz_context.database import Database
+from kibitz_context.database import Database, use_write_ahead_log
 
 SCHEMA = "CREATE TABLE numbers (name TEXT PRIMARY KEY, value INTEGER NOT NULL);"
 
@@ -133,6 +134,33 @@ def test_no_process_loses_what_another_has_written(file: Path) -> None:
     running = [subprocess.Popen(command) for _ in range(3)]
     assert [process.wait(60) for process in running] == [0, 0, 0]
     assert got(database) == {"n": 600}
+
+
+def test_whoever_meets_another_who_prepares_the_file_waits(file: Path) -> None:
+    file.parent.mkdir(exist_ok=True)
+    refused = threading.Event()
+    statements: list[str] = []
+
+    class Connection(sqlite3.Connection):
+        def execute(self, sql: str, /, *parameters: object) -> sqlite3.Cursor:
+            statements.append(sql)
+            try:
+                return super().execute(sql, *parameters)
+            except sqlite3.OperationalError:
+                refused.set()
+                raise
+
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        waiting = sqlite3.connect(file, 0, factory=Connection, check_same_thread=False)
+        thread = threading.Thread(target=use_write_ahead_log, args=(waiting, 60.0))
+        thread.start()
+        assert refused.wait(30)
+        other.execute("COMMIT")
+        thread.join()
+    with contextlib.closing(waiting):
+        assert waiting.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert len(statements) > 2
 
 
 def test_many_may_make_the_same_file_at_once(file: Path) -> None:

@@ -10,9 +10,10 @@ import os
 import re
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from kibitz_context.database import use_write_ahead_log
 
 # Other processes hold the write lock for a millisecond or so; this is for a suspended one.
 BUSY_SECONDS = 20.0
@@ -124,7 +125,7 @@ def _open(path: Path) -> sqlite3.Connection:
     )
     try:
         connection.row_factory = sqlite3.Row
-        _use_write_ahead_log(connection)
+        use_write_ahead_log(connection, BUSY_SECONDS)
         # In WAL mode this survives the death of any process; only a power cut may lose the last
         # rows, and never the file.
         connection.execute("PRAGMA synchronous = NORMAL")
@@ -133,19 +134,6 @@ def _open(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
-
-
-def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
-    # SQLite does not wait for other processes that are opening the file at the same moment.
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise
-        time.sleep(0.02)
 
 
 def _make_schema(connection: sqlite3.Connection) -> None:
